@@ -1,0 +1,90 @@
+# What a contributor runs. `make` lists the targets; CI runs .ci/run, which
+# calls these. Recipes are POSIX sh.
+
+GO          ?= go
+FUZZTIME    ?= 10s
+GOTESTFLAGS ?=
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.8.0
+
+# Each module is judged by its own go.mod, as its users will see it, and never
+# by a workspace that happens to lie around.
+export GOWORK := off
+
+# Folders with a go.mod, the root (.) first. A copy without git has find.
+MODULES = $(shell \
+	{ git ls-files --cached --others --exclude-standard 'go.mod' '*/go.mod' 2>/dev/null || \
+	  find . -name go.mod; } | grep -v '/testdata/' | sed 's|^\./||; s|/*go\.mod$$||; s|^$$|.|' | sort -u)
+NESTED  = $(filter-out .,$(MODULES))
+
+# $(call each,FOLDERS,COMMAND) runs COMMAND in every folder and stops at the
+# first that fails. To make, a comma in COMMAND would end it.
+each = @set -e; for module in $(1); do (set -e; cd "$$module"; $(2)); done
+
+.PHONY: help
+help: ## list the targets (the default)
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+.PHONY: test
+test: tools ## every test of every module, with the race detector and a real memcached
+	$(call each,$(MODULES),TIERMEMO_REQUIRE_MEMCACHED=1 $(GO) test -race -shuffle=on -timeout=5m $(GOTESTFLAGS) ./...)
+
+# The race detector needs a C compiler. With TIERMEMO_REQUIRE_MEMCACHED a test
+# that finds no memcached fails; without it (plain `go test`) it skips.
+.PHONY: tools
+tools:
+	@scripts/need memcached "$$($(GO) env CC | cut -d' ' -f1)=gcc,libc6-dev"
+
+.PHONY: check
+check: lint test ## lint, then test: what a change must pass
+
+.PHONY: lint
+lint: format vet staticcheck vulnerabilities ## everything that reads the code without running it
+
+.PHONY: format
+format:
+	@files=$$(gofmt -l .) || exit 1; \
+	if [ -n "$$files" ]; then echo "not formatted (gofmt -w fixes it):" $$files >&2; exit 1; fi
+
+.PHONY: vet
+vet:
+	$(call each,$(MODULES),$(GO) vet ./...)
+
+.PHONY: staticcheck
+staticcheck:
+	$(call each,$(MODULES),$(GO) run $(STATICCHECK) ./...)
+
+# The one failure that passes is that the database could not be asked, since
+# that says nothing about this code; the database's own refusals do not pass.
+.PHONY: vulnerabilities
+vulnerabilities:
+	$(call each,$(MODULES),\
+		if report=$$($(GO) run $(GOVULNCHECK) ./... 2>&1); then \
+			:; \
+		elif echo "$$report" | grep -q 'fetching vulnerabilities: Get "'; then \
+			echo "NOT CHECKED for known vulnerabilities (module $$module): vuln.go.dev cannot be reached from here" >&2; \
+		else \
+			echo "$$report" >&2; exit 1; \
+		fi)
+
+.PHONY: modules
+modules: ## build and vet each nested module by itself
+	$(call each,$(NESTED),echo "module $$module"; $(GO) build ./...; $(GO) vet ./...)
+
+.PHONY: fuzz
+fuzz: ## each fuzz target for FUZZTIME (10s)
+	$(call each,$(MODULES),\
+		found=$$($(GO) test -list '^Fuzz' ./...) || { echo "$$found" >&2; exit 1; }; \
+		echo "$$found" | awk '/^Fuzz/ {name[n++] = $$1} /^ok/ {while (n) print $$2 " " name[--n]}' | \
+		while read -r package target; do \
+			echo "fuzz $$package $$target"; \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$package"; \
+		done)
+
+.PHONY: bench
+bench: ## compare with other caches (bench/)
+	$(MAKE) -C bench
+
+.PHONY: quickstart
+quickstart: ## run the example that needs no server
+	$(GO) run ./examples/quickstart

@@ -1,0 +1,159 @@
+package coherence
+
+import (
+	"slices"
+	"time"
+
+	"github.com/tiermemo/tiermemo/internal/wire"
+)
+
+const (
+	// window is how many numbers beyond the last one a poll asks for at first,
+	// and wideWindow when there were more.
+	window, wideWindow = 8, 256
+	// tooFar is how far behind a reader forgets everything in place of reading
+	// record after record.
+	tooFar = 4096
+)
+
+// A Log is one process's reading of the invalidations of one store. A record
+// that is not there although its number was given out is a hole: its writer is
+// about to write it, or died. The zero Log has read nothing.
+type Log struct {
+	// GiveUp is how long a hole is waited for: twice what a writer may take from
+	// its number to its record. A writer that takes longer draws a new number, so
+	// a record that was written in time is never overlooked.
+	GiveUp time.Duration
+
+	known bool
+	next  uint64 // every number up to here was looked at
+	holes map[uint64]int64
+	own   map[uint64]struct{} // applied by their writer, this process, before it returned
+	wide  bool
+}
+
+// Action is what a reading asks for.
+type Action struct {
+	// Purge: forget everything in the process tier, and every load in flight.
+	Purge bool
+	// Drop: forget the keys of these records, unless the value is newer.
+	Drop []wire.Record
+	// Complete: nothing up to the counter is missing. The process tier is covered
+	// up to the time at which this poll began.
+	Complete bool
+	// More: the counter is beyond what was asked for. Poll again.
+	More bool
+}
+
+// Wanted returns the numbers whose records the next poll reads, after the
+// counter, oldest first.
+func (l *Log) Wanted() []uint64 {
+	if !l.known {
+		return nil
+	}
+	var wanted []uint64
+	for n := range l.holes {
+		wanted = append(wanted, n)
+	}
+	slices.Sort(wanted)
+	size := uint64(window)
+	if l.wide {
+		size = wideWindow
+	}
+	for n := l.next + 1; n <= l.next+size; n++ {
+		wanted = append(wanted, n)
+	}
+	return wanted
+}
+
+// Read takes what a poll that began at now (on any monotonic clock) found: the
+// counter, and under wanted[i] the bytes records[i], or nil.
+func (l *Log) Read(now int64, seq uint64, wanted []uint64, records [][]byte) Action {
+	if !l.known || !SameEpoch(seq, l.next) || seq < l.next || seq > l.next+tooFar {
+		l.Restart(seq)
+		return Action{Purge: true, Complete: true}
+	}
+	var act Action
+	last := l.next
+	for i, n := range wanted {
+		if n > seq { // counted after the counter was read: the next poll's
+			continue
+		}
+		last = max(last, n)
+		l.take(now, n, records[i], &act)
+	}
+	l.next = last
+	l.wide = last < seq
+	act.More = l.wide
+	act.Complete = !l.wide && len(l.holes) == 0
+	return act
+}
+
+// take looks at one number that was given out.
+func (l *Log) take(now int64, n uint64, data []byte, act *Action) {
+	if _, own := l.own[n]; own {
+		delete(l.own, n)
+		delete(l.holes, n)
+		return
+	}
+	if data == nil {
+		since, open := l.holes[n]
+		if !open {
+			since = now
+			l.holes[n] = now
+		}
+		if now-since >= int64(l.GiveUp) {
+			delete(l.holes, n)
+			act.Purge = true // whatever it was about
+		}
+		return
+	}
+	delete(l.holes, n)
+	var r wire.Record
+	if err := wire.ParseRecord(data, &r); err != nil || r.Seq != n {
+		act.Purge = true // damaged, or a kind of a later release
+		return
+	}
+	act.Drop = append(act.Drop, r)
+}
+
+// Restart begins to read at seq: the caller has forgotten everything.
+func (l *Log) Restart(seq uint64) {
+	l.known, l.next, l.wide = true, seq, false
+	l.holes = map[uint64]int64{}
+	l.own = map[uint64]struct{}{}
+}
+
+// Own notes that this process has applied its own number n.
+func (l *Log) Own(n uint64) {
+	if !l.known || !SameEpoch(n, l.next) {
+		return
+	}
+	if n > l.next {
+		l.own[n] = struct{}{}
+	}
+	delete(l.holes, n)
+}
+
+// Covered is the number up to which everything is applied in this process; 0
+// before the first reading. What this process wrote itself counts although its
+// poller has not come by yet.
+func (l *Log) Covered() uint64 {
+	if !l.known {
+		return 0
+	}
+	if len(l.holes) > 0 {
+		covered := l.next
+		for n := range l.holes {
+			covered = min(covered, n-1)
+		}
+		return covered
+	}
+	covered := l.next
+	for {
+		if _, own := l.own[covered+1]; !own {
+			return covered
+		}
+		covered++
+	}
+}

@@ -1,0 +1,83 @@
+package flight
+
+import "sync"
+
+// circles guards the waits of all calls: a circle can lead through several
+// groups. Only a load that asks for another key takes it.
+var circles sync.Mutex
+
+// loads reports whether c, or a load that it is a part of, loads key. Such a
+// load asks for its own result. One that has ended asks for nothing: a
+// goroutine that it left behind does.
+func (c *Call[V]) loads(g *Group[V], key string) bool {
+	for ; c != nil && !c.ended(); c = c.parent.Load() {
+		if c.group == g && c.key == key {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *Call[V]) ended() bool {
+	if c == nil {
+		return false
+	}
+	select {
+	case <-c.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// await notes that a part of c waits for other, or reports that this would
+// never end:
+//
+//  1. request 1 loads A, request 2 loads B
+//  2. the load of A asks for B and waits for request 2
+//  3. the load of B asks for A and would wait for request 1
+func (c *Call[V]) await(other *Call[V]) bool {
+	if c == nil {
+		return true
+	}
+	circles.Lock()
+	defer circles.Unlock()
+	if other.reaches(c, map[*Call[V]]bool{}) {
+		return false
+	}
+	if c.waits == nil {
+		c.waits = map[*Call[V]]int{}
+	}
+	c.waits[other]++
+	return true
+}
+
+// awaited ends an await.
+func (c *Call[V]) awaited(other *Call[V]) {
+	if c == nil {
+		return
+	}
+	circles.Lock()
+	defer circles.Unlock()
+	if c.waits[other]--; c.waits[other] == 0 {
+		delete(c.waits, other)
+	}
+}
+
+// reaches reports whether c waits for target, if by way of others. One that has
+// ended waits for nothing, although who waited for it may not be awake yet.
+func (c *Call[V]) reaches(target *Call[V], seen map[*Call[V]]bool) bool {
+	if c.ended() || seen[c] {
+		return false
+	}
+	if c == target {
+		return true
+	}
+	seen[c] = true
+	for next := range c.waits {
+		if next.reaches(target, seen) {
+			return true
+		}
+	}
+	return false
+}

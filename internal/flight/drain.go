@@ -1,0 +1,44 @@
+package flight
+
+import "context"
+
+// Drain returns when no load runs. If ctx ends first, it cancels those that run
+// and returns its cause: a load that does not heed its ctx may still go on. The
+// caller sees to it that no new one comes.
+func (g *Group[V]) Drain(ctx context.Context) error {
+	for {
+		done := make(chan struct{})
+		g.idle.Store(&done)
+		if g.InFlight() == 0 {
+			return nil
+		}
+		select {
+		case <-done:
+		case <-ctx.Done():
+			g.cancelAll(context.Cause(ctx))
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// landed notes the end of a load.
+func (g *Group[V]) landed() {
+	if g.flying.Add(-1) > 0 {
+		return
+	}
+	if done := g.idle.Swap(nil); done != nil {
+		close(*done)
+	}
+}
+
+func (g *Group[V]) cancelAll(cause error) {
+	for i := range g.shards {
+		s := &g.shards[i]
+		s.mu.Lock()
+		for c := range s.loads {
+			c.dirty = true
+			c.cancel(cause)
+		}
+		s.mu.Unlock()
+	}
+}

@@ -1,0 +1,101 @@
+package flight
+
+import (
+	"math"
+	"slices"
+)
+
+// Always as seq makes Invalidate concern every load that runs.
+const Always = math.MaxUint64
+
+// Invalidate makes later callers of key start anew, marks the loads of key that
+// began before the sequence seq as out of date, and runs forget, all in one step
+// against Keep and Do. A load that queues has seen nothing yet and stays.
+func (g *Group[V]) Invalidate(key string, seq uint64, forget func()) {
+	s := g.shard(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if k := s.keys[key]; k != nil {
+		g.invalidate(k, seq)
+	}
+	forget()
+}
+
+// InvalidateAll is Invalidate for every key; forget empties the process tier.
+// It visits the loads twice, because forget stands under no lock here:
+//
+//  1. the loads that run are marked: none keeps its value after forget
+//  2. a load begins, and finds an old entry in the process tier; forget runs
+//  3. that load is marked: who comes after InvalidateAll does not join it
+func (g *Group[V]) InvalidateAll(seq uint64, forget func()) {
+	g.invalidateAll(seq)
+	forget()
+	g.invalidateAll(seq)
+}
+
+func (g *Group[V]) invalidateAll(seq uint64) {
+	for i := range g.shards {
+		s := &g.shards[i]
+		s.mu.Lock()
+		for _, k := range s.keys {
+			g.invalidate(k, seq)
+		}
+		s.mu.Unlock()
+	}
+}
+
+func (g *Group[V]) invalidate(k *slot[V], seq uint64) {
+	for _, c := range k.claims {
+		c.dirty = c.dirty || c.stamp < seq
+	}
+	if c := k.current; c != nil && c.running && c.stamp < seq {
+		g.outdate(k)
+	}
+}
+
+// outdate takes the current load of k out of the way of later callers, and ends
+// it if nobody waits for it: nobody will.
+func (g *Group[V]) outdate(k *slot[V]) {
+	c := k.current
+	c.dirty = true
+	g.vacate(k)
+	if c.waiters == 0 {
+		c.cancel(nil)
+	}
+}
+
+// Claim registers a write of key, from its begin to its Release: loads that run
+// now are out of date, and an invalidation that comes before the end makes the
+// write's own Keep do nothing, as the later of the two wins.
+func (g *Group[V]) Claim(key string) *Call[V] { return g.register(key, true) }
+
+// Watch registers a read of key that is no load: it disturbs nobody, and its
+// Keep does nothing when an invalidation came before.
+func (g *Group[V]) Watch(key string) *Call[V] { return g.register(key, false) }
+
+func (g *Group[V]) register(key string, write bool) *Call[V] {
+	s := g.shard(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	k := s.keys[key]
+	if k == nil {
+		k = &slot[V]{}
+		s.keys[key] = k
+	}
+	if write {
+		g.invalidate(k, Always) // of two writes at once the later one wins
+	}
+	c := &Call[V]{group: g, shard: s, key: key, write: write}
+	k.claims = append(k.claims, c)
+	return c
+}
+
+// Release ends a Claim or a Watch.
+func (c *Call[V]) Release() {
+	c.shard.mu.Lock()
+	defer c.shard.mu.Unlock()
+	c.settled = true
+	k := c.shard.keys[c.key]
+	k.claims = slices.DeleteFunc(k.claims, func(o *Call[V]) bool { return o == c })
+	c.shard.tidy(c.key, k)
+}

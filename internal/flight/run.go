@@ -1,0 +1,136 @@
+package flight
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// run.go is the life of one load after it is boarded: it starts, its callers
+// may leave it or its time be up, and it lands.
+
+// start runs c on a goroutine of its own. The shard is locked, so that c enters
+// singleflight in one step with becoming current, as it leaves both in one step.
+// With a Do on the new goroutine:
+//
+//  1. load 1 is current; its goroutine has not come to its Do yet
+//  2. an invalidation has singleflight forget the key, to no effect
+//  3. load 2 is current; load 1 comes to its Do, and load 2 joins it there
+func (g *Group[V]) start(k *slot[V], c *Call[V]) {
+	ctx, cancel := context.WithCancelCause(c.base)
+	limit := c.job.Timeout()
+	c.stop()
+	c.cancel = cancel
+	c.limit = time.AfterFunc(limit, func() { g.overdue(c, limit) })
+	c.running = true
+	k.runs++
+	c.shard.loads[c] = struct{}{}
+	g.flying.Add(1)
+	g.runs.DoChan(c.key, func() (any, error) {
+		g.run(ctx, c)
+		return nil, nil
+	})
+}
+
+// overdue gives up a load that ran too long. One that does not heed its ctx
+// must not keep the key: its callers get the error, and the next one starts
+// anew.
+func (g *Group[V]) overdue(c *Call[V], limit time.Duration) {
+	err := timeoutError(limit)
+	c.shard.mu.Lock()
+	c.dirty = true
+	g.settle(c, outcome[V]{err: err})
+	c.shard.mu.Unlock()
+	c.cancel(err)
+}
+
+// timeoutError is what the callers of a load that ran too long get.
+type timeoutError time.Duration
+
+func (e timeoutError) Error() string {
+	return fmt.Sprintf("memo: a load took longer than its limit of %v", time.Duration(e))
+}
+
+// Unwrap makes it a context.DeadlineExceeded.
+func (timeoutError) Unwrap() error { return context.DeadlineExceeded }
+
+// run is the goroutine of one load. What ends it is deferred, because Goexit
+// leaves it no other way.
+func (g *Group[V]) run(ctx context.Context, c *Call[V]) {
+	var out outcome[V]
+	defer func() {
+		g.land(c, out)
+		c.cancel(nil)
+	}()
+	defer out.rescue()
+	out.value, out.err = c.job.Load(ctx, c)
+	out.returned = true
+}
+
+// land gives c what its load returned, unless c was given up before, and the
+// place of the load to the call that queues.
+func (g *Group[V]) land(c *Call[V], out outcome[V]) {
+	s := c.shard
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c.limit.Stop()
+	g.settle(c, out)
+	delete(s.loads, c)
+	g.landed()
+	k := s.keys[c.key]
+	k.runs--
+	if next := k.current; next != nil && !next.running {
+		g.start(k, next)
+	}
+	s.tidy(c.key, k)
+}
+
+// settle gives c its result, the first one that comes. The shard is locked.
+func (g *Group[V]) settle(c *Call[V], out outcome[V]) {
+	if c.settled {
+		return
+	}
+	c.settled, c.outcome = true, out
+	if k := c.shard.keys[c.key]; k.current == c {
+		g.vacate(k)
+	}
+	c.stop()
+	c.parent.Store(nil) // or a row of loads, each begun by the one before, would stay in memory
+	close(c.done)
+}
+
+// vacate makes room for another current load of k. Its run may not have left
+// singleflight yet, and the next one would join it there.
+func (g *Group[V]) vacate(k *slot[V]) {
+	g.runs.Forget(k.current.key)
+	k.current = nil
+}
+
+// leave takes one caller off c. The last one starts the grace: callers who are
+// less patient than the load is slow would otherwise keep the cache empty for
+// ever. There is none for a load that nobody can join any more.
+func (g *Group[V]) leave(c *Call[V]) {
+	c.shard.mu.Lock()
+	defer c.shard.mu.Unlock()
+	c.waiters--
+	switch {
+	case c.waiters > 0 || c.settled:
+	case !c.running: // it queues: nothing is lost
+		g.settle(c, outcome[V]{err: context.Canceled})
+	case c.dirty:
+		c.cancel(nil)
+	default:
+		c.stop()
+		c.grace = time.AfterFunc(c.job.Grace(), func() { g.expire(c) })
+	}
+}
+
+// expire ends the grace of c.
+func (g *Group[V]) expire(c *Call[V]) {
+	c.shard.mu.Lock()
+	defer c.shard.mu.Unlock()
+	if c.waiters > 0 || c.settled || c.dirty {
+		return
+	}
+	g.outdate(c.shard.keys[c.key])
+}

@@ -1,0 +1,204 @@
+package index_test
+
+import (
+	"fmt"
+	"hash/maphash"
+	"math/rand/v2"
+	"runtime"
+	"strconv"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/tiermemo/tiermemo/internal/index"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+type item = index.Item[int]
+
+func newItem(hash uint32, key string, v int) *item {
+	return &item{Key: key, Hash: hash, Value: v}
+}
+
+// hashes are ways to hash key number i, most of them bad on purpose.
+var hashes = map[string]func(i int) uint32{
+	"random":        func(i int) uint32 { return rand.New(rand.NewPCG(uint64(i), 1)).Uint32() },
+	"all the same":  func(int) uint32 { return 0 },
+	"same tag":      func(i int) uint32 { return uint32(i) << 7 },
+	"tags next":     func(i int) uint32 { return uint32(i % 3) }, // a tag that differs in the low bit is what the byte search confuses
+	"two homes":     func(i int) uint32 { return uint32(i)&1<<7 | uint32(i)&0x7f },
+	"the last home": func(i int) uint32 { return 0xffff_ff80 | uint32(i)&0x7f }, // the way goes round the end of the table
+}
+
+func TestMapBehavesLikeAGoMap(t *testing.T) {
+	t.Parallel()
+	for name, hash := range hashes {
+		for _, keys := range []int{3, 40, 600} {
+			t.Run(fmt.Sprintf("%s/%d keys", name, keys), func(t *testing.T) {
+				t.Parallel()
+				compare(t, keys, hash)
+			})
+		}
+	}
+}
+
+// compare runs 20 000 random verbs, in phases that mostly fill and phases that
+// mostly empty, and looks at the whole Map now and then.
+func compare(t *testing.T, keys int, hash func(int) uint32) {
+	rnd := rand.New(rand.NewPCG(uint64(keys), 7))
+	var m index.Map[int]
+	model := map[string]*item{}
+	for step := range 20_000 {
+		i := rnd.IntN(keys)
+		h, key := hash(i), strconv.Itoa(i)
+		if i == 0 {
+			h, key = 0, "" // the zero Item
+		}
+		fill := step/(4*keys)%2 == 0
+		switch n := rnd.IntN(1000); {
+		case n < 1:
+			m.Clear()
+			clear(model)
+		case n < 2:
+			m.Grow(rnd.IntN(2 * keys))
+		case n < 300:
+			if got, want := m.Get(h, key), model[key]; got != want {
+				t.Fatalf("step %d: Get(%q) = %v, want %v", step, key, got, want)
+			}
+		case n < 400 || (n < 900) == fill:
+			it := newItem(h, key, step)
+			if got, want := m.Put(it), model[key]; got != want {
+				t.Fatalf("step %d: Put(%q) = %v, want %v", step, key, got, want)
+			}
+			model[key] = it
+		default:
+			if got, want := m.Delete(h, key), model[key]; got != want {
+				t.Fatalf("step %d: Delete(%q) = %v, want %v", step, key, got, want)
+			}
+			delete(model, key)
+		}
+		if m.Len() != len(model) {
+			t.Fatalf("step %d: Len = %d, want %d", step, m.Len(), len(model))
+		}
+		if step%97 == 0 {
+			same(t, &m, model)
+		}
+	}
+	same(t, &m, model)
+}
+
+// same compares what Range shows, and what Get finds, with model.
+func same(t *testing.T, m *index.Map[int], model map[string]*item) {
+	t.Helper()
+	seen := 0
+	for it := range m.Range {
+		seen++
+		if model[it.Key] != it {
+			t.Fatalf("Range shows %v, want %v", it, model[it.Key])
+		}
+	}
+	if seen != len(model) {
+		t.Fatalf("Range shows %d Items, want %d", seen, len(model))
+	}
+	for key, want := range model {
+		if got := m.Get(want.Hash, key); got != want {
+			t.Fatalf("Get(%q) = %v, want %v", key, got, want)
+		}
+	}
+}
+
+func TestZeroMapIsEmpty(t *testing.T) {
+	t.Parallel()
+	var m index.Map[int]
+	if m.Get(1, "a") != nil || m.Delete(1, "a") != nil || m.Len() != 0 {
+		t.Error("the zero Map holds something")
+	}
+	for it := range m.Range {
+		t.Errorf("Range shows %v", it)
+	}
+	m.Clear()
+	m.Grow(0)
+}
+
+func TestRangeStopsWhenToldTo(t *testing.T) {
+	t.Parallel()
+	var m index.Map[int]
+	for i := range 10 {
+		m.Put(newItem(uint32(i), strconv.Itoa(i), i))
+	}
+	seen := 0
+	for range m.Range {
+		if seen++; seen == 3 {
+			break
+		}
+	}
+	if seen != 3 {
+		t.Errorf("saw %d Items after break at 3", seen)
+	}
+}
+
+// TestChurnNeedsNoMoreMemory puts and deletes for ever at one size, as an LRU
+// at capacity does. What is gone must not pile up, neither as memory nor, worse, until
+// no slot is empty and a look-up never ends.
+func TestChurnNeedsNoMoreMemory(t *testing.T) {
+	seed := maphash.MakeSeed()
+	keys := make([]string, 4000)
+	for i := range keys {
+		keys[i] = strconv.Itoa(i)
+	}
+	var m index.Map[int]
+	hash := func(i int) (uint32, string) {
+		key := keys[i%len(keys)]
+		return uint32(maphash.String(seed, key)), key
+	}
+	const size = 1000
+	it := func(i int) *item {
+		h, key := hash(i)
+		return newItem(h, key, i)
+	}
+	for i := range size {
+		m.Put(it(i))
+	}
+	const rounds = 100_000
+	before := allocated()
+	for i := range rounds {
+		h, key := hash(i)
+		m.Delete(h, key)
+		m.Put(it(size + i))
+	}
+	if m.Len() != size {
+		t.Errorf("Len = %d, want %d", m.Len(), size)
+	}
+	if each := (allocated() - before) / rounds; each > 32+32 { // the Item, and a share of a new table now and then
+		t.Errorf("%d bytes for each key that comes and goes", each)
+	}
+}
+
+func allocated() uint64 {
+	var s runtime.MemStats
+	runtime.ReadMemStats(&s)
+	return s.TotalAlloc
+}
+
+func TestGetAllocatesNothing(t *testing.T) {
+	seed := maphash.MakeSeed()
+	hash := func(key string) uint32 { return uint32(maphash.String(seed, key)) }
+	var m index.Map[int]
+	for i := range 100 {
+		key := "user:" + strconv.Itoa(i)
+		m.Put(newItem(hash(key), key, i))
+	}
+	ids := []string{"17", "23", "absent"}
+	n := 0
+	allocs := testing.AllocsPerRun(1000, func() {
+		key := "user:" + ids[n%len(ids)] // on the stack, unless Get keeps it
+		n++
+		if it := m.Get(hash(key), key); (it == nil) != (ids[(n-1)%len(ids)] == "absent") {
+			t.Error("wrong answer for " + key[:5])
+		}
+	})
+	if allocs != 0 {
+		t.Errorf("Get allocates %v times", allocs)
+	}
+}

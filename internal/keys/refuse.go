@@ -1,0 +1,56 @@
+package keys
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+)
+
+// This file is the way out of a key that cannot be made. Join returns no error,
+// so that it fits into the arguments of a call; the problem travels in the key
+// and every function that is given the key returns it.
+
+// refusedPrefix begins with a byte that Join never writes.
+const refusedPrefix = "\x00memo:refused\x00"
+
+// Refused reports whether key is what Join returned for parts that make no key,
+// and what the problem is, for example "part 2 (chan int) has no value to make a
+// key of". A refused key must not reach a tier: two calls with the same problem
+// have the same refused key.
+func Refused(key string) (problem string, ok bool) {
+	if !strings.HasPrefix(key, refusedPrefix) {
+		return "", false
+	}
+	return key[len(refusedPrefix):], true
+}
+
+func refuse(problem string) string { return refusedPrefix + problem }
+
+// A problem is why a value has no text. It names types and fields, never
+// values: those may be secrets, and this ends in logs.
+type problem struct {
+	path string // from the part down to the value, e.g. ", field Done (chan int)"
+	what string
+	deep bool // the path is too long to help
+}
+
+// inside adds to the path that the problem lies in v, which stands at where.
+func (p *problem) inside(where string, v reflect.Value) *problem {
+	if p.deep {
+		return p
+	}
+	if v.Kind() == reflect.Interface {
+		v = v.Elem()
+	}
+	p.path = fmt.Sprintf(", %s (%s)%s", where, v.Type(), p.path)
+	return p
+}
+
+// of says the problem of the nth part, counted from 1.
+func (p *problem) of(n int, part any) string {
+	return fmt.Sprintf("part %d (%T)%s %s", n, part, p.path, p.what)
+}
+
+func tooDeep() *problem {
+	return &problem{deep: true, what: fmt.Sprintf("contains itself, or is nested deeper than %d", maxDepth)}
+}

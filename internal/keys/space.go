@@ -1,0 +1,87 @@
+package keys
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strconv"
+)
+
+// This file is the last step of a key before the shared tier: what Join made,
+// or any other string, becomes a key that memcached takes.
+
+const (
+	maxWire   = 250 // memcached's limit
+	maxPrefix = 64
+	hashBytes = 20 // 160 bits: two keys with one hash are out of reach, and the full key is compared all the same
+)
+
+// The longest prefix, each of its bytes escaped, leaves room for a hash.
+const _ = uint(maxWire - len("%XX")*maxPrefix - len(":h:") - 2*hashBytes)
+
+// A Space is a set of wire keys that all begin with one prefix. No two Spaces
+// of different prefixes have a key in common, not even those of "a" and "a:v".
+//
+//	<prefix>:v:<key>      a value, under its key as it stands
+//	<prefix>:e:<key>      a value whose key has bytes memcached does not take, written %XX
+//	<prefix>:h:<hash>     a value whose key is too long: 20 bytes of its SHA-256, in hex
+//	<prefix>:g:<n>        record n of the log, in base 36
+//	<prefix>:seq          the counter of the log
+//	<prefix>:rot          the guard of a new epoch
+//
+// The word after the prefix is the kind, and a prefix has no ':', so a further
+// kind takes a further word. Every wire key has 1 to 250 bytes, none of them a
+// space, a control byte or 0x7f.
+//
+// A Space is made by NewSpace, is immutable and safe for concurrent use.
+type Space struct{ prefix, seq, rotation string }
+
+// NewSpace returns the Space of prefix, which has 1 to 64 bytes of any kind.
+// Bytes that memcached does not take, ':' and '%' are escaped.
+func NewSpace(prefix string) (Space, error) {
+	switch n := len(prefix); {
+	case n == 0:
+		return Space{}, fmt.Errorf("keys: the prefix is empty: set it to the name of your service, so that others on the same memcached do not meet its keys")
+	case n > maxPrefix:
+		return Space{}, fmt.Errorf("keys: the prefix has %d bytes: shorten it to %d", n, maxPrefix)
+	}
+	p := string(appendLegal(nil, prefix, ':'))
+	return Space{prefix: p, seq: p + ":seq", rotation: p + ":rot"}, nil
+}
+
+// Value returns the wire key of the value of key. Different keys have different
+// wire keys, except for a collision of SHA-256 between keys that are too long
+// to be written out: compare the full key with the one stored in the value.
+func (s Space) Value(key string) string {
+	room := maxWire - len(s.prefix) - len(":v:")
+	if len(key) > room {
+		return s.hashed(key)
+	}
+	if legal(key) {
+		return s.prefix + ":v:" + key
+	}
+	var stack [len("%XX") * maxWire]byte
+	escaped := appendLegal(stack[:0], key, '%')
+	if len(escaped) > room {
+		return s.hashed(key)
+	}
+	return s.prefix + ":e:" + string(escaped)
+}
+
+// hashed is for keys that are too long in the form they need.
+func (s Space) hashed(key string) string {
+	sum := sha256.Sum256([]byte(key))
+	var stack [maxWire]byte
+	b := append(append(stack[:0], s.prefix...), ":h:"...)
+	return string(hex.AppendEncode(b, sum[:hashBytes]))
+}
+
+// Seq returns the wire key of the counter that numbers the records of the log.
+func (s Space) Seq() string { return s.seq }
+
+// Record returns the wire key of record n of the log.
+func (s Space) Record(n uint64) string { return s.prefix + ":g:" + strconv.FormatUint(n, 36) }
+
+// Rotation returns the wire key of the guard that lets one process at a time
+// begin a new epoch.
+func (s Space) Rotation() string { return s.rotation }

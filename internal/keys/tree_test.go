@@ -1,0 +1,47 @@
+package keys_test
+
+import (
+	"testing"
+
+	"github.com/tiermemo/tiermemo/internal/keys"
+)
+
+func TestName(t *testing.T) {
+	t.Parallel()
+	for key, want := range map[string]string{
+		"":                       "",
+		"user":                   "user",
+		"user:7:orders":          "user",
+		":7":                     "",
+		keys.Join("a:b", 1):      "a%3Ab",
+		keys.Join(query{1, ":"}): "{ID=1,Text='%3A}",
+	} {
+		if got := keys.Name(key); got != want {
+			t.Errorf("Name(%q) = %q, want %q", key, got, want)
+		}
+	}
+}
+
+func TestUnder(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		key, parent string
+		want        bool
+	}{
+		{"user:7", "user:7", true},
+		{"user:7:orders", "user:7", true},
+		{"user:7:orders", "user", true},
+		{"user:70", "user:7", false},
+		{"user", "user:7", false},
+		{"users", "user", false},
+		{"", "", true},
+		{"user", "", false},
+		{keys.Join("user", "7:x"), keys.Join("user", "7"), false},
+		{keys.Join("user", []int{7}), keys.Join("user", 7), false},
+		{keys.Join("user", "", 1), keys.Join("user", ""), true},
+	} {
+		if got := keys.Under(c.key, c.parent); got != c.want {
+			t.Errorf("Under(%q, %q) = %v", c.key, c.parent, got)
+		}
+	}
+}

@@ -1,0 +1,38 @@
+package scope
+
+import (
+	"hash/maphash"
+
+	"github.com/tiermemo/tiermemo/internal/index"
+)
+
+// many is where the keys of a Table lie when there are more than eight. Its seed is its own and
+// random: keys chosen by somebody outside cannot make it slow.
+type many struct {
+	seed  maphash.Seed
+	index index.Map[any]
+}
+
+// grown returns a few that has moved what f holds to a many.
+func (f *few) grown() *few {
+	m := &many{seed: maphash.MakeSeed()}
+	for s := range f.live {
+		m.put(s.key, s.value)
+	}
+	return &few{many: m}
+}
+
+func (m *many) get(key string) any {
+	if it := m.index.Get(m.hash(key), key); it != nil {
+		return it.Value
+	}
+	return nil
+}
+
+func (m *many) put(key string, v any) {
+	m.index.Put(&index.Item[any]{Hash: m.hash(key), Key: key, Value: v})
+}
+
+func (m *many) remove(key string) { m.index.Delete(m.hash(key), key) }
+
+func (m *many) hash(key string) uint32 { return uint32(maphash.String(m.seed, key)) }

@@ -1,0 +1,234 @@
+package scope_test
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"sync"
+	"testing"
+	"weak"
+
+	"github.com/tiermemo/tiermemo/internal/scope"
+)
+
+func TestOwnersDoNotMeet(t *testing.T) {
+	t.Parallel()
+	s := new(scope.Scope)
+	for i := range 5 {
+		s.Table(i).Add("k", val(i))
+	}
+	for i := range 5 {
+		holds(t, s.Table(i), "k", i)
+	}
+	s.Table(2).Forget("k")
+	holds(t, s.Table(2), "k", -1)
+	holds(t, s.Table(1), "k", 1)
+	if s.Len() != 4 || s.Table(1).Len() != 1 {
+		t.Errorf("the scope has %d keys and one owner %d, want 4 and 1", s.Len(), s.Table(1).Len())
+	}
+}
+
+func TestAnOwnerHasOneTable(t *testing.T) {
+	t.Parallel()
+	for range 500 {
+		s := new(scope.Scope)
+		var got [4][3]*scope.Table
+		var all sync.WaitGroup
+		for g := range got {
+			all.Go(func() {
+				for owner := range 3 {
+					got[g][owner] = s.Table(owner)
+				}
+			})
+		}
+		all.Wait()
+		for g := range got {
+			if got[g] != got[0] || got[g][0] == got[g][1] {
+				t.Fatalf("tables %v and %v", got[g], got[0])
+			}
+		}
+	}
+}
+
+func TestFirstOwnerCostsNoAllocation(t *testing.T) {
+	var s scope.Scope
+	if n := testing.AllocsPerRun(100, func() { s = scope.Scope{}; s.Table("test").Get("k") }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+func TestBound(t *testing.T) {
+	t.Parallel()
+	s, a := open(t, 3)
+	b := s.Table("other")
+	a.Add("1", val(1))
+	_, running, _ := b.Begin("2")
+	a.Put("3", val(3))
+
+	v := val(4)
+	if got := a.Add("4", v); got != v {
+		t.Error("a full Add does not return its own value")
+	}
+	a.Put("4", v)
+	if got, c, lead := b.Begin("4"); got != nil || c != nil || !lead {
+		t.Errorf("a full Begin says %v, %v, %v, want a pass-through", got, c, lead)
+	}
+	holds(t, a, "4", -1)
+	a.Put("1", val(11)) // known: no more room needed
+	holds(t, a, "1", 11)
+	running.Done(val(2)) // its room was taken at Begin
+	holds(t, b, "2", 2)
+	if s.Len() != 3 {
+		t.Errorf("Len is %d, want 3", s.Len())
+	}
+
+	a.Forget("1", "3")
+	if got := room(s); got != 2 {
+		t.Errorf("room for %d after two were forgotten", got)
+	}
+}
+
+func TestDefaultBound(t *testing.T) {
+	t.Parallel()
+	s, table := open(t, -1)
+	for i := range 10_100 {
+		table.Add(fmt.Sprint(i), val(i))
+	}
+	if s.Len() != 10_000 {
+		t.Errorf("Len is %d, want 10000", s.Len())
+	}
+}
+
+// However a call ends, its place is given back, once.
+func TestEveryEndOfACallGivesItsPlaceBack(t *testing.T) {
+	t.Parallel()
+	ends := map[string]func(*scope.Scope, *scope.Table, *scope.Call){
+		"Fail":              func(_ *scope.Scope, _ *scope.Table, c *scope.Call) { c.Fail(nil) },
+		"Forget and Done":   func(_ *scope.Scope, t *scope.Table, c *scope.Call) { t.Forget("k"); c.Done(val(1)) },
+		"Reset and Fail":    func(s *scope.Scope, _ *scope.Table, c *scope.Call) { s.Reset(); c.Fail(nil) },
+		"Forget, Forget":    func(_ *scope.Scope, t *scope.Table, c *scope.Call) { t.Forget("k"); t.Forget("k"); c.Fail(nil) },
+		"Done, Fail":        func(_ *scope.Scope, t *scope.Table, c *scope.Call) { c.Done(val(1)); c.Fail(nil); t.Forget("k") },
+		"Add, Done, Forget": func(_ *scope.Scope, t *scope.Table, c *scope.Call) { t.Add("k", val(1)); c.Done(val(2)); t.Forget("k") },
+		"Put, Done, Reset":  func(_ *scope.Scope, t *scope.Table, c *scope.Call) { t.Put("k", val(1)); c.Done(val(2)); t.Reset() },
+	}
+	for name, end := range ends {
+		s, table := open(t, 5)
+		_, c, _ := table.Begin("k")
+		end(s, table, c)
+		if got := room(s); got != 5 {
+			t.Errorf("%s: room for %d, want 5", name, got)
+		}
+	}
+}
+
+func TestClosedScopeKeepsNothing(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{1, 20} {
+		s, table := open(t, 0)
+		for i := range n {
+			table.Add(fmt.Sprint(i), val(i))
+		}
+		_, running, _ := table.Begin("running")
+		s.Close()
+		s.Close()
+		if !s.Closed() {
+			t.Error("not closed")
+		}
+		v := val(1)
+		if got := running.Done(v); got != v {
+			t.Error("Done does not return its own value")
+		}
+		if got := table.Add("added", v); got != v {
+			t.Error("Add does not return its own value")
+		}
+		table.Put("put", v)
+		if got, c, lead := table.Begin("begun"); got != nil || c != nil || !lead {
+			t.Errorf("Begin says %v, %v, %v, want a pass-through", got, c, lead)
+		}
+		s.Table("late").Add("k", v)
+		for _, key := range []string{"0", "running", "added", "put", "begun"} {
+			holds(t, table, key, -1)
+		}
+		holds(t, s.Table("late"), "k", -1)
+		if s.Len() != 0 {
+			t.Errorf("Len is %d", s.Len())
+		}
+	}
+}
+
+func TestNilCallIsAPassThrough(t *testing.T) {
+	t.Parallel()
+	var c *scope.Call
+	v := val(1)
+	if got := c.Done(v); got != v {
+		t.Error("Done does not return its own value")
+	}
+	c.Fail(nil)
+}
+
+// large is too large to share its place in memory with anything else.
+type large [64]byte
+
+func TestFreedByClose(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{1, 20} {
+		s, table := open(t, 0)
+		var kept []weak.Pointer[large]
+		for i := range n {
+			v := new(large)
+			kept = append(kept, weak.Make(v))
+			table.Add(fmt.Sprint(i), v)
+		}
+		s.Close()
+		runtime.GC()
+		for i, w := range kept {
+			if w.Value() != nil {
+				t.Errorf("value %d of %d is still reachable", i, n)
+			}
+		}
+		runtime.KeepAlive(s)
+		runtime.KeepAlive(table)
+	}
+}
+
+func TestFreedWhenTheLastKeyIsForgotten(t *testing.T) {
+	t.Parallel()
+	_, table := open(t, 0)
+	v := new(large)
+	kept := weak.Make(v)
+	table.Add("k", v)
+	v = nil
+	table.Forget("k")
+	runtime.GC()
+	if kept.Value() != nil {
+		t.Error("a forgotten value is still reachable")
+	}
+	runtime.KeepAlive(table)
+}
+
+func TestContextCarriesAndHides(t *testing.T) {
+	t.Parallel()
+	type other struct{}
+	s := new(scope.Scope)
+	base := context.WithValue(t.Context(), other{}, "kept")
+	ctx := scope.NewContext(base, s)
+	inner, cancel := context.WithCancel(ctx)
+	defer cancel()
+	hidden := scope.NewContext(inner, nil)
+	switch {
+	case scope.FromContext(inner) != s:
+		t.Error("the scope is not found")
+	case inner.Value(other{}) != "kept":
+		t.Error("other values are lost")
+	case scope.FromContext(hidden) != nil:
+		t.Error("a nil scope does not hide the outer one")
+	case scope.FromContext(base) != nil:
+		t.Error("a scope out of nowhere")
+	case scope.FromContext(nil) != nil: //lint:ignore SA1012 the case at hand
+		t.Error("a nil ctx has a scope")
+	}
+	s.Table("test").Add("secret", val(1))
+	if got := fmt.Sprint(ctx); got != "scope.NewContext" {
+		t.Errorf("printed, the context shows %s", got)
+	}
+}

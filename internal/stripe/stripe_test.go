@@ -1,0 +1,97 @@
+package stripe_test
+
+import (
+	"sync"
+	"testing"
+	"unsafe"
+
+	"go.uber.org/goleak"
+
+	"github.com/tiermemo/tiermemo/internal/stripe"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestNothingIsLost(t *testing.T) {
+	t.Parallel()
+	const goroutines, each = 8, 5000
+	s := stripe.NewSet(3)
+	var all sync.WaitGroup
+	for range goroutines {
+		all.Go(func() {
+			for range each {
+				p := s.Stripe()
+				p.Add(0, 1)
+				p.Add(2, 1<<40)
+			}
+		})
+	}
+	all.Wait()
+	got := make([]uint64, 3)
+	s.Sums(got)
+	want := []uint64{goroutines * each, 0, goroutines * each << 40}
+	for i := range want {
+		if got[i] != want[i] || s.Sum(i) != want[i] {
+			t.Errorf("counter %d: Sums says %d and Sum %d, want %d", i, got[i], s.Sum(i), want[i])
+		}
+	}
+}
+
+// Requests are to spread, and two Stripes are not to share a cache line: the
+// last counter of one and the first of the next are the nearest.
+func TestStripesAreManyAndApart(t *testing.T) {
+	t.Parallel()
+	for _, counters := range []int{1, 7, 8, 9, 40} {
+		s := stripe.NewSet(counters)
+		seen := map[*stripe.Stripe]bool{}
+		for range 1000 {
+			seen[s.Stripe()] = true
+		}
+		if len(seen) < 2 {
+			t.Errorf("all requests share %d Stripe", len(seen))
+		}
+		for a := range seen {
+			for b := range seen {
+				from, to := uintptr(unsafe.Pointer(stripe.Cell(a, counters-1))), uintptr(unsafe.Pointer(stripe.Cell(b, 0)))
+				if a != b && to > from && to-from < 64+8 {
+					t.Errorf("%d counters: %d bytes between two Stripes", counters, to-from)
+				}
+			}
+		}
+	}
+}
+
+func TestCountersOfAStripeAreItsOwn(t *testing.T) {
+	t.Parallel()
+	s := stripe.NewSet(2)
+	defer func() {
+		if recover() == nil {
+			t.Error("a counter that does not exist was counted")
+		}
+	}()
+	s.Stripe().Add(2, 1)
+}
+
+func BenchmarkAdd(b *testing.B) {
+	p := stripe.NewSet(8).Stripe()
+	for b.Loop() {
+		p.Add(3, 1)
+	}
+}
+
+func BenchmarkAddParallel(b *testing.B) {
+	s := stripe.NewSet(8)
+	b.RunParallel(func(pb *testing.PB) {
+		p := s.Stripe()
+		for pb.Next() {
+			p.Add(3, 1)
+		}
+	})
+}
+
+func BenchmarkStripe(b *testing.B) {
+	s := stripe.NewSet(8)
+	for b.Loop() {
+		s.Stripe().Add(3, 1)
+	}
+}

@@ -1,0 +1,86 @@
+package wire
+
+import (
+	"encoding/binary"
+	"math/bits"
+)
+
+// cursor reads the fields of an envelope from front to back. The first read
+// beyond the end, or of a length in a longer form than it needs, makes it bad;
+// from then on every read is zero, so that the caller asks once, at the end.
+type cursor struct {
+	rest []byte
+	bad  bool
+}
+
+// take returns the next n bytes, which alias the envelope.
+func (c *cursor) take(n uint64) []byte {
+	if c.bad || n > uint64(len(c.rest)) {
+		c.bad = true
+		return nil
+	}
+	b := c.rest[:n:n]
+	c.rest = c.rest[n:]
+	return b
+}
+
+func (c *cursor) uint8() byte {
+	if b := c.take(1); b != nil {
+		return b[0]
+	}
+	return 0
+}
+
+func (c *cursor) uint32() uint32 {
+	if b := c.take(4); b != nil {
+		return binary.BigEndian.Uint32(b)
+	}
+	return 0
+}
+
+func (c *cursor) uint64() uint64 {
+	if b := c.take(8); b != nil {
+		return binary.BigEndian.Uint64(b)
+	}
+	return 0
+}
+
+func (c *cursor) uvarint() uint64 {
+	n, size := binary.Uvarint(c.rest)
+	if c.bad || size <= 0 || size != uvarintSize(n) {
+		c.bad = true
+		return 0
+	}
+	c.rest = c.rest[size:]
+	return n
+}
+
+// field returns the next length and as many bytes, which alias the envelope.
+func (c *cursor) field() []byte { return c.take(c.uvarint()) }
+
+func appendField(dst []byte, s string) []byte {
+	dst = binary.AppendUvarint(dst, uint64(len(s)))
+	return append(dst, s...)
+}
+
+func uvarintSize(n uint64) int { return max(1, (bits.Len64(n)+6)/7) }
+
+// list returns a count and as many fields, as strings of their own: they are
+// kept for as long as a cache entry, and must not keep the envelope with them.
+// It is nil for no fields.
+func (c *cursor) list(most uint64) []string {
+	count := c.uvarint()
+	// The count is only a claim: what it makes us allocate is bounded by most, and by what is there.
+	if c.bad || count > most || count > uint64(len(c.rest)) {
+		c.bad = true
+		return nil
+	}
+	if count == 0 {
+		return nil
+	}
+	list := make([]string, count)
+	for i := range list {
+		list[i] = string(c.field())
+	}
+	return list
+}

@@ -1,0 +1,166 @@
+package codec
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"reflect"
+)
+
+// A Checker is a Codec that knows which types it carries without loss. Without
+// it the rules of Check for JSON apply.
+type Checker interface{ Check(t reflect.Type) error }
+
+// LossError names the part of a type that a Codec would lose.
+type LossError struct {
+	Type   reflect.Type // of the part
+	Path   string       // for example "User.Address.note"
+	Reason string       // for example "unexported field"
+}
+
+// Error implements error.
+func (e *LossError) Error() string {
+	return fmt.Sprintf("codec: %s (%v) would not survive: %s", e.Path, e.Type, e.Reason)
+}
+
+// Check reports, as a *LossError, the first part of t that would not survive c.
+// A c that is a Checker is asked, and its error is returned as it is.
+//
+// The rules for JSON: each value of a type that passes is either refused by
+// Append or comes back equal, with these exceptions, which no type shows. Of a
+// time.Time the instant and the offset are kept, not the monotonic clock and
+// the name of the zone. Under omitempty and omitzero a negative zero loses its
+// sign. Pointers to one thing become pointers to equal things. And types with
+// MarshalJSON and UnmarshalJSON, or MarshalText and UnmarshalText, are taken at
+// their word: a nil json.RawMessage comes back as null, and any other without
+// white space.
+//
+// Check walks the whole type. Call it once for a type, and keep the answer.
+func Check(c Codec, t reflect.Type) error {
+	if own, ok := c.(Checker); ok {
+		return own.Check(t)
+	}
+	if t == nil {
+		return &LossError{Path: "nil", Reason: "no type"}
+	}
+	if isRaw(t) {
+		return nil
+	}
+	if loss := (checker{}).walk(t, "", true); loss != nil {
+		return loss
+	}
+	return nil
+}
+
+// checker holds the types that the walk has entered: a recursive type ends
+// there. What is lost of them has been found already, or is about to be.
+type checker map[visit]bool
+
+type visit struct {
+	t           reflect.Type
+	addressable bool
+}
+
+// walk returns the first loss in t. The path is empty until the first named
+// type, which begins it. Values that encoding/json can address are all but
+// those in maps: see Append.
+func (c checker) walk(t reflect.Type, path string, addressable bool) *LossError {
+	if path == "" {
+		path = t.Name()
+	}
+	if v := (visit{t, addressable}); c[v] {
+		return nil
+	} else {
+		c[v] = true
+	}
+	if t.Kind() != reflect.Interface && t.Kind() != reflect.Pointer && hasMethods(t) {
+		return lossIf(methodsLoss(t, addressable), t, path)
+	}
+	switch t.Kind() {
+	case reflect.Struct:
+		return c.walkStruct(t, path, addressable)
+	case reflect.Map:
+		if loss := lossIf(keyLoss(t.Key()), t.Key(), inside(path, "[key]")); loss != nil {
+			return loss
+		}
+		return c.walk(t.Elem(), inside(path, "[]"), false)
+	case reflect.Slice:
+		return c.walk(t.Elem(), inside(path, "[]"), true)
+	case reflect.Array:
+		return c.walk(t.Elem(), inside(path, "[]"), addressable)
+	case reflect.Pointer:
+		if loss := lossIf(pointerLoss(t.Elem()), t, path); loss != nil {
+			return loss
+		}
+		return c.walk(t.Elem(), path, true)
+	}
+	return lossIf(kindLoss(t), t, path)
+}
+
+// kindLoss is for the types that have no parts.
+func kindLoss(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Interface:
+		if t == reflect.TypeFor[error]() {
+			return "an error value: its type is not kept"
+		}
+		return "an interface: the type of what is in it is not kept"
+	case reflect.Func, reflect.Chan, reflect.Complex64, reflect.Complex128, reflect.UnsafePointer:
+		return "JSON has no form for a " + t.Kind().String()
+	}
+	if t == reflect.TypeFor[json.Number]() {
+		return `an empty json.Number comes back as "0"`
+	}
+	return ""
+}
+
+// pointerLoss is for a pointer to elem: JSON has one null for both of them.
+func pointerLoss(elem reflect.Type) string {
+	switch elem.Kind() {
+	case reflect.Pointer, reflect.Slice, reflect.Map:
+		if elem.Kind() == reflect.Pointer || !hasMethods(elem) {
+			return "a pointer to a nil " + elem.Kind().String() + " comes back nil"
+		}
+	}
+	return ""
+}
+
+// keyLoss is for the key of a map. encoding/json writes keys by other rules
+// than it reads them, see the comments.
+func keyLoss(t reflect.Type) string {
+	text := textPair()
+	reads := reflect.PointerTo(t).Implements(text.read)
+	switch kind := t.Kind(); {
+	case kind == reflect.Interface || kind == reflect.Pointer:
+		return "a map key of a kind that is not equal to itself after decoding"
+	case kind == reflect.String && reads: // written as it is, although there is a MarshalText
+		return "a map key that is written as a string and read by UnmarshalText"
+	case kind == reflect.String:
+		return ""
+	case t.Implements(text.write):
+		return text.loss(t, false)
+	case reads: // MarshalText is missing, or has a pointer receiver
+		return "a map key with UnmarshalText, which has no MarshalText to be written with"
+	case reflect.Int <= kind && kind <= reflect.Uintptr:
+		return ""
+	}
+	return "a map key that is no string, no integer and no TextMarshaler"
+}
+
+func lossIf(reason string, t reflect.Type, path string) *LossError {
+	if reason == "" {
+		return nil
+	}
+	if path == "" {
+		path = cmp.Or(t.Name(), t.String())
+	}
+	return &LossError{Type: t, Path: path, Reason: reason}
+}
+
+// inside extends a path, if it has begun.
+func inside(path, step string) string {
+	if path == "" {
+		return ""
+	}
+	return path + step
+}

@@ -1,0 +1,380 @@
+package codec_test
+
+import (
+	"bytes"
+	"database/sql"
+	"encoding"
+	"encoding/json"
+	"errors"
+	"math/big"
+	"math/rand"
+	"net"
+	"net/netip"
+	"net/url"
+	"reflect"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+	"unsafe"
+
+	"github.com/tiermemo/tiermemo/memo/codec"
+)
+
+type (
+	address struct{ Street, City string }
+	base    struct{ ID int }
+	Base    struct{ ID int }
+	Sparse  struct {
+		ID   int    `json:",omitempty"`
+		Name string `json:",omitzero"`
+	}
+	Deep  struct{ Base }
+	Ring  struct{ *Ring }
+	node  struct{ Next, Prev *node }
+	tree  map[string]tree
+	ID    int
+	quiet int
+	lock  struct{}
+
+	secret struct {
+		Name string
+		note string
+	}
+	onlyWrites  struct{ N int }
+	onlyReads   struct{ N int }
+	onlyText    int
+	byPointer   struct{ n int }
+	textPointer int
+	colour      string
+	shouted     int
+	stamped     struct {
+		time.Time
+		Name string
+	}
+	moment     struct{ time.Time }
+	amount     struct{ *big.Int }
+	vanish     int
+	generic    struct{ Box[secret] }
+	Box[T any] struct{ V T }
+)
+
+func (onlyWrites) MarshalJSON() ([]byte, error)   { return []byte("1"), nil }
+func (*onlyReads) UnmarshalJSON([]byte) error     { return nil }
+func (onlyText) MarshalText() ([]byte, error)     { return []byte("x"), nil }
+func (b *byPointer) MarshalJSON() ([]byte, error) { return json.Marshal(b.n) }
+func (b *byPointer) UnmarshalJSON(data []byte) error {
+	return json.Unmarshal(data, &b.n)
+}
+func (t *textPointer) MarshalText() ([]byte, error) { return []byte{byte(*t)}, nil }
+func (t *textPointer) UnmarshalText(b []byte) error { *t = textPointer(b[0]); return nil }
+func (c colour) MarshalText() ([]byte, error)       { return []byte(strings.ToUpper(string(c))), nil }
+func (c *colour) UnmarshalText(b []byte) error      { *c = colour(bytes.ToLower(b)); return nil }
+func (s shouted) MarshalJSON() ([]byte, error)      { return []byte(`"!"`), nil }
+func (s *shouted) UnmarshalJSON([]byte) error       { return nil }
+func (vanish) IsZero() bool                         { return true }
+
+// check is one line of the table: lost is the path of the first loss, "" for
+// none, and reason a part of what is said about it.
+type check struct {
+	t            reflect.Type
+	lost, reason string
+}
+
+func kept[T any]() check                    { return check{t: reflect.TypeFor[T]()} }
+func lost[T any](path, reason string) check { return check{reflect.TypeFor[T](), path, reason} }
+
+func checks() []check {
+	return []check{
+		// What survives.
+		kept[int](), kept[bool](), kept[float32](), kept[uintptr](), kept[string](), kept[[]byte](), kept[ID](), kept[json.Number](),
+		kept[*int](), kept[[]string](), kept[[3]int](), kept[map[string][]int](), kept[map[ID]bool](), kept[[][]byte](), kept[[]ID](),
+		kept[struct{}](), kept[*address](),
+		kept[node](), kept[tree](), kept[[]*node](),
+		kept[time.Time](), kept[*time.Time](), kept[time.Duration](), kept[big.Int](), kept[*big.Int](), kept[netip.Addr](), kept[net.IP](),
+		kept[sql.NullString](), kept[sql.Null[time.Time]](), kept[json.RawMessage](), kept[colour](), kept[byPointer](),
+		kept[map[netip.Addr]string](), kept[struct{ N big.Int }](), kept[[]byPointer](), kept[[2]byPointer](), kept[map[string]*byPointer](),
+		kept[struct {
+			A int `json:"-,"`
+			B int `json:",string"`
+			C *string
+			D [0]int    `json:",omitempty"`
+			E string    `json:"E,omitempty"`
+			F time.Time `json:",omitzero"`
+			G []int     `json:",omitzero"`
+			_ int
+			lock
+		}](),
+		kept[struct {
+			base
+			Name string
+		}](),
+		kept[struct {
+			*Base
+			Name string
+		}](),
+		kept[struct{ *Deep }](),
+		kept[struct {
+			base `json:"base"`
+			ID   int
+		}](),
+		kept[moment](), kept[Box[address]](),
+
+		// What has no form, or loses its type.
+		lost[any]("interface {}", "interface"), lost[error]("error", "error value"), lost[[]any]("interface {}", "interface"),
+		lost[struct{ Err error }]("Err", "error value"),
+		lost[map[string]any]("interface {}", "interface"),
+		lost[func()]("func()", "func"), lost[chan int]("chan int", "chan"), lost[complex128]("complex128", "complex128"),
+		lost[struct{ P unsafe.Pointer }]("P", "unsafe.Pointer"), lost[sync.Mutex]("Mutex.mu", "unexported field"),
+		lost[url.URL]("URL.User.username", "unexported field"),
+
+		// Fields that are not written, or not all.
+		lost[secret]("secret.note", "unexported field"), lost[*secret]("secret.note", "unexported"), lost[[]secret]("secret.note", "unexported"),
+		lost[map[string]*secret]("secret.note", "unexported"),
+		lost[struct{ A struct{ B []secret } }]("A.B[].note", "unexported"),
+		lost[Box[map[string]secret]]("Box[map[string]github.com/tiermemo/tiermemo/memo/codec_test.secret].V[].note", "unexported"),
+		lost[struct {
+			Pass string `json:"-"`
+		}]("Pass", `json:"-"`),
+		{reflect.StructOf([]reflect.StructField{ // go vet refuses it when it is written out
+			{Name: "A", Type: reflect.TypeFor[int](), Tag: `json:"x"`},
+			{Name: "B", Type: reflect.TypeFor[int](), Tag: `json:"x"`},
+		}), "B", `A has the JSON name "x" too`},
+		lost[struct {
+			Base
+			ID string
+		}]("ID", "JSON name"),
+		lost[struct {
+			Base
+			Deep
+		}]("Deep.Base.ID", "JSON name"),
+		lost[struct {
+			A int `json:"bad\"name"`
+			B int `json:"A"`
+		}]("B", "JSON name"),
+		lost[struct{ quiet }]("quiet", "unexported field"),
+		lost[struct {
+			*base
+			Name string
+		}]("base", "embedded pointer to an unexported struct"),
+		lost[struct{ *Sparse }]("Sparse", "embedded pointer"),
+		lost[Ring]("Ring.Ring", "embedded pointer"),
+		lost[generic]("generic.Box.V.note", "unexported"),
+
+		// Nil and empty.
+		lost[struct {
+			Tags []string `json:"tags,omitempty"`
+		}]("Tags", "omitempty turns empty into nil"),
+		lost[struct {
+			M map[string]int `json:",omitempty"`
+		}]("M", "omitempty"),
+		lost[struct {
+			V vanish `json:",omitzero"`
+		}]("V", "IsZero"),
+		lost[struct {
+			V *time.Time `json:",omitzero"`
+		}]("V", "IsZero"),
+		lost[**int]("**int", "nil ptr"), lost[*[]int]("*[]int", "nil slice"), lost[struct{ P *map[string]int }]("P", "nil map"),
+		lost[struct{ N json.Number }]("N", "json.Number"),
+
+		// Methods.
+		lost[onlyWrites]("onlyWrites", "MarshalJSON without UnmarshalJSON"), lost[[]onlyReads]("onlyReads", "UnmarshalJSON without MarshalJSON"),
+		lost[onlyText]("onlyText", "MarshalText without UnmarshalText"),
+		lost[map[string]byPointer]("byPointer", "pointer receiver"), lost[map[string][2]textPointer]("textPointer", "pointer receiver"),
+		lost[map[int]struct{ N big.Int }]("N", "pointer receiver"),
+		lost[stamped]("stamped", "leaves out the other fields"), lost[amount]("amount", "embedded *big.Int"),
+		lost[struct {
+			S shouted `json:",string"`
+		}]("S", "option string"),
+
+		// Keys of maps.
+		lost[map[bool]int]("bool", "map key"), lost[map[float64]int]("float64", "map key"), lost[map[address]int]("address", "map key"),
+		lost[map[any]int]("interface {}", "map key"), lost[map[*address]int]("*codec_test.address", "map key"),
+		lost[map[colour]int]("colour", "read by UnmarshalText"), lost[struct{ M map[onlyText]int }]("M[key]", "without UnmarshalText"),
+		lost[map[textPointer]int]("textPointer", "no MarshalText"),
+	}
+}
+
+func TestCheckFindsWhatJSONWouldLose(t *testing.T) {
+	t.Parallel()
+	for _, c := range checks() {
+		err := codec.Check(codec.JSON{}, c.t)
+		if c.lost == "" {
+			if err != nil {
+				t.Errorf("%v: %v", c.t, err)
+			}
+			continue
+		}
+		var loss *codec.LossError
+		if !errors.As(err, &loss) || loss.Path != c.lost || loss.Type == nil || !strings.Contains(loss.Reason, c.reason) {
+			t.Errorf("%v: %v, want a loss at %s: %s", c.t, err, c.lost, c.reason)
+		}
+	}
+}
+
+// The rules against encoding/json itself: random values of each type that
+// passes come back equal.
+func TestWhatCheckPassesSurvives(t *testing.T) {
+	t.Parallel()
+	random := rand.New(rand.NewSource(1))
+	for _, c := range checks() {
+		if c.lost == "" && c.t != reflect.TypeFor[json.RawMessage]() { // taken at its word: see Check
+			survives(t, random, c.t)
+		}
+	}
+	passed := 0
+	for range 3000 {
+		if typ := randomStruct(random, 2); codec.Check(codec.JSON{}, typ) == nil {
+			passed++
+			survives(t, random, typ)
+		}
+	}
+	if passed < 500 {
+		t.Errorf("only %d random types passed", passed)
+	}
+}
+
+func survives(t *testing.T, random *rand.Rand, typ reflect.Type) {
+	t.Helper()
+	for range 20 {
+		want := reflect.New(typ).Elem()
+		fill(random, want, 4)
+		data, err := codec.JSON{}.Append(nil, want.Interface())
+		if err != nil {
+			t.Fatalf("%v: %v", typ, err)
+		}
+		got := reflect.New(typ)
+		if err := (codec.JSON{}).Unmarshal(data, got.Interface()); err != nil {
+			t.Fatalf("%v: %s: %v", typ, data, err)
+		}
+		if !reflect.DeepEqual(got.Elem().Interface(), want.Interface()) {
+			t.Fatalf("%v: %#v, stored as %s, comes back as %#v", typ, want, data, got.Elem())
+		}
+	}
+}
+
+// fill makes v random: often nil, often empty, seldom deep. What it does not
+// know how to fill stays zero.
+func fill(random *rand.Rand, v reflect.Value, depth int) {
+	few := random.Intn(3)
+	if !v.CanSet() || depth == 0 || few == 0 {
+		return
+	}
+	switch v.Addr().Interface().(type) {
+	case json.Marshaler, encoding.TextMarshaler:
+		return // only its methods know what a good one is
+	}
+	switch v.Kind() {
+	case reflect.Bool:
+		v.SetBool(true)
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+		v.SetInt(int64(random.Uint64()))
+	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64, reflect.Uintptr:
+		v.SetUint(random.Uint64())
+	case reflect.Float32:
+		v.SetFloat(float64(float32(random.NormFloat64())))
+	case reflect.Float64:
+		v.SetFloat(random.NormFloat64())
+	case reflect.String:
+		texts := []string{"null", `"`, "<a&b>", "\x00\u2028\ufffd", "größe", "12"}
+		v.SetString(texts[random.Intn(len(texts))])
+	case reflect.Struct:
+		for i := range v.NumField() {
+			fill(random, v.Field(i), depth)
+		}
+	case reflect.Array:
+		for i := range v.Len() {
+			fill(random, v.Index(i), depth-1)
+		}
+	case reflect.Slice:
+		v.Set(reflect.MakeSlice(v.Type(), few-1, few-1))
+		for i := range v.Len() {
+			fill(random, v.Index(i), depth-1)
+		}
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		fill(random, v.Elem(), depth-1)
+	case reflect.Map:
+		v.Set(reflect.MakeMap(v.Type()))
+		for range few - 1 {
+			key, elem := reflect.New(v.Type().Key()).Elem(), reflect.New(v.Type().Elem()).Elem()
+			fill(random, key, depth-1)
+			fill(random, elem, depth-1)
+			v.SetMapIndex(key, elem)
+		}
+	}
+}
+
+// randomStruct returns a struct of random fields with random tags.
+func randomStruct(random *rand.Rand, depth int) reflect.Type {
+	pick := func(of ...string) string { return of[random.Intn(len(of))] }
+	var fields []reflect.StructField
+	for _, name := range []string{"A", "B", "C"}[:1+random.Intn(3)] {
+		tag := ""
+		if random.Intn(2) == 0 {
+			tag = `json:"` + pick("", "", "", "A", "b", "B", "-", "-x", "a b") + pick("", "", "", ",omitempty", ",omitzero", ",string", ",string,omitempty") + `"`
+		}
+		fields = append(fields, reflect.StructField{Name: name, Type: randomType(random, depth), Tag: reflect.StructTag(tag)})
+	}
+	return reflect.StructOf(fields)
+}
+
+func randomType(random *rand.Rand, depth int) reflect.Type {
+	leaves := []reflect.Type{
+		reflect.TypeFor[int](), reflect.TypeFor[uint64](), reflect.TypeFor[int8](), reflect.TypeFor[float64](), reflect.TypeFor[float32](), reflect.TypeFor[bool](),
+		reflect.TypeFor[string](), reflect.TypeFor[ID](), reflect.TypeFor[[]byte](), reflect.TypeFor[[4]byte](), reflect.TypeFor[Base](),
+	}
+	if depth == 0 {
+		return leaves[random.Intn(len(leaves))]
+	}
+	switch elem := randomType(random, depth-1); random.Intn(8) {
+	case 0:
+		return reflect.PointerTo(elem)
+	case 1:
+		return reflect.SliceOf(elem)
+	case 2:
+		return reflect.ArrayOf(random.Intn(3), elem)
+	case 3:
+		return reflect.MapOf(reflect.TypeFor[string](), elem)
+	case 4:
+		return reflect.MapOf(reflect.TypeFor[int16](), elem)
+	case 5:
+		return randomStruct(random, depth-1)
+	default:
+		return elem
+	}
+}
+
+type checking struct {
+	codec.JSON
+	err error
+}
+
+func (c checking) Check(reflect.Type) error { return c.err }
+
+func TestACheckerIsAskedInPlaceOfTheRules(t *testing.T) {
+	t.Parallel()
+	if err := codec.Check(checking{}, reflect.TypeFor[func()]()); err != nil {
+		t.Errorf("a codec that carries everything: %v", err)
+	}
+	own := errors.New("not that")
+	if err := codec.Check(checking{err: own}, reflect.TypeFor[int]()); err != own {
+		t.Errorf("got %v, want the codec's own error", err)
+	}
+}
+
+func TestCheckOfNoTypeIsALoss(t *testing.T) {
+	t.Parallel()
+	var loss *codec.LossError
+	if err := codec.Check(codec.JSON{}, nil); !errors.As(err, &loss) || loss.Error() == "" {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestALossSaysWhereAndWhy(t *testing.T) {
+	t.Parallel()
+	err := codec.Check(codec.JSON{}, reflect.TypeFor[struct{ Who *secret }]())
+	if want := "codec: Who.note (string) would not survive: unexported field"; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}

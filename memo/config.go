@@ -1,0 +1,121 @@
+package memo
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/tiermemo/tiermemo/internal/clock"
+	"github.com/tiermemo/tiermemo/internal/keys"
+	"github.com/tiermemo/tiermemo/memo/codec"
+	"github.com/tiermemo/tiermemo/memo/lru"
+	"github.com/tiermemo/tiermemo/memo/tier"
+)
+
+// Config is what an operator decides. The zero value works: request memory and
+// an LRU, no server.
+type Config struct {
+	Name   string      // names the cache in statistics and logs; "memo"
+	Prefix string      // namespace in the shared tier, 1 to 64 bytes; required with Shared
+	Local  tier.Local  // the process tier; nil: lru.New(lru.DefaultSize)
+	Shared tier.Shared // the shared tier; nil: none
+	Codec  codec.Codec // nil: codec.JSON{}
+
+	PollInterval      time.Duration // how often other processes' invalidations are fetched; 100ms
+	StaleBound        time.Duration // no L2 value is older than this against the shared tier's log; 1s, at least twice PollInterval
+	OutageBound       time.Duration // the same while the shared tier is away; StaleBound
+	ReadTimeout       time.Duration // budget of one read of the shared tier; 100ms
+	WriteTimeout      time.Duration // budget of one invalidation or poll; 500ms
+	MaxRequestEntries int           // bound of one request's memory; 10_000
+
+	// LoadContext returns, from a caller's ctx, one with the values that loaders may see: a trace, a logger. Its deadline is
+	// not used. nil: loaders see the cache and nothing else of a request, because many wait for one load.
+	LoadContext func(ctx context.Context) context.Context
+
+	Logger *slog.Logger // nil: slog.Default()
+}
+
+// The least StaleBound: what is taken off it internally must leave something.
+const leastBound = 200 * time.Millisecond
+
+// slack is taken off StaleBound: the hit path's clock lags by a tick, and a
+// reader may be delayed between its look at the clock and its return.
+const slack = clock.Tick + 50*time.Millisecond
+
+// complete fills in the defaults.
+func (cfg Config) complete() Config {
+	if cfg.Name == "" {
+		cfg.Name = "memo"
+	}
+	if cfg.Local == nil {
+		cfg.Local = lru.New(lru.DefaultSize)
+	}
+	if cfg.Codec == nil {
+		cfg.Codec = codec.JSON{}
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
+	}
+	for _, d := range []struct {
+		field *time.Duration
+		value time.Duration
+	}{
+		{&cfg.PollInterval, 100 * time.Millisecond},
+		{&cfg.StaleBound, time.Second},
+		{&cfg.ReadTimeout, 100 * time.Millisecond},
+		{&cfg.WriteTimeout, 500 * time.Millisecond},
+	} {
+		if *d.field == 0 {
+			*d.field = d.value
+		}
+	}
+	if cfg.OutageBound == 0 {
+		cfg.OutageBound = cfg.StaleBound
+	}
+	if cfg.MaxRequestEntries == 0 {
+		cfg.MaxRequestEntries = 10_000
+	}
+	return cfg
+}
+
+// validate says what is wrong with a complete cfg, and what to do.
+func (cfg Config) validate() error {
+	bad := func(fix, problem string, args ...any) error {
+		return &UsageError{Op: "New", Name: cfg.Name, Problem: fmt.Sprintf(problem, args...), Fix: fix}
+	}
+	for _, d := range []struct {
+		name  string
+		value time.Duration
+	}{
+		{"PollInterval", cfg.PollInterval}, {"StaleBound", cfg.StaleBound}, {"OutageBound", cfg.OutageBound},
+		{"ReadTimeout", cfg.ReadTimeout}, {"WriteTimeout", cfg.WriteTimeout},
+	} {
+		if d.value < 0 {
+			return bad("give a duration above 0, or 0 for the default", "%s of %v", d.name, d.value)
+		}
+	}
+	if cfg.MaxRequestEntries < 0 {
+		return bad("give a number above 0, or 0 for the default", "MaxRequestEntries of %d", cfg.MaxRequestEntries)
+	}
+	if least := max(2*cfg.PollInterval, leastBound); cfg.StaleBound < least {
+		return bad(fmt.Sprintf("raise StaleBound to %v or more, or poll more often", least),
+			"StaleBound of %v with a PollInterval of %v", cfg.StaleBound, cfg.PollInterval)
+	}
+	if cfg.OutageBound < cfg.StaleBound {
+		return bad("leave OutageBound out, or give at least StaleBound", "OutageBound of %v below StaleBound of %v", cfg.OutageBound, cfg.StaleBound)
+	}
+	if n := cfg.Codec.Name(); n == "" || len(n) > 16 {
+		return bad("give the Codec a name of 1 to 16 bytes", "Codec name %q", n)
+	}
+	if cfg.Shared == nil {
+		return nil
+	}
+	if _, err := keys.NewSpace(cfg.Prefix); err != nil {
+		return bad("set Config.Prefix to the name of the application, for example \"shop\": what has another prefix never meets", "Prefix %q with a Shared: %v", cfg.Prefix, err)
+	}
+	if n := len(cfg.Shared.Nodes()); n != 1 {
+		return bad("give a Shared of one Node", "a Shared of %d Nodes, and this version uses one", n)
+	}
+	return nil
+}

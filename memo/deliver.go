@@ -1,0 +1,232 @@
+package memo
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"math/rand/v2"
+
+	"github.com/tiermemo/tiermemo/internal/coherence"
+	"github.com/tiermemo/tiermemo/internal/wire"
+	"github.com/tiermemo/tiermemo/memo/tier"
+)
+
+// Here an invalidation becomes messages to the shared tier: the items are
+// deleted, a number is drawn, and its record tells the other processes.
+
+const (
+	recordTTL   = 5 * time.Minute // how far behind a poller may be before it forgets everything
+	recordKeys  = 256             // keys of one record
+	recordBytes = 32 << 10
+)
+
+// deliver tells the shared tier that keys are invalid, and returns the numbers
+// of its records. It ends within WriteTimeout, whatever ctx does: the caller's
+// write is committed, and somebody has to tell.
+//
+// The items are deleted before the record can be seen:
+//
+//  1. another process reads the record, and drops its L2 entry
+//  2. it reads the old item from the shared tier, as of after the record
+//  3. the item is deleted, too late: no record to come drops the entry
+//
+// Several keys are deleted a second time, after the number was drawn. They may
+// depend on each other, say A is made of B:
+//
+//  1. A is deleted
+//  2. another process takes the lease of A, and makes it of the B in its L2,
+//     which is right, as far as the counter tells
+//  3. the number is drawn; the second deletion takes the lease of 2 away
+//
+// A lease taken after the second deletion sees the number, and does not use an
+// L2 that has not read its record (local.go).
+func (d *domain) deliver(ctx context.Context, keys []string) ([]uint64, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), d.cache.cfg.WriteTimeout)
+	defer cancel()
+	places := make([]string, len(keys))
+	for i, key := range keys {
+		places[i] = d.space.Value(key)
+	}
+	batches := batch(keys)
+	var last uint64
+	err := both(
+		func() error { return d.delete(ctx, places) },
+		func() (err error) { last, err = d.draw(ctx, uint64(len(batches))); return err },
+	)
+	if err != nil {
+		return nil, err
+	}
+	numbers := make([]uint64, len(batches))
+	for i := range batches {
+		numbers[i] = last - uint64(len(batches)-1-i)
+	}
+	again := func() error { return nil }
+	if len(keys) > 1 {
+		again = func() error { return d.delete(ctx, places) }
+	}
+	return numbers, both(again, func() error { return d.record(ctx, numbers, batches) })
+}
+
+// both runs f beside g and returns the first of their errors.
+func both(f, g func() error) error {
+	var wg sync.WaitGroup
+	var err error
+	wg.Go(func() { err = g() })
+	if ferr := f(); ferr != nil {
+		wg.Wait()
+		return ferr
+	}
+	wg.Wait()
+	return err
+}
+
+func (d *domain) delete(ctx context.Context, places []string) error {
+	return d.timed(ctx, "delete", func(ctx context.Context) error { return d.node.Delete(ctx, places...) })
+}
+
+// draw counts to the next n numbers and returns the last. A call that fails may
+// have counted: such a number has no record, and makes the others forget
+// everything.
+func (d *domain) draw(ctx context.Context, n uint64) (last uint64, err error) {
+	for range 3 {
+		err = d.timed(ctx, "incr", func(ctx context.Context) (err error) {
+			last, err = d.node.Incr(ctx, d.space.Seq(), n)
+			return err
+		})
+		if !isNotFound(err) {
+			return last, err
+		}
+		// A new epoch says more than this record will; the record is written all the same.
+		if err := d.newCounter(ctx, tier.Item{}); err != nil {
+			return 0, err
+		}
+	}
+	return 0, err
+}
+
+// record writes the records of batches under numbers.
+func (d *domain) record(ctx context.Context, numbers []uint64, batches [][]string) error {
+	for i, n := range numbers {
+		data := wire.AppendRecord(nil, &wire.Record{Seq: n, Source: d.cache.source, Keys: batches[i]})
+		err := d.timed(ctx, "add", func(ctx context.Context) error {
+			return d.node.Add(ctx, d.space.Record(n), data, recordTTL)
+		})
+		if err != nil && !isExists(err) { // a number is one writer's: what exists is this, of a try that seemed to fail
+			return err
+		}
+	}
+	return nil
+}
+
+// batch cuts keys into what one record holds.
+func batch(keys []string) [][]string {
+	var batches [][]string
+	begin, size := 0, 0
+	for i, key := range keys {
+		if i > begin && (i-begin == recordKeys || size+len(key) > recordBytes) {
+			batches = append(batches, keys[begin:i])
+			begin, size = i, 0
+		}
+		size += len(key)
+	}
+	return append(batches, keys[begin:])
+}
+
+// deliverAll begins a new epoch: everything that is stored is void.
+func (d *domain) deliverAll(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), d.cache.cfg.WriteTimeout)
+	defer cancel()
+	at := make([]tier.Item, 1)
+	err := d.timed(ctx, "get_multi", func(ctx context.Context) error {
+		return d.node.GetMulti(ctx, []string{d.space.Seq()}, at)
+	})
+	if err != nil {
+		return err
+	}
+	old, _ := wire.ParseSeq(at[0].Value)
+	next, err := d.newEpoch(ctx, at[0], max(old, rand.Uint64N(1<<30)))
+	if err != nil {
+		return err
+	}
+	d.restart(next)
+	return nil
+}
+
+// settled notes that this process has applied its own numbers.
+func (d *domain) settled(numbers []uint64) {
+	d.mu.Lock()
+	for _, n := range numbers {
+		d.log.Own(n)
+	}
+	position := d.log.Covered()
+	d.mu.Unlock()
+	d.position.Store(position)
+}
+
+// suspend queues what could not be delivered; no keys means everything. From
+// now on reads of it do not use the shared tier.
+func (d *domain) suspend(all bool, keys []string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if all {
+		d.pending.AddAll()
+	} else {
+		d.pending.Add(slices.Clone(keys)...)
+	}
+	d.waiting.Store(int64(d.pending.Len()))
+}
+
+// deliverPending delivers what is queued, and reports whether nothing is left
+// that could not be. Only the poller calls it.
+func (d *domain) deliverPending() bool {
+	for d.waiting.Load() > 0 {
+		d.mu.Lock()
+		b := d.pending.Next(recordKeys)
+		d.mu.Unlock()
+		if err := d.deliverBatch(b); err != nil {
+			d.failed(err)
+			return false
+		}
+		d.mu.Lock()
+		d.pending.Delivered(b)
+		d.waiting.Store(int64(d.pending.Len()))
+		d.mu.Unlock()
+	}
+	return true
+}
+
+func (d *domain) deliverBatch(b coherence.Batch) error {
+	if b.All {
+		return d.deliverAll(context.Background())
+	}
+	numbers, err := d.deliver(context.Background(), b.Keys)
+	if err != nil {
+		return err
+	}
+	// Loads that began since may have read the shared tier before the deletion.
+	d.cache.dropAll(b.Keys)
+	d.settled(numbers)
+	return nil
+}
+
+// deferred is what the caller of an invalidation gets that waits.
+func deferred(cause error) error {
+	if cause == nil {
+		return ErrDeferred
+	}
+	return fmt.Errorf("%w: %w", ErrDeferred, cause)
+}
+
+// deliverLast tries to deliver what is queued before the process goes.
+func (d *domain) deliverLast(ctx context.Context) error {
+	if d.waiting.Load() == 0 {
+		return nil
+	}
+	if ctx.Err() == nil && d.deliverPending() {
+		return nil
+	}
+	return ErrDeferred
+}

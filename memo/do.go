@@ -1,0 +1,146 @@
+package memo
+
+import (
+	"context"
+	"errors"
+	"reflect"
+	"strings"
+
+	"github.com/tiermemo/tiermemo/internal/flight"
+	"github.com/tiermemo/tiermemo/internal/keys"
+	"github.com/tiermemo/tiermemo/memo/tier"
+)
+
+// Do is where a read begins, and where a hit in L1 or L2 ends: before a closure
+// is built, an option is looked at or a lock is taken. The order of what it does
+// is the order of how often it happens.
+
+// Do returns the value of key, running fn at most once a request, once at a time
+// in this process, and once in the fleet. fn runs on a goroutine of its own,
+// with a ctx that lives as long as anyone waits for it.
+//
+// Do returns when ctx ends, with its cause, whatever fn does; a value at hand is
+// returned even then. An error of fn is returned to everyone who waits for this
+// run, and not kept. If fn panics, the caller that started it panics with the
+// same value and the others get a *PanicError. A tier that fails is never the
+// caller's error.
+//
+// What Do returns is shared with other callers: treat it as read-only, or use
+// Clone. Without a cache in ctx Do runs fn.
+func Do[T any](ctx context.Context, key string, fn func(context.Context) (T, error), opts ...Option) (T, error) {
+	n, ok := ctx.(*node)
+	if !ok {
+		n = find(ctx)
+	}
+	if n != nil && fn != nil && silent(opts) {
+		if e, from := n.hit(key); e != nil {
+			if v, ok := e.Value.(T); ok {
+				n.counts.Add(int(from), 1)
+				return v, nil
+			}
+		}
+	}
+	return do(ctx, n, key, fn, opts)
+}
+
+// hit returns the entry of key if L1 or L2 can answer without asking anyone.
+func (n *node) hit(key string) (*tier.Entry, outcome) {
+	if n.table != nil {
+		if v := n.table.Get(key); v != nil {
+			return v.(*tier.Entry), outcomeL1
+		}
+	}
+	c := n.cache
+	if c.lru == nil || n.load != nil || c.closed.Load() {
+		return nil, 0
+	}
+	if n.table == nil {
+		return c.usable(c.lru.Get(key)), outcomeL2
+	}
+	epoch := n.table.Epoch()
+	e := c.usable(c.lru.Get(key))
+	if e == nil {
+		return nil, 0
+	}
+	return n.table.AddSince(epoch, e.Key, e).(*tier.Entry), outcomeL2
+}
+
+// do is the rest of Do. It stays out of it, so that Do's frame is small and a
+// key that was made for the call can stay on the caller's stack: nothing below
+// keeps key, but a clone of it.
+//
+//go:noinline
+func do[T any](ctx context.Context, n *node, key string, fn func(context.Context) (T, error), opts []Option) (v T, err error) {
+	key = strings.Clone(key)
+	if err := checkCall("Do", ctx, key); err != nil {
+		return v, err
+	}
+	if fn == nil {
+		return v, &UsageError{Op: "Do", Name: keys.Name(key), Problem: "fn is nil", Fix: "pass the function that loads the value"}
+	}
+	if n == nil {
+		uncached.note(key)
+		return fn(ctx)
+	}
+	c := n.cache
+	if c.closed.Load() {
+		n.counts.Add(int(outcomeBypass), 1)
+		return fn(ctx)
+	}
+	l, clone, err := newLoad[T](c, key, opts)
+	if err != nil {
+		return v, misuse(err, "Do", key)
+	}
+	l.run = func(ctx context.Context) (any, error) { return fn(ctx) }
+	l.node = n
+	e, from, err := c.request(ctx, n, l)
+	if err == nil {
+		v, err = value[T](key, e)
+	}
+	if err != nil {
+		n.counts.Add(int(outcomeError), 1)
+		return v, l.failure(err)
+	}
+	n.counts.Add(int(from), 1)
+	if clone != nil {
+		v = clone(v)
+	}
+	return v, nil
+}
+
+// value returns e's value as a T.
+func value[T any](key string, e *tier.Entry) (v T, err error) {
+	v, ok := e.Value.(T)
+	if !ok {
+		want := reflect.TypeFor[T]()
+		if e.Value == nil && want.Kind() == reflect.Interface {
+			return v, nil // a nil of an interface type forgets which
+		}
+		return v, &TypeError{Key: key, Have: reflect.TypeOf(e.Value), Want: want}
+	}
+	return v, nil
+}
+
+// failure is err as the caller gets it. The caller that led panics on with what
+// its loader panicked with, so that http.ErrAbortHandler arrives and a recover
+// sees what it would see without a cache.
+func (l *load) failure(err error) error {
+	if p := (*flight.Panic)(nil); errors.As(err, &p) {
+		if l.led && p.Value != nil {
+			panic(p.Value)
+		}
+		return &PanicError{Value: p.Value, Stack: p.Stack}
+	}
+	if errors.Is(err, flight.ErrRecursive) {
+		return ErrRecursive
+	}
+	return err
+}
+
+// misuse completes a *UsageError with where it happened.
+func misuse(err error, op, key string) error {
+	if u := (*UsageError)(nil); errors.As(err, &u) {
+		u.Op, u.Name = op, keys.Name(key)
+	}
+	return err
+}

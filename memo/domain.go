@@ -1,0 +1,214 @@
+package memo
+
+import (
+	"context"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/tiermemo/tiermemo/internal/coherence"
+	"github.com/tiermemo/tiermemo/internal/keys"
+	"github.com/tiermemo/tiermemo/internal/wire"
+	"github.com/tiermemo/tiermemo/memo/tier"
+)
+
+// mostPending bounds the invalidations that wait for the shared tier. Beyond it
+// one for everything waits in their place.
+const mostPending = 10_000
+
+// domain is this process's part in the coherence of one Node: one counter, one
+// log, one poller. What it decides is in internal/coherence; here it is carried
+// out.
+type domain struct {
+	cache *Cache
+	node  tier.Node
+	space keys.Space
+
+	// Read without a lock, by every hit or load. Times are on the cache's clock.
+	horizon  atomic.Int64  // until when an L2 entry may be used, however old
+	bound    atomic.Int64  // how old one may be beyond that
+	covered  atomic.Int64  // the begin of the last poll that left nothing open
+	position atomic.Uint64 // everything up to this number is applied here
+	up       atomic.Bool   // reads may use the Node
+	waiting  atomic.Int64  // pending invalidations
+	failing  atomic.Bool   // the last read failed
+
+	attached chan struct{} // closed after the first poll, however it ended
+	polling  chan struct{} // holds a token while somebody polls
+
+	mu      sync.Mutex // never held over I/O, nor when a flight's lock is taken
+	log     coherence.Log
+	pending coherence.Pending
+	health  coherence.Health
+	since   time.Time // of the last change of up
+
+	ops, errs, opTime atomic.Int64
+}
+
+func newDomain(c *Cache, node tier.Node, space keys.Space) *domain {
+	d := &domain{
+		cache: c, node: node, space: space,
+		attached: make(chan struct{}), polling: make(chan struct{}, 1),
+		log:     coherence.Log{GiveUp: 2 * c.cfg.WriteTimeout},
+		pending: coherence.Pending{Most: mostPending},
+		health:  coherence.Health{Blip: c.cfg.StaleBound, Calm: c.cfg.PollInterval + c.cfg.WriteTimeout + 100*time.Millisecond},
+		since:   time.Now(),
+	}
+	d.setBound(c.cfg.StaleBound)
+	return d
+}
+
+// setBound says how old an L2 value may become.
+func (d *domain) setBound(b time.Duration) {
+	bound := int64(b - slack)
+	d.bound.Store(bound)
+	d.horizon.Store(d.covered.Load() + bound)
+}
+
+// attach waits for the first poll, so that what a read keeps in L2 is covered by
+// the log from its begin. Afterwards it costs nothing.
+func (d *domain) attach(ctx context.Context) {
+	select {
+	case <-d.attached:
+		return
+	default:
+	}
+	ctx, cancel := context.WithTimeout(ctx, d.cache.cfg.ReadTimeout)
+	defer cancel()
+	select {
+	case <-d.attached:
+	case <-ctx.Done():
+	}
+}
+
+// readable reports whether reads of key may use the Node.
+func (d *domain) readable(key string) bool {
+	if !d.up.Load() {
+		return false
+	}
+	if d.waiting.Load() == 0 {
+		return true
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return !d.pending.Covers(key)
+}
+
+// covers reports whether this process has applied every invalidation up to seq.
+func (d *domain) covers(seq uint64) bool {
+	position := d.position.Load()
+	return coherence.SameEpoch(seq, position) && seq <= position
+}
+
+// applied is the number of the last invalidation that this process has applied.
+func (d *domain) applied() uint64 { return d.position.Load() }
+
+// look is what a read of a place found.
+type look struct {
+	seq   uint64 // the counter, read first: see coherence.Judge
+	item  tier.Item
+	began int64
+}
+
+// look reads the counter and place in one round trip. A Node without a counter
+// gets one.
+func (d *domain) look(ctx context.Context, place string) (at look, err error) {
+	for range 3 {
+		names := [...]string{d.space.Seq(), place}
+		var items [2]tier.Item
+		at.began = d.cache.clock.Exact()
+		if err := d.read(ctx, names[:], items[:]); err != nil {
+			return at, err
+		}
+		at.item = items[1]
+		if at.seq, err = wire.ParseSeq(items[0].Value); err == nil {
+			return at, nil
+		}
+		if err := d.newCounter(ctx, items[0]); err != nil {
+			return at, err
+		}
+	}
+	return at, &TierError{Op: "get_multi", Tier: d.node.Name(), Err: err}
+}
+
+// newCounter begins an epoch where the counter is missing, or is no number. An
+// epoch is drawn for each attempt: a repeated one could arrive late, and rewind
+// the counter within it.
+func (d *domain) newCounter(ctx context.Context, counter tier.Item) error {
+	first := wire.AppendSeq(nil, coherence.NewEpoch(rand.Uint64(), d.position.Load()))
+	err := d.put(ctx, d.space.Seq(), counter, first, tier.NoExpiry)
+	if tier.IsAnswer(err) {
+		return nil // if it was no, another process was faster
+	}
+	return err
+}
+
+// placeLease puts a lease in place of what at found there.
+func (d *domain) placeLease(ctx context.Context, place string, at look, token uint64) error {
+	return d.put(ctx, place, at.item, wire.AppendLease(nil, wire.Lease{Stamp: at.seq, Token: token}), leaseTTL)
+}
+
+// put stores value in place of item, which may be absent.
+func (d *domain) put(ctx context.Context, key string, item tier.Item, value []byte, ttl time.Duration) error {
+	if item.Found() {
+		return d.swap(ctx, key, item.CAS, value, ttl)
+	}
+	return d.do(ctx, "add", func(ctx context.Context) error { return d.node.Add(ctx, key, value, ttl) })
+}
+
+func (d *domain) read(ctx context.Context, names []string, items []tier.Item) error {
+	return d.do(ctx, "get_multi", func(ctx context.Context) error { return d.node.GetMulti(ctx, names, items) })
+}
+
+func (d *domain) swap(ctx context.Context, key string, cas uint64, value []byte, ttl time.Duration) error {
+	return d.do(ctx, "compare_and_swap", func(ctx context.Context) error { return d.node.CompareAndSwap(ctx, key, cas, value, ttl) })
+}
+
+func (d *domain) compareAndDelete(ctx context.Context, key string, cas uint64) error {
+	return d.do(ctx, "compare_and_delete", func(ctx context.Context) error { return d.node.CompareAndDelete(ctx, key, cas) })
+}
+
+func (d *domain) touch(ctx context.Context, key string, ttl time.Duration) error {
+	return d.do(ctx, "touch", func(ctx context.Context) error { return d.node.Touch(ctx, key, ttl) })
+}
+
+// do makes one call of a read's path, within its budget, and tells the health of
+// the Node about it.
+func (d *domain) do(ctx context.Context, op string, fn func(ctx context.Context) error) error {
+	limited, cancel := context.WithTimeout(ctx, d.cache.cfg.ReadTimeout)
+	defer cancel()
+	err := d.timed(limited, op, fn)
+	switch {
+	case tier.IsAnswer(err):
+		if d.failing.Load() {
+			d.failing.Store(false)
+			d.mu.Lock()
+			d.health.Answered(d.cache.clock.Exact())
+			d.mu.Unlock()
+		}
+	case ctx.Err() != nil: // the caller's end, not the Node's
+	default:
+		d.failing.Store(true)
+		d.mu.Lock()
+		down := d.health.ReadFailed(d.cache.clock.Exact())
+		d.mu.Unlock()
+		d.wentDown(down, err)
+	}
+	return err
+}
+
+// timed counts one call, and names its failure.
+func (d *domain) timed(ctx context.Context, op string, fn func(ctx context.Context) error) error {
+	begin := d.cache.clock.Exact()
+	err := fn(ctx)
+	d.ops.Add(1)
+	d.opTime.Add(d.cache.clock.Exact() - begin)
+	if err == nil {
+		return nil
+	}
+	if !tier.IsAnswer(err) {
+		d.errs.Add(1)
+	}
+	return &TierError{Op: op, Tier: d.node.Name(), Err: err}
+}

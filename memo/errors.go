@@ -1,0 +1,82 @@
+package memo
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+)
+
+// Errors of this package; compare with errors.Is.
+var (
+	ErrMiss      = errors.New("memo: not cached")                                                    // Get: no tier has the key
+	ErrNoCache   = errors.New("memo: no cache in the context; install the middleware or call Begin") // an invalidation or a Set
+	ErrClosed    = errors.New("memo: cache is closed")
+	ErrDeferred  = errors.New("memo: invalidated here, queued for the shared tier")
+	ErrRecursive = errors.New("memo: a loader asked for the key that it is loading")
+)
+
+// UsageError is a mistake of the program: an empty key, a nil loader, options
+// that contradict each other, an invalid Config.
+type UsageError struct {
+	Op      string // "New", "Do" and so on
+	Name    string // the key's first part, if there is one
+	Problem string
+	Fix     string
+}
+
+// Error implements error.
+func (e *UsageError) Error() string {
+	where := e.Op
+	if e.Name != "" {
+		where += " " + e.Name
+	}
+	return fmt.Sprintf("memo: %s: %s; %s", where, e.Problem, e.Fix)
+}
+
+// TypeError says that a key holds a value of another type than the caller asked
+// for.
+type TypeError struct {
+	Key        string
+	Have, Want reflect.Type // Have is nil for a nil value
+}
+
+// Error implements error.
+func (e *TypeError) Error() string {
+	return fmt.Sprintf("memo: key %q holds a %v, not a %v; give the two their own keys", e.Key, e.Have, e.Want)
+}
+
+// PanicError is what the other callers get when a loader panics; the one that
+// started it panics with Value itself.
+type PanicError struct {
+	Value any // nil after runtime.Goexit
+	Stack []byte
+}
+
+// Error implements error.
+func (e *PanicError) Error() string {
+	if e.Value == nil {
+		return "memo: the loader called runtime.Goexit"
+	}
+	return fmt.Sprintf("memo: the loader panicked: %v", e.Value)
+}
+
+// Unwrap returns Value if it is an error.
+func (e *PanicError) Unwrap() error {
+	err, _ := e.Value.(error)
+	return err
+}
+
+// TierError says which tier failed at what.
+type TierError struct {
+	Op   string // a method of tier.Node in lower case, for example "get_multi"
+	Tier string // the Node's name
+	Err  error
+}
+
+// Error implements error.
+func (e *TierError) Error() string {
+	return fmt.Sprintf("memo: %s on %s: %v", e.Op, e.Tier, e.Err)
+}
+
+// Unwrap returns Err.
+func (e *TierError) Unwrap() error { return e.Err }

@@ -1,0 +1,78 @@
+package memo
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/tiermemo/tiermemo/internal/wire"
+	"github.com/tiermemo/tiermemo/memo/tier"
+)
+
+// fill loads under the lease token and stores the value in its place, if it is
+// still there. What overlapped an invalidation never is: the invalidation
+// deleted the lease, and the swap fails.
+//
+//  1. this process takes the lease, and reads v1 from the database
+//  2. a writer commits v2, and deletes what stands under the key: the lease
+//  3. this process would store v1, and everyone would read it until its TTL ends
+func (l *load) fill(ctx context.Context, f *call, d *domain, place string, token, stamp uint64) (landing, error) {
+	s := d.hold(ctx, place, token)
+	kept := false
+	defer func() { // also when fn fails, panics or calls Goexit
+		s.end()
+		if !kept {
+			s.release(ctx)
+		}
+	}()
+	e, err := l.execute(ctx, f, &running{cache: l.cache, lease: s})
+	if err != nil {
+		return landing{}, err
+	}
+	e.Stamp = stamp
+	s.end()
+	data, err := l.encode(e)
+	if err != nil {
+		l.cache.unstorable("the codec refused a value: it stays out of the shared tier", err)
+		l.keep(f, e)
+		return landing{e, outcomeLoad}, nil
+	}
+	switch err := s.store(ctx, data, ttlOf(e, l.cache.clock.Exact())); {
+	case err == nil:
+		kept = true
+		l.cache.valueBytes.Add(uint64(len(data)))
+	case errors.Is(err, tier.ErrConflict), errors.Is(err, tier.ErrNotFound):
+		kept = true // by somebody else, or by nobody: there is nothing to release
+		return landing{e, outcomeLoad}, nil
+	case errors.Is(err, tier.ErrRefused):
+		l.cache.unstorable("the shared tier refused a value: it is too large, or the server is out of memory", err)
+	}
+	l.keep(f, e)
+	return landing{e, outcomeLoad}, nil
+}
+
+// encode is e as the shared tier holds it.
+func (l *load) encode(e *tier.Entry) ([]byte, error) {
+	payload, err := l.cache.cfg.Codec.Append(nil, e.Value)
+	if err != nil {
+		return nil, err
+	}
+	now := time.Now().UnixMilli()
+	fresh := int64(NoExpiry)
+	if e.Fresh != int64(NoExpiry) {
+		fresh = now + (e.Fresh-l.cache.clock.Exact()+int64(time.Millisecond)-1)/int64(time.Millisecond)
+	}
+	v := wire.Value{
+		Stamp: e.Stamp, Created: now, Fresh: fresh, Expires: fresh, Took: wire.Micros(e.Took),
+		Codec: l.cache.cfg.Codec.Name(), Fingerprint: l.typ.fingerprint, Key: l.key, Payload: payload,
+	}
+	return wire.AppendValue(make([]byte, 0, len(payload)+len(l.key)+96), &v), nil
+}
+
+// ttlOf is how long the shared tier has to hold e.
+func ttlOf(e *tier.Entry, now int64) time.Duration {
+	if e.Fresh == int64(NoExpiry) {
+		return NoExpiry
+	}
+	return max(time.Duration(e.Fresh-now), time.Millisecond)
+}

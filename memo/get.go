@@ -1,0 +1,97 @@
+package memo
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/tiermemo/tiermemo/internal/coherence"
+	"github.com/tiermemo/tiermemo/internal/wire"
+	"github.com/tiermemo/tiermemo/memo/tier"
+)
+
+// Get returns the value of key if any tier has it, else ErrMiss. It waits for no
+// load: neither for one of this process nor for one of another.
+func Get[T any](ctx context.Context, key string) (v T, err error) {
+	n := find(ctx)
+	key = strings.Clone(key)
+	if err := checkCall("Get", ctx, key); err != nil {
+		return v, err
+	}
+	if n == nil || n.cache.closed.Load() {
+		return v, ErrMiss
+	}
+	c := n.cache
+	l, _, err := newLoad[T](c, key, nil)
+	if err != nil {
+		return v, misuse(err, "Get", key)
+	}
+	l.node = n
+	e, from, err := c.get(ctx, n, l)
+	if err == nil && e != nil {
+		v, err = value[T](key, e)
+	}
+	switch {
+	case err != nil:
+		n.counts.Add(int(outcomeError), 1)
+		return v, err
+	case e == nil:
+		n.counts.Add(int(outcomeMiss), 1)
+		return v, ErrMiss
+	}
+	n.counts.Add(int(from), 1)
+	return v, nil
+}
+
+// get looks in the three tiers, and keeps upwards what it finds.
+func (c *Cache) get(ctx context.Context, n *node, l *load) (*tier.Entry, outcome, error) {
+	var epoch uint64
+	if n.table != nil {
+		if v := n.table.Get(l.key); v != nil {
+			return v.(*tier.Entry), outcomeL1, nil
+		}
+		epoch = n.table.Epoch()
+	}
+	if n.load != nil {
+		if err := l.within(ctx, n.load); err != nil {
+			return nil, outcomeError, err
+		}
+	}
+	e, from := c.peek(l), outcomeL2
+	if e == nil {
+		e, from = c.fetch(ctx, l), outcomeL3
+	}
+	if e != nil && n.table != nil {
+		e = n.table.AddSince(epoch, l.key, e).(*tier.Entry)
+	}
+	return e, from, nil
+}
+
+// fetch looks in the shared tier, for those who would not load.
+func (c *Cache) fetch(ctx context.Context, l *load) *tier.Entry {
+	d := c.domain
+	if d == nil || l.typ.lossy != nil {
+		return nil
+	}
+	d.attach(ctx)
+	if !d.readable(l.key) {
+		return nil
+	}
+	watch := c.flights.Watch(l.key)
+	defer watch.Release()
+	at, err := d.look(ctx, d.space.Value(l.key))
+	if err != nil {
+		return nil
+	}
+	watch.Stamp(at.seq)
+	var v wire.Value
+	if coherence.Judge(l.reader(), at.item, at.seq, time.Now().UnixMilli(), &v) != coherence.Valid {
+		return nil
+	}
+	e, err := l.decode(&v, at)
+	if err != nil {
+		return nil
+	}
+	l.keep(watch, e)
+	return e
+}

@@ -1,0 +1,172 @@
+package memo
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/tiermemo/tiermemo/internal/flight"
+	"github.com/tiermemo/tiermemo/memo/tier"
+)
+
+// An invalidation runs against the direction of a read: the shared tier first,
+// then the flights, L2 and L1. The other way round a read could come in between:
+//
+//  1. L2 forgets the key
+//  2. a reader misses L2, finds the old item in the shared tier, and keeps it in L2
+//  3. the shared tier forgets the key; L2 has it until its TTL ends
+//
+// Flights go with L2 in one step (flight.Call.Keep).
+
+// Invalidate forgets keys in this request, this process and the shared tier, and
+// tells the other processes. Call it after the commit of the write.
+//
+// When it has returned, even with ErrDeferred, no read that starts later in this
+// process sees a value from before it, but for requests that were open and had
+// read the key. If it returned nil, no process does after Config.StaleBound, and
+// as a rule after Config.PollInterval. ErrDeferred: done here, and queued for
+// the shared tier, which does not answer; it is delivered when it does.
+//
+// It works also when ctx has ended, and takes at most Config.WriteTimeout. Keys
+// of one call may depend on each other; of two calls, the one for what others
+// are made of comes first.
+func Invalidate(ctx context.Context, keys ...string) error {
+	return invalidate(ctx, nil, keys)
+}
+
+// Invalidate is the package's Invalidate on c.
+func (c *Cache) Invalidate(ctx context.Context, keys ...string) error {
+	return invalidate(ctx, c, keys)
+}
+
+// InvalidateAll forgets everything of this cache; never keys of another prefix.
+func InvalidateAll(ctx context.Context) error { return invalidateAll(ctx, nil) }
+
+// InvalidateAll is the package's InvalidateAll on c.
+func (c *Cache) InvalidateAll(ctx context.Context) error { return invalidateAll(ctx, c) }
+
+// writer returns the cache for a write under ctx, and the request's node of that
+// cache, if there is one. c is nil for the cache of ctx.
+func writer(ctx context.Context, c *Cache) (*Cache, *node, error) {
+	n := find(ctx)
+	if c == nil && n == nil {
+		return nil, nil, ErrNoCache
+	}
+	if c == nil {
+		c = n.cache
+	}
+	if c.closed.Load() {
+		return nil, nil, ErrClosed
+	}
+	if n == nil || n.cache != c {
+		n = c.bind(ctx, nil)
+		n.table = c.tableOf(ctx)
+	}
+	return c, n, nil
+}
+
+func invalidate(ctx context.Context, c *Cache, keys []string) error {
+	if err := checkKeys("Invalidate", ctx, keys); err != nil {
+		return err
+	}
+	c, n, err := writer(ctx, c)
+	if err != nil || len(keys) == 0 {
+		return err
+	}
+	own := make([]string, len(keys))
+	for i, key := range keys {
+		own[i] = strings.Clone(key)
+	}
+	var numbers []uint64
+	if d := c.domain; d != nil {
+		numbers, err = d.tell(ctx, own)
+	}
+	c.dropAll(own)
+	if n.table != nil {
+		n.table.Forget(own...)
+	}
+	if c.domain != nil {
+		c.domain.settled(numbers)
+	}
+	c.invalidatedKeys.Add(uint64(len(own)))
+	return c.counted(err)
+}
+
+// tell delivers the invalidation of keys, or queues it.
+func (d *domain) tell(ctx context.Context, keys []string) ([]uint64, error) {
+	if !d.reachable() {
+		d.suspend(false, keys)
+		return nil, deferred(nil)
+	}
+	numbers, err := d.deliver(ctx, keys)
+	if err == nil {
+		return numbers, nil
+	}
+	d.suspend(false, keys)
+	if !tier.IsAnswer(err) {
+		d.failed(err)
+	}
+	return nil, deferred(err)
+}
+
+// dropAll forgets keys in this process. Keys of one call may depend on each
+// other, so all of them are visited twice:
+//
+//  1. A is dropped
+//  2. a load of A begins, and finds the old B in L2, of which it makes A
+//  3. B is dropped, and the load of A, and what it may have kept
+func (c *Cache) dropAll(keys []string) {
+	rounds := min(len(keys), 2)
+	for range rounds {
+		for _, key := range keys {
+			c.flights.Invalidate(key, flight.Always, func() { c.cfg.Local.Delete(key) })
+		}
+	}
+}
+
+// counted counts the end of an invalidation.
+func (c *Cache) counted(err error) error {
+	if errors.Is(err, ErrDeferred) {
+		c.deferred.Add(1)
+	}
+	return err
+}
+
+func invalidateAll(ctx context.Context, c *Cache) error {
+	if err := checkKeys("InvalidateAll", ctx, nil); err != nil {
+		return err
+	}
+	c, n, err := writer(ctx, c)
+	if err != nil {
+		return err
+	}
+	if d := c.domain; d != nil {
+		err = d.tellAll(ctx)
+	}
+	c.purge()
+	if n.table != nil {
+		n.table.Reset()
+	}
+	c.invalidatedAll.Add(1)
+	return c.counted(err)
+}
+
+// tellAll delivers the invalidation of everything, or queues it.
+func (d *domain) tellAll(ctx context.Context) error {
+	if !d.reachable() {
+		d.suspend(true, nil)
+		return deferred(nil)
+	}
+	err := d.deliverAll(ctx)
+	if err == nil {
+		return nil
+	}
+	d.suspend(true, nil)
+	if !tier.IsAnswer(err) {
+		d.failed(err)
+	}
+	return deferred(err)
+}
+
+func isNotFound(err error) bool { return errors.Is(err, tier.ErrNotFound) }
+func isExists(err error) bool   { return errors.Is(err, tier.ErrExists) }

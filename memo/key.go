@@ -1,0 +1,55 @@
+package memo
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/tiermemo/tiermemo/internal/keys"
+)
+
+// maxKey bounds a key. Keys beyond memcached's 250 bytes are hashed for the
+// shared tier; a limit there must be, as a key is stored in every tier.
+const maxKey = 64 << 10
+
+// Key joins parts into a key: injective, readable, escaped. Key(1), Key("1") and
+// Key("a:b"), Key("a", "b") differ, and Key("user", 7) stands above Key("user",
+// 7, "orders") in the tree of keys. Integers go by their value whatever their
+// type, structs by their exported fields, maps in sorted order; CacheKey()
+// string and encoding.TextMarshaler are respected. A part that has no value to
+// go by (a func, a channel, a pointer to neither of the two, a struct with an
+// unexported field) gives a key that every function refuses with a *UsageError
+// naming the part. docs/keys.md has the whole encoding.
+func Key(parts ...any) string { return keys.Join(parts...) }
+
+// checkCall says what is wrong with the arguments of a call on key.
+func checkCall(op string, ctx context.Context, key string) error {
+	if ctx == nil {
+		return &UsageError{Op: op, Problem: "ctx is nil", Fix: "pass the request's context, or context.Background()"}
+	}
+	return checkKey(op, key)
+}
+
+func checkKey(op, key string) error {
+	if key == "" {
+		return &UsageError{Op: op, Problem: "the key is empty", Fix: `give it a name, as in memo.Key("user", id)`}
+	}
+	if len(key) > maxKey {
+		return &UsageError{Op: op, Name: keys.Name(key[:64]), Problem: fmt.Sprintf("the key has %d bytes, more than %d", len(key), maxKey), Fix: "use an identifier or a hash of what is so long"}
+	}
+	if problem, refused := keys.Refused(key); refused {
+		return &UsageError{Op: op, Problem: problem, Fix: "pass a number, a string or a struct of such, or give the type a method CacheKey() string"}
+	}
+	return nil
+}
+
+func checkKeys(op string, ctx context.Context, all []string) error {
+	if ctx == nil {
+		return &UsageError{Op: op, Problem: "ctx is nil", Fix: "pass the request's context, or context.Background()"}
+	}
+	for _, key := range all {
+		if err := checkKey(op, key); err != nil {
+			return err
+		}
+	}
+	return nil
+}

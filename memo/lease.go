@@ -1,0 +1,120 @@
+package memo
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/tiermemo/tiermemo/internal/wire"
+	"github.com/tiermemo/tiermemo/memo/tier"
+)
+
+// leaseTTL is how long a lease lives without being renewed: how long others
+// wait for a process that died while it was loading. memcached counts seconds,
+// and one of them may be short.
+const leaseTTL = 2 * time.Second
+
+// errLeaseLost says that what stands in a place is not the lease that was put
+// there: an invalidation deleted it, or the server forgot it.
+var errLeaseLost = fmt.Errorf("memo: the lease is gone: %w", tier.ErrNotFound)
+
+// lease is this process's right to fill one place, while its load runs. One
+// goroutine confirms and renews it; end waits for it.
+type lease struct {
+	domain    *domain
+	place     string
+	token     uint64
+	confirmed chan struct{} // closed when cas, seq and at are known, or lost is
+	stop      chan struct{}
+	stopped   chan struct{}
+	ended     bool
+
+	// Written before confirmed is closed.
+	cas  uint64
+	seq  uint64 // the counter, read after the lease was there
+	at   int64  // when that was
+	lost error
+}
+
+// hold confirms and renews the lease that this process has placed.
+func (d *domain) hold(ctx context.Context, place string, token uint64) *lease {
+	s := &lease{
+		domain: d, place: place, token: token,
+		confirmed: make(chan struct{}), stop: make(chan struct{}), stopped: make(chan struct{}),
+	}
+	go s.run(context.WithoutCancel(ctx))
+	return s
+}
+
+func (s *lease) run(ctx context.Context) {
+	defer close(s.stopped)
+	s.confirm(ctx)
+	close(s.confirmed)
+	renew := time.NewTicker(leaseTTL / 3)
+	defer renew.Stop()
+	for s.lost == nil {
+		select {
+		case <-s.stop:
+			return
+		case <-renew.C:
+			s.renew(ctx)
+		}
+	}
+}
+
+// confirm learns the version of the lease: Add does not tell it.
+func (s *lease) confirm(ctx context.Context) {
+	at, err := s.domain.look(ctx, s.place)
+	switch {
+	case err != nil:
+		s.lost = err
+	case !own(at.item.Value, s.token):
+		s.lost = errLeaseLost
+	}
+	s.cas, s.seq, s.at = at.item.CAS, at.seq, s.domain.cache.clock.Exact()
+}
+
+// renew gives the lease another leaseTTL, if it is still there: to touch what
+// somebody else stored in its place would change how long that lives.
+func (s *lease) renew(ctx context.Context) {
+	at, err := s.domain.look(ctx, s.place)
+	if err != nil || !own(at.item.Value, s.token) {
+		return // the swap will tell
+	}
+	_ = s.domain.touch(ctx, s.place, leaseTTL)
+}
+
+// end stops the renewal and waits until the lease's version is known.
+func (s *lease) end() {
+	if s.ended {
+		return
+	}
+	s.ended = true
+	close(s.stop)
+	<-s.stopped
+}
+
+// store puts data in the place of the lease. After end.
+func (s *lease) store(ctx context.Context, data []byte, ttl time.Duration) error {
+	if s.lost != nil {
+		return s.lost
+	}
+	return s.domain.swap(context.WithoutCancel(ctx), s.place, s.cas, data, ttl)
+}
+
+// release gives the lease back, so that others need not wait until it lapses.
+// After end.
+func (s *lease) release(ctx context.Context) {
+	if s.lost == nil {
+		_ = s.domain.compareAndDelete(context.WithoutCancel(ctx), s.place, s.cas)
+	}
+}
+
+// own reports whether data is the lease with token.
+func own(data []byte, token uint64) bool {
+	if wire.KindOf(data) != wire.KindLease {
+		return false
+	}
+	var l wire.Lease
+	return wire.ParseLease(data, &l) == nil && l.Token == token
+}

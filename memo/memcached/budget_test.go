@@ -1,0 +1,217 @@
+package memcached_test
+
+// budget_test.go: how long an operation may take, to the nanosecond of virtual time.
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/tiermemo/tiermemo/memo/memcached"
+)
+
+const budget = 500 * time.Millisecond
+
+// drip answers with one byte every 100 ms of a reply that never ends, so that
+// every read succeeds in time.
+func drip(p *peer) {
+	p.line()
+	reply := "VALUE k 0 1000000 1\r\n" + strings.Repeat("x", 1000)
+	for i := range reply {
+		time.Sleep(100 * time.Millisecond)
+		if !p.say("%s", reply[i:i+1]) {
+			return
+		}
+	}
+}
+
+// dripItems answers a get with item after item, each in time.
+func dripItems(p *peer) {
+	if request, _ := p.line(); !strings.HasPrefix(request, "gets") {
+		p.drain()
+	}
+	for p.say("VALUE k 0 1 1\r\nx\r\n") {
+		time.Sleep(100 * time.Millisecond)
+	}
+}
+
+func TestAnOperationEndsWithItsBudget(t *testing.T) {
+	t.Parallel()
+	never := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	for name, dial := range map[string]dialFunc{
+		"server that never answers":       overPipe((*peer).drain),
+		"server that never reads":         overPipe(func(*peer) { time.Sleep(time.Hour) }),
+		"server that drips bytes":         overPipe(drip),
+		"server that drips items":         overPipe(dripItems),
+		"server that cannot be connected": never,
+		"connection that comes late": func(ctx context.Context, network, address string) (net.Conn, error) {
+			time.Sleep(300 * time.Millisecond)
+			return overPipe((*peer).drain)(ctx, network, address)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			bubble(t, func(t *testing.T) {
+				_, n := open(t, memcached.Config{DialContext: dial})
+				for op, run := range operations(n) {
+					takesItsBudget(t, op, run)
+				}
+			})
+		})
+	}
+}
+
+func TestARetrySharesTheBudget(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		for op := range operations(nil) {
+			_, n := open(t, memcached.Config{DialContext: twoConnections(func(p *peer) {
+				p.line()
+				p.say("END\r\n")
+				p.line()
+				time.Sleep(300 * time.Millisecond) // and leave
+			}, (*peer).drain)})
+			get(t, n, "k") // its connection is a pooled one now
+			takesItsBudget(t, op, operations(n)[op])
+		}
+	})
+}
+
+func takesItsBudget(t *testing.T, op string, run func(context.Context, string) error) {
+	t.Helper()
+	start := time.Now()
+	err := run(t.Context(), "k")
+	if got := time.Since(start); got != budget {
+		t.Errorf("%s took %v, want %v", op, got, budget)
+	}
+	if !errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("%s: %v, want a time-out that is not the context's", op, err)
+	}
+}
+
+// twoConnections serves the first connection with one script and later ones with another.
+func twoConnections(first, later func(*peer)) dialFunc {
+	var dials atomic.Int64
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		if dials.Add(1) == 1 {
+			return overPipe(first)(ctx, network, address)
+		}
+		return overPipe(later)(ctx, network, address)
+	}
+}
+
+func TestAnOperationEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	for name, dial := range map[string]dialFunc{
+		"waiting for an answer": overPipe((*peer).drain),
+		"dripping":              overPipe(drip),
+		"dialing": func(ctx context.Context, _, _ string) (net.Conn, error) {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		},
+		"dialed in spite of it": func(ctx context.Context, network, address string) (net.Conn, error) {
+			<-ctx.Done()
+			return overPipe((*peer).drain)(ctx, network, address)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			bubble(t, func(t *testing.T) {
+				_, n := open(t, memcached.Config{DialContext: dial})
+				for op, run := range operations(n) {
+					late, cancel := context.WithTimeout(t.Context(), 120*time.Millisecond)
+					start := time.Now()
+					err := run(late, "k")
+					if got := time.Since(start); got != 120*time.Millisecond || !errors.Is(err, context.DeadlineExceeded) {
+						t.Errorf("%s with a deadline: %v after %v", op, err, got)
+					}
+					cancel()
+
+					left, leave := context.WithCancel(t.Context())
+					time.AfterFunc(70*time.Millisecond, leave)
+					start = time.Now()
+					err = run(left, "k")
+					if got := time.Since(start); got != 70*time.Millisecond || !errors.Is(err, context.Canceled) {
+						t.Errorf("%s cancelled: %v after %v", op, err, got)
+					}
+
+					start = time.Now()
+					if err := run(left, "k"); time.Since(start) != 0 || !errors.Is(err, context.Canceled) {
+						t.Errorf("%s with a context that had ended: %v after %v", op, err, time.Since(start))
+					}
+				}
+			})
+		})
+	}
+}
+
+// 1. an operation has its answer 2. its context ends 3. the connection is used by
+// the next operation, which must not feel the end of the first one's context.
+func TestACancelledContextDoesNotReachTheNextOperation(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		dials := 0
+		serve := overPipe(func(p *peer) {
+			for {
+				if _, ok := p.line(); !ok {
+					return
+				}
+				time.Sleep(50 * time.Millisecond)
+				p.say("END\r\n")
+			}
+		})
+		_, n := open(t, memcached.Config{DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			dials++
+			return serve(ctx, network, address)
+		}})
+		for range 100 {
+			// The answer and the cancellation come at the same instant, so either may win.
+			ctx, leave := context.WithCancel(t.Context())
+			time.AfterFunc(50*time.Millisecond, leave)
+			if err := operations(n)["GetMulti of one"](ctx, "k"); err != nil && !errors.Is(err, context.Canceled) {
+				t.Fatal(err)
+			}
+			leave()
+			get(t, n, "k")
+		}
+		t.Logf("%d connections", dials)
+	})
+}
+
+func TestCloseWaitsForWhatRuns(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		c, n := open(t, memcached.Config{DialContext: overPipe(func(p *peer) {
+			p.line()
+			time.Sleep(200 * time.Millisecond)
+			p.say("END\r\n")
+			p.drain()
+		})})
+		var err error
+		go func() { err = operations(n)["GetMulti of one"](t.Context(), "k") }()
+		synctest.Wait()
+
+		start := time.Now()
+		must(t, c.Close())
+		if got := time.Since(start); got != 200*time.Millisecond {
+			t.Errorf("Close returned after %v", got)
+		}
+		synctest.Wait()
+		must(t, err)
+		for op, run := range operations(n) {
+			if err := run(t.Context(), "k"); err == nil || !strings.Contains(err.Error(), "memcached: client is closed") {
+				t.Errorf("%s after Close: %v", op, err)
+			}
+		}
+		must(t, c.Close())
+	})
+}

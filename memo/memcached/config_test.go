@@ -1,0 +1,101 @@
+package memcached_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tiermemo/tiermemo/memo/memcached"
+)
+
+func TestMistakesInConfigAreErrors(t *testing.T) {
+	t.Parallel()
+	ok := []string{"a:1"}
+	for name, tc := range map[string]struct {
+		cfg  memcached.Config
+		want string
+	}{
+		"no server":         {memcached.Config{}, "no server"},
+		"two servers":       {memcached.Config{Servers: []string{"a:1", "b:1"}}, "one server is supported in this version"},
+		"the same twice":    {memcached.Config{Servers: []string{"a:1", "a:1"}}, "one server is supported in this version"},
+		"empty address":     {memcached.Config{Servers: []string{""}}, `want "host:port"`},
+		"no port":           {memcached.Config{Servers: []string{"a"}}, `want "host:port"`},
+		"no host":           {memcached.Config{Servers: []string{":11211"}}, `want "host:port"`},
+		"URL":               {memcached.Config{Servers: []string{"tcp://a:1"}}, `want "host:port"`},
+		"bare IPv6":         {memcached.Config{Servers: []string{"::1:11211"}}, `want "host:port"`},
+		"blank in host":     {memcached.Config{Servers: []string{" a:1"}}, `want "host:port"`},
+		"named port":        {memcached.Config{Servers: []string{"a:memcache"}}, "the port must be a number"},
+		"port 0":            {memcached.Config{Servers: []string{"a:0"}}, "the port must be a number"},
+		"port too large":    {memcached.Config{Servers: []string{"a:65536"}}, "the port must be a number"},
+		"negative timeout":  {memcached.Config{Servers: ok, Timeout: -1}, "Config.Timeout is negative"},
+		"negative idle":     {memcached.Config{Servers: ok, MaxIdleConns: -1}, "Config.MaxIdleConns is negative"},
+		"negative MaxItem":  {memcached.Config{Servers: ok, MaxItemSize: -1}, "Config.MaxItemSize is negative"},
+		"relative socket":   {memcached.Config{Servers: []string{"run/memcached.sock"}}, `want "host:port"`},
+		"slash in the host": {memcached.Config{Servers: []string{"a/b:1"}}, `want "host:port"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c, err := memcached.NewFromConfig(tc.cfg)
+			if err == nil || c != nil || !strings.Contains(err.Error(), tc.want) || !strings.HasPrefix(err.Error(), "memcached: ") {
+				t.Fatalf("client %v, error %v; want one with %q", c, err, tc.want)
+			}
+		})
+	}
+}
+
+// The name is kept and not its address, so that a dial after a DNS change goes
+// to the new address.
+func TestServerIsDialedByItsNameEachTimeAndNotBefore(t *testing.T) {
+	t.Parallel()
+	for server, network := range map[string]string{
+		"cache.internal:11211":    "tcp",
+		"[::1]:11211":             "tcp",
+		"/run/memcached/mc.sock":  "unix",
+		"10.0.0.2:11211":          "tcp",
+		"xn--bcher-kva.test:1234": "tcp",
+	} {
+		refused := errors.New("refused")
+		dials := 0
+		c, err := memcached.NewFromConfig(memcached.Config{
+			Servers: []string{server},
+			DialContext: func(_ context.Context, n, address string) (net.Conn, error) {
+				dials++
+				if n != network || address != server {
+					t.Errorf("%s: dialed %s %s", server, n, address)
+				}
+				return nil, refused
+			},
+		})
+		must(t, err)
+		if dials != 0 {
+			t.Errorf("%s: New dialed", server)
+		}
+		n := c.Place("k")
+		if n.Name() != server || len(c.Nodes()) != 1 || c.Nodes()[0] != n {
+			t.Errorf("%s: node %s of %v", server, n.Name(), c.Nodes())
+		}
+		for range 2 {
+			if err := n.Ping(t.Context()); !errors.Is(err, refused) {
+				t.Errorf("%s: Ping: %v", server, err)
+			}
+		}
+		if dials != 2 {
+			t.Errorf("%s: %d dials for two operations", server, dials)
+		}
+		must(t, c.Close())
+	}
+}
+
+func TestNewDoesNotMindAServerThatIsDown(t *testing.T) {
+	t.Parallel()
+	addr := onLoopback(t, func(int, *peer) {})
+	c, err := memcached.New(addr)
+	must(t, err)
+	must(t, c.Close())
+	if err := c.Place("k").Add(t.Context(), "k", nil, time.Minute); err == nil || err.Error() != "memcached: client is closed" {
+		t.Fatalf("after Close: %v", err)
+	}
+}

@@ -1,0 +1,172 @@
+package memcached
+
+// lane.go is one gomemcache client with one connection, and what one operation
+// needs around it: its deadline, its interruption, its one retry.
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/bradfitz/gomemcache/memcache"
+)
+
+// longAgo as a deadline interrupts a connection.
+var longAgo = time.Unix(1, 0)
+
+// lane is used by one operation at a time, from begin to end. The fields
+// without a comment of their own belong to that operation. Those below mu are
+// shared with the function that interrupts it.
+type lane struct {
+	pool        *pool
+	client      *memcache.Client // keeps at most the one connection
+	interrupted chan struct{}    // receives when an interruption has done its work
+	interrupter func()           // l.interrupt, made once
+	era         uint64           // the pool's era when the connection was dialed
+
+	ctx      context.Context // gomemcache passes none to dial
+	deadline time.Time
+	stop     func() bool // ends the watch over ctx; nil without one
+	dialed   bool        // the connection is new: it was not in the pool before
+	clean    bool        // the operation ran to its end
+	reply    reply
+	fault    error // what the dialer or the connection reported, reply included
+
+	mu   sync.Mutex
+	conn *conn // nil: none, or closed
+	cut  bool  // ctx has ended
+}
+
+func newLane(p *pool) *lane {
+	l := &lane{pool: p, interrupted: make(chan struct{}, 1)}
+	l.interrupter = l.interrupt
+	l.client = memcache.NewFromSelector(&p.addr)
+	l.client.Timeout = p.timeout
+	l.client.MaxIdleConns = 1
+	l.client.DialContext = l.dial
+	return l
+}
+
+// begin gives the lane to an operation: everything it does ends at the deadline,
+// or when ctx ends.
+func (l *lane) begin(ctx context.Context, deadline time.Time) {
+	l.ctx, l.deadline = ctx, deadline
+	l.dialed, l.clean, l.fault = false, false, nil
+	l.reply.reset()
+
+	l.mu.Lock()
+	l.cut = false
+	if l.conn != nil {
+		_ = l.conn.Conn.SetDeadline(deadline) // fails on a closed connection, and so will the next read
+	}
+	l.mu.Unlock()
+	if ctx.Done() != nil {
+		l.stop = context.AfterFunc(ctx, l.interrupter)
+	}
+}
+
+// end takes the lane back from its operation. An interruption that has begun is
+// waited for:
+//
+//  1. the operation has its answer, ctx ends, interrupt starts
+//  2. the lane returns to the pool, the next operation sets its deadline
+//  3. interrupt sets the deadline to longAgo, and the next operation fails
+func (l *lane) end() {
+	if l.stop != nil && !l.stop() {
+		<-l.interrupted
+	}
+	l.stop, l.ctx = nil, nil
+}
+
+func (l *lane) interrupt() {
+	l.mu.Lock()
+	l.cut = true
+	if l.conn != nil {
+		_ = l.conn.Conn.SetDeadline(longAgo)
+	}
+	l.mu.Unlock()
+	l.interrupted <- struct{}{}
+}
+
+// call runs one request of the client. If the connection came from the pool and
+// proves dead, it runs the request once more on a new connection, within the same
+// deadline. A server that was restarted leaves every pooled connection dead, so
+// the pool drops the others too; without that each would cost its operation a
+// failure, one after the other.
+func (l *lane) call(request func(*memcache.Client) error) error {
+	l.reply.reset()
+	err := request(l.client) // closes the connection after anything but an answer
+	if l.dialed || l.connected() || !isLost(l.fault) {
+		return err
+	}
+	l.pool.endEra(l.era)
+	l.fault = nil
+	l.reply.reset()
+	return request(l.client)
+}
+
+// isLost reports whether a connection failed because the other side is gone.
+func isLost(fault error) bool {
+	return errors.Is(fault, io.EOF) || errors.Is(fault, syscall.ECONNRESET) || errors.Is(fault, syscall.EPIPE)
+}
+
+// distrust drops the connection although gomemcache was content with it.
+func (l *lane) distrust(why error) error {
+	l.fault = why
+	l.close()
+	return why
+}
+
+// dial is the client's DialContext. The context it is given knows only
+// gomemcache's own timeout, which is never shorter than the operation's.
+func (l *lane) dial(_ context.Context, network, address string) (net.Conn, error) {
+	ctx, cancel := context.WithDeadline(l.ctx, l.deadline)
+	defer cancel()
+	l.dialed, l.era = true, l.pool.currentEra()
+	nc, err := l.pool.dial(ctx, network, address)
+	if err != nil {
+		l.fault = dialError{err}
+		return nil, l.fault
+	}
+	return l.attach(nc), nil
+}
+
+// dialError hides the error's type from gomemcache, which would replace a
+// time-out by an error that is no time-out.
+type dialError struct{ err error }
+
+func (e dialError) Error() string { return e.err.Error() }
+func (e dialError) Unwrap() error { return e.err }
+
+// attach puts a new connection under the operation's deadline, or under its
+// interruption when that came while the connection was being dialed.
+func (l *lane) attach(nc net.Conn) *conn {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.conn = &conn{Conn: nc, lane: l}
+	deadline := l.deadline
+	if l.cut {
+		deadline = longAgo
+	}
+	_ = nc.SetDeadline(deadline)
+	return l.conn
+}
+
+func (l *lane) detach() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.conn = nil
+}
+
+func (l *lane) connected() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.conn != nil
+}
+
+// close closes the connection, wherever gomemcache holds it.
+func (l *lane) close() error { return l.client.Close() }

@@ -1,0 +1,231 @@
+package memcached
+
+// node.go is what the engine calls: the operations of tier.Node, each of them
+// checked here, run on a lane, and its answer translated.
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/bradfitz/gomemcache/memcache"
+
+	"github.com/tiermemo/tiermemo/memo/tier"
+)
+
+// node is one server.
+type node struct {
+	name        string
+	maxItemSize int
+	pool        *pool
+}
+
+var _ tier.Node = (*node)(nil)
+
+// deleteLanes is over how many connections a Delete of many keys is spread:
+// gomemcache has no command for several keys, so each costs a round trip.
+const deleteLanes = 4
+
+// Name is the server's address, as configured.
+func (n *node) Name() string { return n.name }
+
+// GetMulti asks for all keys with one `gets`, which memcached executes in the
+// order of the keys. Only what was asked for is taken from the reply; anything
+// else in it is an error.
+func (n *node) GetMulti(ctx context.Context, keys []string, items []tier.Item) error {
+	if len(items) != len(keys) {
+		return fmt.Errorf("memcached: get on %s: %d items for %d keys", n.name, len(items), len(keys))
+	}
+	clear(items)
+	if len(keys) == 0 {
+		return nil
+	}
+	err := n.do(ctx, "get", keys, func(l *lane) error {
+		if len(keys) == 1 {
+			return getOne(l, keys[0], &items[0])
+		}
+		return getMany(l, keys, items)
+	})
+	if err != nil {
+		clear(items)
+	}
+	return err
+}
+
+// getOne spares gomemcache's map and goroutine.
+func getOne(l *lane, key string, item *tier.Item) error {
+	var got *memcache.Item
+	err := l.call(func(c *memcache.Client) (err error) { got, err = c.Get(key); return err })
+	if errors.Is(err, memcache.ErrCacheMiss) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if got.Key != key || l.reply.values > 1 {
+		return l.distrust(errForeignKey)
+	}
+	return fill(l, item, got)
+}
+
+func getMany(l *lane, keys []string, items []tier.Item) error {
+	var got map[string]*memcache.Item
+	err := l.call(func(c *memcache.Client) (err error) { got, err = c.GetMulti(keys); return err })
+	if err != nil {
+		return err
+	}
+	asked := 0
+	for i, key := range keys {
+		item := got[key]
+		if item == nil {
+			continue
+		}
+		asked++
+		if err := fill(l, &items[i], item); err != nil {
+			return err
+		}
+	}
+	if l.reply.values > asked { // a key that is asked twice is answered twice
+		return l.distrust(errForeignKey)
+	}
+	return nil
+}
+
+func fill(l *lane, item *tier.Item, got *memcache.Item) error {
+	if got.CasID == 0 { // something in between that does not know `gets`
+		return l.distrust(errNoCAS)
+	}
+	*item = tier.Item{Value: got.Value, CAS: got.CasID}
+	return nil
+}
+
+// Add may answer ErrExists although it stored the item: if the connection died
+// before the first answer came, the request is repeated and finds its own item.
+// A caller that cares recognises it by its content, a random token for example.
+func (n *node) Add(ctx context.Context, key string, value []byte, ttl time.Duration) error {
+	item := &memcache.Item{Key: key, Value: value}
+	return n.store(ctx, "add", item, ttl, (*memcache.Client).Add, tier.ErrExists)
+}
+
+// CompareAndSwap may be repeated as well. If the first answer is lost, the
+// second is ErrConflict, for the swap has changed the CAS id: the caller learns
+// less than it could, and nothing wrong is stored.
+func (n *node) CompareAndSwap(ctx context.Context, key string, cas uint64, value []byte, ttl time.Duration) error {
+	item := &memcache.Item{Key: key, Value: value, CasID: cas}
+	return n.store(ctx, "cas", item, ttl, (*memcache.Client).CompareAndSwap, tier.ErrNotFound)
+}
+
+// CompareAndDelete is a swap for an empty value that has already expired: the
+// protocol has no conditional delete. Repeated, it answers ErrNotFound.
+func (n *node) CompareAndDelete(ctx context.Context, key string, cas uint64) error {
+	item := &memcache.Item{Key: key, CasID: cas, Expiration: expired}
+	return n.write(ctx, "delete by cas", item, (*memcache.Client).CompareAndSwap, tier.ErrNotFound)
+}
+
+type sender func(*memcache.Client, *memcache.Item) error
+
+func (n *node) store(ctx context.Context, op string, item *memcache.Item, ttl time.Duration, send sender, notStored error) (err error) {
+	if item.Expiration, err = expiration(ttl, time.Now()); err != nil {
+		return err
+	}
+	if len(item.Value) > n.maxItemSize {
+		return fmt.Errorf("memcached: %s on %s: %w: the value has %d bytes, more than Config.MaxItemSize (%d)",
+			op, n.name, tier.ErrRefused, len(item.Value), n.maxItemSize)
+	}
+	return n.write(ctx, op, item, send, notStored)
+}
+
+func (n *node) write(ctx context.Context, op string, item *memcache.Item, send sender, notStored error) error {
+	return n.do(ctx, op, []string{item.Key}, func(l *lane) error {
+		err := l.call(func(c *memcache.Client) error { return send(c, item) })
+		switch {
+		case err == nil:
+			return nil
+		case noRoom(l.reply.said):
+			return tier.ErrRefused
+		case errors.Is(err, memcache.ErrCASConflict):
+			return tier.ErrConflict
+		case errors.Is(err, memcache.ErrCacheMiss):
+			return tier.ErrNotFound
+		case errors.Is(err, memcache.ErrNotStored):
+			return notStored
+		}
+		return err
+	})
+}
+
+// Incr may be repeated, and then adds delta twice: the sum it returns is still
+// larger than any before it and nobody else's, and the protocol lets numbers be
+// skipped. An item that is not a number is an error.
+func (n *node) Incr(ctx context.Context, key string, delta uint64) (sum uint64, err error) {
+	err = n.do(ctx, "incr", []string{key}, func(l *lane) error {
+		return found(l.call(func(c *memcache.Client) (err error) { sum, err = c.Increment(key, delta); return err }))
+	})
+	if err != nil {
+		return 0, err
+	}
+	return sum, nil
+}
+
+// Touch gives an existing item a new ttl.
+func (n *node) Touch(ctx context.Context, key string, ttl time.Duration) error {
+	seconds, err := expiration(ttl, time.Now())
+	if err != nil {
+		return err
+	}
+	return n.do(ctx, "touch", []string{key}, func(l *lane) error {
+		return found(l.call(func(c *memcache.Client) error { return c.Touch(key, seconds) }))
+	})
+}
+
+func found(err error) error {
+	if errors.Is(err, memcache.ErrCacheMiss) {
+		return tier.ErrNotFound
+	}
+	return err
+}
+
+// Delete sends one request for each key, two on one connection, more over
+// several. After an error some keys may be deleted and others not. If one key
+// cannot be a key, none is deleted.
+func (n *node) Delete(ctx context.Context, keys ...string) error {
+	if err := n.checkKeys("delete", keys); err != nil {
+		return err
+	}
+	if len(keys) <= 2 {
+		return n.deleteInTurn(ctx, keys)
+	}
+	var (
+		group sync.WaitGroup
+		lanes = min(len(keys), deleteLanes)
+		errs  = make([]error, lanes)
+	)
+	for i := range lanes {
+		part := keys[i*len(keys)/lanes : (i+1)*len(keys)/lanes]
+		group.Go(func() { errs[i] = n.deleteInTurn(ctx, part) })
+	}
+	group.Wait()
+	return errors.Join(errs...)
+}
+
+func (n *node) deleteInTurn(ctx context.Context, keys []string) error {
+	if len(keys) == 0 {
+		return nil
+	}
+	return n.do(ctx, "delete", keys, func(l *lane) error {
+		for _, key := range keys {
+			err := l.call(func(c *memcache.Client) error { return c.Delete(key) })
+			if err != nil && !errors.Is(err, memcache.ErrCacheMiss) {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Ping asks for the server's version, on a connection like any other operation.
+func (n *node) Ping(ctx context.Context) error {
+	return n.do(ctx, "ping", nil, func(l *lane) error { return l.call((*memcache.Client).Ping) })
+}

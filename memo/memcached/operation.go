@@ -1,0 +1,141 @@
+package memcached
+
+// operation.go is the frame of every operation: keys that the protocol can
+// carry, one budget of time, a lane, and an error that says where it happened
+// without saying to which key.
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/tiermemo/tiermemo/memo/tier"
+)
+
+const maxKey = 250 // bytes, memcached's KEY_MAX_LENGTH
+
+var (
+	errForeignKey = errors.New("the server answered for a key that was not asked for")
+	errNoCAS      = errors.New("the server sent no CAS id")
+)
+
+// do runs fn on a lane of its own, with the whole budget of one operation.
+func (n *node) do(ctx context.Context, op string, keys []string, fn func(*lane) error) error {
+	if err := n.checkKeys(op, keys); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return n.wrap(op, err)
+	}
+	deadline := time.Now().Add(n.pool.timeout)
+	if d, ok := ctx.Deadline(); ok && d.Before(deadline) {
+		deadline = d
+	}
+	l, err := n.pool.take()
+	if err != nil {
+		return err
+	}
+	defer n.pool.put(l)
+	l.begin(ctx, deadline)
+	err = fn(l)
+	l.clean = true
+	return n.explain(ctx, op, keys, l, err)
+}
+
+// checkKeys refuses what is not a key in memcached's protocol. gomemcache checks
+// too, but lets an empty key pass and sends it:
+//
+//	"set  0 0 9\r\nflush_all\r\n"
+//
+// The server takes that line for a mistake, and the value for the next command.
+func (n *node) checkKeys(op string, keys []string) error {
+	for _, key := range keys {
+		if flaw := keyFlaw(key); flaw != "" {
+			return fmt.Errorf("memcached: %s on %s: %w: the key %s", op, n.name, tier.ErrRefused, flaw)
+		}
+	}
+	return nil
+}
+
+func keyFlaw(key string) string {
+	if key == "" {
+		return "is empty"
+	}
+	if len(key) > maxKey {
+		return fmt.Sprintf("has %d bytes, more than %d", len(key), maxKey)
+	}
+	for i := range len(key) {
+		if key[i] <= ' ' || key[i] == 0x7f {
+			return "holds a blank or a control byte"
+		}
+	}
+	return ""
+}
+
+// explain turns what a lane ended with into what the caller is told. An answer
+// of the server stays as it is. Of the rest only the parts that cannot hold a key
+// are used: gomemcache quotes whole lines of the reply in its errors.
+func (n *node) explain(ctx context.Context, op string, keys []string, l *lane, err error) error {
+	if err == nil {
+		return nil
+	}
+	said := withoutKeys(l.reply.said, keys)
+	switch {
+	case err == tier.ErrRefused:
+		return fmt.Errorf("memcached: %s on %s: %w: %s", op, n.name, err, said)
+	case tier.IsAnswer(err):
+		return err
+	case ctx.Err() != nil:
+		return n.wrap(op, ctx.Err())
+	case isTimeout(l.fault):
+		return n.late(ctx, op, l)
+	case said != "":
+		return fmt.Errorf("memcached: %s on %s: the server answered %q", op, n.name, said)
+	case l.fault != nil:
+		return n.wrap(op, l.fault)
+	}
+	return n.wrap(op, errMalformed)
+}
+
+func (n *node) wrap(op string, err error) error {
+	return fmt.Errorf("memcached: %s on %s: %w", op, n.name, err)
+}
+
+// late tells whose time is up. It asks for ctx's deadline because the
+// connection's timer may fire a moment before the context's.
+func (n *node) late(ctx context.Context, op string, l *lane) error {
+	if d, ok := ctx.Deadline(); ok && !l.deadline.Before(d) {
+		return n.wrap(op, context.DeadlineExceeded)
+	}
+	missing := "answer"
+	if errors.As(l.fault, new(dialError)) {
+		missing = "connection"
+	}
+	return fmt.Errorf("memcached: %s on %s: no %s within %v: %w", op, n.name, missing, n.pool.timeout, os.ErrDeadlineExceeded)
+}
+
+func isTimeout(err error) bool {
+	var t interface{ Timeout() bool }
+	return errors.As(err, &t) && t.Timeout()
+}
+
+// noRoom reports whether the server refused to store for want of room. It stays
+// usable, and what was stored before stays stored.
+func noRoom(said string) bool {
+	return strings.HasPrefix(said, "SERVER_ERROR object too large") || strings.HasPrefix(said, "SERVER_ERROR out of memory")
+}
+
+// withoutKeys is an error line of the server, or only its first word when the
+// line repeats a key, which memcached does not do but a proxy may.
+func withoutKeys(said string, keys []string) string {
+	for _, key := range keys {
+		if strings.Contains(said, key) {
+			class, _, _ := strings.Cut(said, " ")
+			return class
+		}
+	}
+	return said
+}

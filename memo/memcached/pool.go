@@ -1,0 +1,134 @@
+package memcached
+
+// pool.go keeps the lanes that no operation is using. An operation takes one, or
+// makes one, and puts it back.
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync"
+	"time"
+)
+
+var errClosed = errors.New("memcached: client is closed")
+
+// pool is a stack, so that a quiet process uses few connections and the server
+// may close the others.
+//
+// gomemcache's own pool would not do: it hands one connection to whichever call
+// comes, with a deadline per read and no way to reach the connection of a call.
+type pool struct {
+	addr    address
+	dial    func(ctx context.Context, network, address string) (net.Conn, error)
+	timeout time.Duration
+	keep    int // most idle lanes
+
+	mu      sync.Mutex
+	idle    []*lane // each has an open connection; the last was used last
+	running int     // lanes that are taken
+	quiet   sync.Cond
+	era     uint64 // connections of an earlier era are not trusted to be alive
+	closed  bool
+}
+
+func newPool(cfg Config, addr address) *pool {
+	p := &pool{addr: addr, dial: cfg.DialContext, timeout: cfg.Timeout, keep: cfg.MaxIdleConns}
+	p.quiet.L = &p.mu
+	return p
+}
+
+func (p *pool) take() (*lane, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return nil, errClosed
+	}
+	p.running++
+	last := len(p.idle) - 1
+	if last < 0 {
+		return newLane(p), nil
+	}
+	l := p.idle[last]
+	p.idle[last] = nil
+	p.idle = p.idle[:last]
+	return l, nil
+}
+
+// put takes a lane back. It is kept if its operation ran to the end, which a
+// panic in a connection prevents, and if its connection is open and of this era.
+func (p *pool) put(l *lane) {
+	l.end()
+	if p.keepIdle(l) {
+		return
+	}
+	_ = l.close()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.release()
+}
+
+func (p *pool) keepIdle(l *lane) bool {
+	if !l.clean || !l.connected() {
+		return false
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed || l.era != p.era || len(p.idle) >= p.keep {
+		return false
+	}
+	p.idle = append(p.idle, l)
+	p.release()
+	return true
+}
+
+func (p *pool) release() {
+	p.running--
+	if p.running == 0 {
+		p.quiet.Broadcast()
+	}
+}
+
+func (p *pool) currentEra() uint64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.era
+}
+
+// endEra is told that a pooled connection of an era was found dead, and drops
+// every idle one. Many operations find that out at the same moment, and only the
+// first may do so:
+//
+//  1. A and B find their pooled connections dead
+//  2. A drops the idle ones, succeeds on a new connection and puts it back
+//  3. B would drop A's new connection
+func (p *pool) endEra(era uint64) {
+	p.mu.Lock()
+	var dead []*lane
+	if era == p.era {
+		p.era++
+		dead, p.idle = p.idle, nil
+	}
+	p.mu.Unlock()
+	_ = closeAll(dead)
+}
+
+func (p *pool) close() error {
+	p.mu.Lock()
+	idle := p.idle
+	p.closed, p.idle = true, nil
+	for p.running > 0 {
+		p.quiet.Wait()
+	}
+	p.mu.Unlock()
+	return closeAll(idle)
+}
+
+// closeAll is not called under mu: to close a TLS connection is to write to it.
+func closeAll(lanes []*lane) error {
+	var errs []error
+	for _, l := range lanes {
+		errs = append(errs, l.close())
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,115 @@
+package memo
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/tiermemo/tiermemo/memo/tier"
+)
+
+// NoExpiry as a TTL keeps a value until it is evicted or invalidated.
+const NoExpiry = tier.NoExpiry
+
+const (
+	defaultTTL         = 5 * time.Minute
+	defaultLoadTimeout = 30 * time.Second
+)
+
+// Option is what the author of the code decides. Options of New and Do are read
+// in that order and the last one of a kind wins. The zero Option changes
+// nothing. An Option that makes no sense is a *UsageError of the call that gets
+// it.
+type Option struct {
+	kind optionKind
+	d    time.Duration
+	fn   any
+}
+
+// An Option is a plain struct: the slice of them that a call builds stays on its
+// stack. As an interface, or as a closure, each would be an allocation on every
+// hit.
+
+type optionKind uint8
+
+const (
+	optionNone optionKind = iota
+	optionTTL
+	optionLoadTimeout
+	optionClone
+)
+
+// TTL is how long a value is fresh, above 0; 5 minutes if not given. It ends at
+// most 20 ms late.
+func TTL(d time.Duration) Option { return Option{kind: optionTTL, d: d} }
+
+// LoadTimeout bounds one run of the loader; 30 seconds if not given. When it
+// ends the loader's ctx is cancelled and the callers get an error that is
+// context.DeadlineExceeded, whether the loader heeds its ctx or not.
+func LoadTimeout(d time.Duration) Option { return Option{kind: optionLoadTimeout, d: d} }
+
+// Clone gives every caller a copy made by fn, for callers that write to what
+// they get. The tiers keep the original. fn is called concurrently.
+func Clone[V any](fn func(V) V) Option {
+	if fn == nil {
+		return Option{kind: optionClone}
+	}
+	return Option{kind: optionClone, fn: fn}
+}
+
+// silent reports whether opts change nothing about a hit. Only a call of which
+// that is true may answer without looking at them.
+func silent(opts []Option) bool {
+	for i := range opts {
+		if opts[i].kind == optionClone || opts[i].kind != optionNone && opts[i].d <= 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// policy is what the options of one call come to.
+type policy struct {
+	ttl         time.Duration
+	loadTimeout time.Duration
+	clone       any // func(V) V
+}
+
+// apply adds opts to p.
+func (p *policy) apply(opts []Option) error {
+	for _, o := range opts {
+		switch o.kind {
+		case optionTTL:
+			if o.d <= 0 {
+				return badDuration("TTL", o.d)
+			}
+			p.ttl = o.d
+		case optionLoadTimeout:
+			if o.d <= 0 {
+				return badDuration("LoadTimeout", o.d)
+			}
+			p.loadTimeout = o.d
+		case optionClone:
+			if o.fn == nil {
+				return &UsageError{Problem: "Clone has no function", Fix: "give it one, or leave Clone out"}
+			}
+			p.clone = o.fn
+		}
+	}
+	return nil
+}
+
+func badDuration(name string, d time.Duration) error {
+	return &UsageError{Problem: fmt.Sprintf("%s of %v", name, d), Fix: "give a duration above 0 (memo.NoExpiry for a value that does not end)"}
+}
+
+// cloner returns p's Clone for values of type T.
+func cloner[T any](p *policy) (func(T) T, error) {
+	if p.clone == nil {
+		return nil, nil
+	}
+	fn, ok := p.clone.(func(T) T)
+	if !ok {
+		return nil, &UsageError{Problem: fmt.Sprintf("Clone has a %T for a value of type %T", p.clone, *new(T)), Fix: "give a function of the value's own type"}
+	}
+	return fn, nil
+}

@@ -1,0 +1,218 @@
+package memo
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+
+	"github.com/tiermemo/tiermemo/internal/coherence"
+	"github.com/tiermemo/tiermemo/internal/flight"
+	"github.com/tiermemo/tiermemo/internal/wire"
+	"github.com/tiermemo/tiermemo/memo/tier"
+)
+
+// The poller is how this process hears of the others: it reads the counter, and
+// the records of the invalidations that were counted since. It alone brings a
+// Node back that was down.
+
+// rotateEvery is how often the fleet may begin a new epoch because of an outage:
+// one process that keeps losing the Node must not empty everyone's cache.
+const rotateEvery = time.Minute
+
+// mostPolls is how often in a row the log is read while there is more of it.
+const mostPolls = 32
+
+// follow polls until stop is closed.
+func (d *domain) follow(stop <-chan struct{}) {
+	tick := time.NewTicker(d.cache.cfg.PollInterval)
+	defer tick.Stop()
+	for {
+		d.catchUp(context.Background(), d.cache.clock.Exact())
+		select {
+		case <-stop:
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// catchUp polls, unless somebody has polled since the time at.
+func (d *domain) catchUp(ctx context.Context, at int64) {
+	select {
+	case d.polling <- struct{}{}:
+	case <-ctx.Done():
+		return
+	}
+	defer func() { <-d.polling }()
+	for range mostPolls {
+		if d.covered.Load() >= at && d.up.Load() || !d.poll() {
+			break
+		}
+	}
+	select {
+	case <-d.attached:
+	default:
+		close(d.attached)
+	}
+}
+
+// poll reads the log once, and reports whether there is more of it. It does not
+// end with a caller's ctx: others wait for what it finds.
+func (d *domain) poll() (more bool) {
+	d.mu.Lock()
+	wanted := d.log.Wanted()
+	before := d.log.Covered()
+	d.mu.Unlock()
+	names := make([]string, 1, 1+len(wanted))
+	names[0] = d.space.Seq()
+	for _, n := range wanted {
+		names = append(names, d.space.Record(n))
+	}
+	items := make([]tier.Item, len(names))
+
+	began := d.cache.clock.Exact()
+	ctx, cancel := context.WithTimeout(context.Background(), d.cache.cfg.WriteTimeout)
+	defer cancel()
+	err := d.timed(ctx, "get_multi", func(ctx context.Context) error { return d.node.GetMulti(ctx, names, items) })
+	if err != nil {
+		d.failed(err)
+		return false
+	}
+	seq, err := wire.ParseSeq(items[0].Value)
+	if err != nil {
+		if err := d.newCounter(ctx, items[0]); err != nil {
+			d.failed(err)
+			return false
+		}
+		return true
+	}
+	records := make([][]byte, len(wanted))
+	for i := range records {
+		records[i] = items[i+1].Value
+	}
+	act := d.apply(began, seq, wanted, records)
+	d.reached(ctx, before, seq, items[0])
+	return act.More
+}
+
+// apply carries out what a reading of the log asks for. Only then it says that
+// this process has applied it: a load inside of a load relies on that.
+func (d *domain) apply(began int64, seq uint64, wanted []uint64, records [][]byte) coherence.Action {
+	d.mu.Lock()
+	act := d.log.Read(began, seq, wanted, records)
+	position := d.log.Covered()
+	d.mu.Unlock()
+	if act.Purge {
+		d.cache.purge()
+	}
+	for _, r := range act.Drop {
+		d.cache.peerKeys.Add(uint64(len(r.Keys)))
+		for _, key := range r.Keys {
+			d.cache.dropOlder(key, r.Seq)
+		}
+	}
+	d.position.Store(position)
+	if act.Complete {
+		d.covered.Store(began)
+		d.horizon.Store(began + d.bound.Load())
+	}
+	return act
+}
+
+// purge forgets everything in this process. Loads that are in flight keep
+// nothing: numbers of different epochs cannot be compared.
+func (c *Cache) purge() {
+	c.flights.InvalidateAll(flight.Always, c.cfg.Local.Clear)
+}
+
+// dropOlder forgets what this process knows of key from before seq.
+func (c *Cache) dropOlder(key string, seq uint64) {
+	c.flights.Invalidate(key, seq, func() {
+		if e := c.cfg.Local.Peek(key); e != nil && (e.Stamp < seq || !coherence.SameEpoch(e.Stamp, seq)) {
+			c.cfg.Local.Delete(key)
+		}
+	})
+}
+
+// reached decides what a poll that found the Node means, and delivers what
+// waits. before is what was applied when the Node was last heard of.
+func (d *domain) reached(ctx context.Context, before, seq uint64, counter tier.Item) {
+	d.mu.Lock()
+	ret := d.health.Polled(d.cache.clock.Exact())
+	d.mu.Unlock()
+	switch ret {
+	case coherence.Stay:
+		d.deliverPending()
+		d.refresh()
+	case coherence.Attach:
+		d.deliverPending()
+		d.back(false)
+	case coherence.Replay, coherence.Rotate:
+		if !d.deliverPending() {
+			return
+		}
+		calm := true
+		if ret == coherence.Rotate && before != 0 {
+			calm = coherence.SameEpoch(before, seq) && !d.rotate(ctx, seq, counter)
+		}
+		d.back(calm)
+	}
+}
+
+// rotate begins a new epoch after an outage, so that nothing that was stored
+// before it counts: a process that died in it may have taken invalidations with
+// it that nobody else knows of.
+func (d *domain) rotate(ctx context.Context, seq uint64, counter tier.Item) bool {
+	guard := d.timed(ctx, "add", func(ctx context.Context) error {
+		return d.node.Add(ctx, d.space.Rotation(), wire.AppendSeq(nil, seq), rotateEvery)
+	})
+	if guard != nil {
+		return false // done within the last minute, by this process or by another
+	}
+	next, err := d.newEpoch(ctx, counter, seq)
+	if err != nil {
+		return false
+	}
+	d.restart(next)
+	d.cache.cfg.Logger.Info("memo: new epoch after an outage of the shared tier: everything is loaded again",
+		"cache", d.cache.cfg.Name, "tier", d.node.Name())
+	return true
+}
+
+// newEpoch moves the counter, last read as seq in counter, to a new epoch.
+func (d *domain) newEpoch(ctx context.Context, counter tier.Item, seq uint64) (uint64, error) {
+	for {
+		next := coherence.NewEpoch(rand.Uint64(), seq)
+		value := wire.AppendSeq(nil, next)
+		err := d.timed(ctx, "compare_and_swap", func(ctx context.Context) error {
+			if counter.Found() {
+				return d.node.CompareAndSwap(ctx, d.space.Seq(), counter.CAS, value, tier.NoExpiry)
+			}
+			return d.node.Add(ctx, d.space.Seq(), value, tier.NoExpiry)
+		})
+		if err == nil || !tier.IsAnswer(err) {
+			return next, err
+		}
+		items := make([]tier.Item, 1) // somebody counted in between
+		err = d.timed(ctx, "get_multi", func(ctx context.Context) error {
+			return d.node.GetMulti(ctx, []string{d.space.Seq()}, items)
+		})
+		if err != nil {
+			return 0, err
+		}
+		counter = items[0]
+		if n, err := wire.ParseSeq(counter.Value); err == nil {
+			seq = n
+		}
+	}
+}
+
+// restart begins to read the log at seq, in an epoch that this process began.
+func (d *domain) restart(seq uint64) {
+	d.cache.purge()
+	d.mu.Lock()
+	d.log.Restart(seq)
+	position := d.log.Covered()
+	d.mu.Unlock()
+	d.position.Store(position)
+}

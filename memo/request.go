@@ -1,0 +1,47 @@
+package memo
+
+import (
+	"context"
+
+	"github.com/tiermemo/tiermemo/internal/scope"
+	"github.com/tiermemo/tiermemo/memo/tier"
+)
+
+// request is L1: the request's own memory. Of the goroutines of one request that
+// ask for a key, one goes on to the tiers below and the others wait for it, so
+// that a request runs fn once even where no tier below may keep the value.
+func (c *Cache) request(ctx context.Context, n *node, l *load) (*tier.Entry, outcome, error) {
+	if n.table == nil {
+		return c.process(ctx, n, l)
+	}
+	for {
+		v, call, lead := n.table.Begin(l.key)
+		if v != nil {
+			return v.(*tier.Entry), outcomeL1, nil
+		}
+		if lead {
+			return c.requestOnce(ctx, n, l, call)
+		}
+		v, err, retry := call.Wait(ctx)
+		if retry { // the one who led has left, and we have not
+			continue
+		}
+		if err != nil {
+			return nil, outcomeError, err
+		}
+		return v.(*tier.Entry), outcomeJoined, nil
+	}
+}
+
+// requestOnce asks the tiers below for this request.
+func (c *Cache) requestOnce(ctx context.Context, n *node, l *load, call *scope.Call) (*tier.Entry, outcome, error) {
+	defer call.Fail(nil) // a panic below, in a user's Local, must not leave the others waiting
+	e, from, err := c.process(ctx, n, l)
+	if err == nil {
+		return call.Done(e).(*tier.Entry), from, nil
+	}
+	if ctx.Err() == nil { // else the error may be this goroutine's own
+		call.Fail(err)
+	}
+	return nil, outcomeError, err
+}

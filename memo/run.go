@@ -1,0 +1,78 @@
+package memo
+
+import (
+	"context"
+	"time"
+
+	"github.com/tiermemo/tiermemo/memo/tier"
+)
+
+// running is fn at work: the end of the way down. Loads that fn makes know it by
+// their ctx.
+type running struct {
+	cache    *Cache
+	call     *call
+	deadline time.Time
+	lease    *lease // nil: none
+	need     need
+}
+
+// flight returns the call that r belongs to, or nil.
+func (r *running) flight() *call {
+	if r == nil {
+		return nil
+	}
+	return r.call
+}
+
+// leased waits until r's lease is confirmed, which takes one round trip beside
+// fn: until then nobody knows how new a value has to be.
+func (r *running) leased(ctx context.Context) error {
+	if r.lease == nil {
+		return nil
+	}
+	select {
+	case <-r.lease.confirmed:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// needs returns how new what fn reads must be. After leased.
+func (r *running) needs() need {
+	if r.lease != nil {
+		return need{seq: r.lease.seq, at: r.lease.at}
+	}
+	return r.need
+}
+
+// execute runs fn. Its ctx is nobody's: it has the cache and what
+// Config.LoadContext lets through, and of no request the memory, the deadline or
+// a value. One caller's would be shown to the others.
+func (l *load) execute(ctx context.Context, f *call, r *running) (*tier.Entry, error) {
+	c := l.cache
+	r.call = f
+	r.deadline = time.Now().Add(l.policy.loadTimeout)
+	f.Extend(l.policy.loadTimeout)
+	n := &node{Context: ctx, cache: c, counts: l.node.counts, load: r}
+
+	begin := c.clock.Exact()
+	c.runs.Add(1)
+	returned := false
+	defer func() {
+		c.runTime.Add(c.clock.Exact() - begin)
+		if !returned {
+			c.runPanics.Add(1)
+		}
+	}()
+	v, err := l.run(n)
+	returned = true
+	if err != nil {
+		c.runErrors.Add(1)
+		return nil, err
+	}
+	took := time.Duration(c.clock.Exact() - begin)
+	l.typ.took.Store(int64(took))
+	return l.entry(v, took), nil
+}

@@ -1,0 +1,164 @@
+package memo
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"strings"
+
+	"github.com/tiermemo/tiermemo/memo/tier"
+)
+
+// Set stores v under key in all tiers, in place of what is there. A load of key
+// that is in flight does not replace it; an invalidation that overlaps wins.
+// Like an invalidation it reaches the other processes, works when ctx has ended,
+// and returns ErrDeferred when the shared tier does not answer: v is stored here
+// then, and the other processes will load.
+//
+// What the shared tier cannot hold, because it is too large or loses a part of
+// it when encoded, is stored here and invalidated there.
+func Set[T any](ctx context.Context, key string, v T, opts ...Option) error {
+	key = strings.Clone(key)
+	if err := checkCall("Set", ctx, key); err != nil {
+		return err
+	}
+	c, n, err := writer(ctx, nil)
+	if err != nil {
+		return err
+	}
+	l, _, err := newLoad[T](c, key, opts)
+	if err != nil {
+		return misuse(err, "Set", key)
+	}
+	l.node = n
+	l.started = c.clock.Exact()
+	return c.counted(c.set(ctx, n, l, l.entry(v, 0)))
+}
+
+func (c *Cache) set(ctx context.Context, n *node, l *load, e *tier.Entry) error {
+	claim := c.flights.Claim(l.key)
+	defer claim.Release()
+	var written written
+	if c.domain != nil {
+		written = c.domain.write(ctx, l, e)
+		if written.number != 0 {
+			claim.Stamp(written.number)
+		}
+	}
+	// Readers that came since may have kept the old value.
+	c.flights.Invalidate(l.key, written.number, func() { c.cfg.Local.Delete(l.key) })
+	kept := !written.lost
+	if kept {
+		e.Stamp = written.number
+		kept = claim.Keep(func() { c.cfg.Local.Set(l.key, e) })
+	}
+	if n.table != nil {
+		n.table.Forget(l.key)
+		if kept {
+			n.table.Put(l.key, e)
+		}
+	}
+	if written.number != 0 {
+		c.domain.settled([]uint64{written.number})
+	}
+	return written.err
+}
+
+// written is how a Set went in the shared tier.
+type written struct {
+	number uint64 // drawn for it; 0: none
+	lost   bool   // an invalidation came in between, and won
+	err    error
+}
+
+// write replaces what the shared tier has under l's key by e, in the steps of a
+// load: a lease, so that older loads lose; a number and its record, so that
+// other processes drop what they have; and the swap, which fails if an
+// invalidation came in between.
+func (d *domain) write(ctx context.Context, l *load, e *tier.Entry) written {
+	d.attach(ctx)
+	if !d.reachable() {
+		d.suspend(false, []string{l.key})
+		return written{err: deferred(nil)}
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), d.cache.cfg.WriteTimeout)
+	defer cancel()
+	w := d.writeWithin(ctx, l, e)
+	if w.err == nil {
+		return w
+	}
+	d.suspend(false, []string{l.key})
+	if !tier.IsAnswer(w.err) {
+		d.failed(w.err)
+	}
+	return written{err: deferred(w.err)}
+}
+
+func (d *domain) writeWithin(ctx context.Context, l *load, e *tier.Entry) written {
+	if l.typ.lossy != nil {
+		return d.writeAbsence(ctx, l)
+	}
+	place, token := d.space.Value(l.key), rand.Uint64()
+	for range mostTurns {
+		at, err := d.look(ctx, place)
+		if err != nil {
+			return written{err: err}
+		}
+		if err := d.placeLease(ctx, place, at, token); err != nil && tier.IsAnswer(err) {
+			continue
+		} else if err != nil {
+			return written{err: err}
+		}
+		return d.writeUnder(ctx, l, e, place, token)
+	}
+	return d.writeAbsence(ctx, l) // too many others write it
+}
+
+// writeUnder draws a number and swaps e for the lease token.
+func (d *domain) writeUnder(ctx context.Context, l *load, e *tier.Entry, place string, token uint64) written {
+	var number uint64
+	var at look
+	err := both(
+		func() (err error) { number, err = d.draw(ctx, 1); return err },
+		func() (err error) { at, err = d.look(ctx, place); return err },
+	)
+	if err != nil {
+		return written{err: err}
+	}
+	e.Stamp = number
+	data, encodeErr := l.encode(e)
+	swap := func() error {
+		switch {
+		case !own(at.item.Value, token):
+			return errLeaseLost
+		case encodeErr != nil:
+			d.cache.unstorable("the codec refused a value: it stays out of the shared tier", encodeErr)
+			return d.compareAndDelete(ctx, place, at.item.CAS)
+		}
+		err := d.swap(ctx, place, at.item.CAS, data, ttlOf(e, l.cache.clock.Exact()))
+		if errors.Is(err, tier.ErrRefused) {
+			d.cache.unstorable("the shared tier refused a value: it is too large, or the server is out of memory", err)
+			return d.compareAndDelete(ctx, place, at.item.CAS)
+		}
+		return err
+	}
+	var swapErr error
+	err = both(
+		func() error { return d.record(ctx, []uint64{number}, [][]string{{l.key}}) },
+		func() error { swapErr = swap(); return nil },
+	)
+	if err == nil && !tier.IsAnswer(swapErr) {
+		err = swapErr
+	}
+	return written{number: number, lost: swapErr != nil, err: err}
+}
+
+// writeAbsence invalidates l's key in the shared tier, for a value that it
+// cannot hold.
+func (d *domain) writeAbsence(ctx context.Context, l *load) written {
+	numbers, err := d.deliver(ctx, []string{l.key})
+	if err != nil {
+		return written{err: err}
+	}
+	return written{number: numbers[0]}
+}

@@ -1,0 +1,109 @@
+package memo
+
+import "time"
+
+// outcome says what answered a read. Each read has one, and is counted by it.
+type outcome uint8
+
+const (
+	outcomeL1     outcome = iota // the request's memory
+	outcomeL2                    // the process tier
+	outcomeL3                    // the shared tier
+	outcomeLoad                  // the loader, run by this call
+	outcomeJoined                // the loader, run by another call
+	outcomeBypass                // the loader, around the cache
+	outcomeMiss                  // Get found nothing
+	outcomeError                 // an error
+	outcomes      = iota
+)
+
+// Counts is what happened since the cache was made. Calls = L1 + L2 + L3 + Loads
+// + Joined + Bypass + Miss + Errors.
+type Counts struct {
+	Calls, L1, L2, L3, Loads, Joined, Bypass, Miss, Errors uint64
+
+	Runs       uint64        // runs of the loader
+	RunErrors  uint64        // runs that returned an error
+	RunPanics  uint64        // runs that panicked or called Goexit
+	RunTime    time.Duration // time in the loader
+	InFlight   int           // loads at this moment
+	Entries    int           // in the process tier at this moment
+	Evictions  uint64        // from the process tier, for want of room
+	ValueBytes uint64        // bytes written to the shared tier
+
+	Invalidations InvalidationStats
+}
+
+// InvalidationStats counts invalidations by kind, of this process and received
+// from others.
+type InvalidationStats struct {
+	Keys     uint64 // keys invalidated here
+	All      uint64 // calls of InvalidateAll
+	Peer     uint64 // keys that other processes invalidated
+	Deferred uint64 // calls that returned ErrDeferred
+}
+
+// LocalStats is the process tier.
+type LocalStats struct {
+	Entries, Capacity int
+	EvictedCapacity   uint64
+}
+
+// NodeStats is one member of the shared tier.
+type NodeStats struct {
+	Name    string
+	Up      bool          // reads use it
+	Since   time.Time     // of Up's last change
+	Ops     uint64        // calls
+	Errors  uint64        // calls that did not reach it
+	Time    time.Duration // in calls
+	Pending int           // invalidations that wait for it
+	Lag     time.Duration // age of the last complete poll
+}
+
+// Stats is one reading of a cache.
+type Stats struct {
+	Name      string
+	Since, At time.Time
+	Total     Counts
+	Local     LocalStats
+	Nodes     []NodeStats // one for each member of the shared tier
+}
+
+// Snapshot returns the statistics of this moment. Calls is the sum of its
+// outcomes; a call that is under way is counted when it ends.
+func (c *Cache) Snapshot() Stats {
+	var n [outcomes]uint64
+	c.counts.Sums(n[:])
+	total := Counts{
+		L1: n[outcomeL1], L2: n[outcomeL2], L3: n[outcomeL3], Loads: n[outcomeLoad], Joined: n[outcomeJoined],
+		Bypass: n[outcomeBypass], Miss: n[outcomeMiss], Errors: n[outcomeError],
+		Runs: c.runs.Load(), RunErrors: c.runErrors.Load(), RunPanics: c.runPanics.Load(), RunTime: time.Duration(c.runTime.Load()),
+		InFlight: c.flights.InFlight(), Entries: c.cfg.Local.Len(), Evictions: c.evictions.Load(), ValueBytes: c.valueBytes.Load(),
+		Invalidations: InvalidationStats{
+			Keys: c.invalidatedKeys.Load(), All: c.invalidatedAll.Load(), Peer: c.peerKeys.Load(), Deferred: c.deferred.Load(),
+		},
+	}
+	for _, calls := range n {
+		total.Calls += calls
+	}
+	s := Stats{
+		Name: c.cfg.Name, Since: c.since, At: time.Now(), Total: total,
+		Local: LocalStats{Entries: total.Entries, Capacity: c.cfg.Local.Cap(), EvictedCapacity: total.Evictions},
+	}
+	if d := c.domain; d != nil {
+		s.Nodes = []NodeStats{d.stats()}
+	}
+	return s
+}
+
+func (d *domain) stats() NodeStats {
+	d.mu.Lock()
+	since := d.since
+	d.mu.Unlock()
+	return NodeStats{
+		Name: d.node.Name(), Up: d.up.Load(), Since: since,
+		Ops: uint64(d.ops.Load()), Errors: uint64(d.errs.Load()), Time: time.Duration(d.opTime.Load()),
+		Pending: int(d.waiting.Load()), Lag: time.Duration(d.cache.clock.Exact() - d.covered.Load()),
+	}
+}

@@ -1,0 +1,124 @@
+// Package tier says what a process tier (Local, L2) and a shared tier (Shared,
+// L3) must do, and nothing about how.
+//
+// A Shared is one or more Nodes. A Node has its own keys, its own counter and
+// its own log, and the coherence protocol runs once over each. For memcached a
+// Node is a server; for Redis it is a primary. Backend authors implement Node
+// and return Single(n).
+package tier
+
+import (
+	"context"
+	"errors"
+	"math"
+	"time"
+)
+
+// NoExpiry as a ttl keeps an item until it is evicted. It is not 0, so that a
+// ttl rounded down to 0 is never immortal.
+const NoExpiry time.Duration = math.MaxInt64
+
+// Answers of a Node. They are part of the protocol: the server was reached and
+// said no. Any other non-nil error means that the Node could not be reached and
+// that a write may, or may not yet, have been applied.
+var (
+	ErrNotFound = errors.New("tier: no such item")                       // CompareAndSwap, CompareAndDelete, Incr, Touch: the key is absent
+	ErrExists   = errors.New("tier: item exists")                        // Add: the key is present
+	ErrConflict = errors.New("tier: item was changed since it was read") // CompareAndSwap, CompareAndDelete: another CAS id
+	ErrRefused  = errors.New("tier: item refused")                       // too large, or a key the backend cannot hold; nothing is stored
+)
+
+// IsAnswer reports whether err, returned by a method of a Node, is an answer of
+// the server (nil and the four errors above, wrapped or not) and not a failure
+// to reach it.
+func IsAnswer(err error) bool {
+	return err == nil || errors.Is(err, ErrNotFound) || errors.Is(err, ErrExists) ||
+		errors.Is(err, ErrConflict) || errors.Is(err, ErrRefused)
+}
+
+// Entry is one cached value with what the engine knows about it. It is
+// immutable once stored: tiers and requests share it.
+type Entry struct {
+	Key     string        // under which it is stored
+	Value   any           // the Go value; nil is a value
+	Err     error         // a cached negative; then Value is nil
+	Stamp   uint64        // the Node's sequence at which the entry is known to be valid: no later than Loaded
+	Loaded  int64         // when the load, or the read of the shared tier, began; these three are nanoseconds on the engine's clock
+	Fresh   int64         // until when it is fresh
+	Expires int64         // until when it may be served stale; never before Fresh
+	Took    time.Duration // how long the load ran
+	Tags    []string
+	Bytes   int // encoded size, 0 when never encoded
+}
+
+// Item is what a Node holds under one key.
+type Item struct {
+	Value []byte // never nil for an item that exists
+	CAS   uint64 // identifies this version of the item; 0 says that the item is absent
+}
+
+// Found reports whether the item exists.
+func (i Item) Found() bool { return i.CAS != 0 }
+
+// A Local is the tier of one process, bounded and safe for concurrent use. It
+// knows nothing of time: it may forget an entry early, and the engine refuses
+// one that is late.
+type Local interface {
+	// Get returns the entry of key or nil, and counts as a use of it.
+	Get(key string) *Entry
+	// Peek is Get that does not count as a use.
+	Peek(key string) *Entry
+	// Set stores e under key in place of any other.
+	Set(key string, e *Entry)
+	// Delete forgets key. A Get that begins after it returned does not find what was there.
+	Delete(key string)
+	// Clear forgets everything, with the promise of Delete.
+	Clear()
+	// Len is the number of entries, Cap the most there can be.
+	Len() int
+	Cap() int
+	// OnEvict registers fn, which hears of every entry that left for want of room. The engine calls it once, before use.
+	OnEvict(fn func(key string, e *Entry))
+}
+
+// A Node is one store with one order of writes. All methods are safe for
+// concurrent use and obey ctx's deadline. A write must be applied whole or not
+// at all, and may be applied after its call has failed. A ttl is a lower bound:
+// a backend that counts whole seconds rounds up. A ttl of 0 or less is an
+// error.
+type Node interface {
+	// Name identifies the Node in placement, statistics and logs, for example "10.0.0.2:11211".
+	Name() string
+	// GetMulti fills items[i] for keys[i] in one round trip; an absent key leaves a zero Item. len(items) == len(keys).
+	// The keys are read in their order: what a later key shows is never older than what an earlier one shows.
+	// The engine reads its counter first and relies on it.
+	GetMulti(ctx context.Context, keys []string, items []Item) error
+	// Add stores value if the key is absent, else ErrExists.
+	Add(ctx context.Context, key string, value []byte, ttl time.Duration) error
+	// CompareAndSwap replaces the version cas of the item, else ErrConflict or ErrNotFound.
+	CompareAndSwap(ctx context.Context, key string, cas uint64, value []byte, ttl time.Duration) error
+	// CompareAndDelete deletes the version cas of the item, else ErrConflict or ErrNotFound.
+	CompareAndDelete(ctx context.Context, key string, cas uint64) error
+	// Incr adds delta to a decimal uint64 and returns the sum, else ErrNotFound. It keeps the item's ttl and changes its CAS.
+	Incr(ctx context.Context, key string, delta uint64) (uint64, error)
+	// Touch gives an existing item a new ttl and keeps its CAS, else ErrNotFound.
+	Touch(ctx context.Context, key string, ttl time.Duration) error
+	// Delete removes keys; an absent key is no error.
+	Delete(ctx context.Context, keys ...string) error
+	// Ping reports whether the Node answers. It must not delay calls to other Nodes.
+	Ping(ctx context.Context) error
+}
+
+// A Shared is a tier shared between processes. If it is also an io.Closer, the
+// Close of the cache closes it.
+type Shared interface {
+	// Nodes returns the present members. The slice is not modified later; a change makes a new one.
+	Nodes() []Node
+	// Place returns the member that holds key. All processes with the same members must pick the same one,
+	// and a member that fails is not replaced by another.
+	Place(key string) Node
+}
+
+// Single makes a Shared of one Node. It passes Close on to a Node that is an
+// io.Closer.
+func Single(n Node) Shared { return single{n} }

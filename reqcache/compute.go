@@ -1,0 +1,147 @@
+package reqcache
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"runtime/debug"
+	"sync/atomic"
+
+	"github.com/tiermemo/tiermemo/internal/scope"
+)
+
+// What Do does when the request does not have the value yet: lead, or wait for
+// who leads. The memory itself, and the search for circles, are in
+// internal/scope.
+
+func miss[T any](ctx context.Context, key string, fn func(context.Context) (T, error)) (T, error) {
+	var zero T
+	switch {
+	case ctx == nil:
+		return zero, errNilContext
+	case fn == nil:
+		return zero, errNilFunc
+	case key == "":
+		return zero, errEmptyKey
+	}
+	s := scope.FromContext(ctx)
+	r := &run{Context: ctx, scope: s, key: key}
+	r.up, _ = ctx.Value(runKey{}).(*run)
+	if r.up.computes(s, key) {
+		return zero, recursive(key)
+	}
+	if s == nil {
+		return compute(r, nil, fn)
+	}
+	t := s.Table(owner{})
+	for {
+		v, call, lead := t.BeginWithin(r.up.part(), key)
+		if lead {
+			return compute(r, call, fn)
+		}
+		if v != nil {
+			return typed[T](key, v)
+		}
+		v, err, again := call.WaitWithin(ctx, r.up.part())
+		switch {
+		case err == scope.ErrCircle:
+			return zero, recursive(key)
+		case err != nil:
+			return zero, err
+		case !again:
+			return typed[T](key, v)
+		case ctx.Err() != nil:
+			return zero, context.Cause(ctx)
+		}
+	}
+}
+
+// compute runs fn as the leader of call, which is nil where nothing is kept.
+func compute[T any](r *run, call *scope.Call, fn func(context.Context) (T, error)) (T, error) {
+	r.call.Store(call)
+	returned := false
+	defer func() {
+		r.ended.Store(true)
+		r.call.Store(nil) // it refers to the value; a goroutine left behind may hold r
+		if returned {
+			return
+		}
+		// To recover is the only way to tell a panic from Goexit, of which
+		// there is nothing to recover; the panic goes on with its own value,
+		// for net/http knows http.ErrAbortHandler by it.
+		p := recover()
+		call.Fail(&PanicError{Value: p, Stack: debug.Stack()})
+		if p != nil {
+			panic(p)
+		}
+	}()
+	v, err := fn(r)
+	returned = true
+	switch {
+	case err == nil:
+		kept := new(T)
+		*kept = v
+		call.Done(kept)
+	case r.Err() != nil:
+		// Whatever err says: drivers report a ctx that ended in their own words.
+		call.Fail(nil)
+	default:
+		call.Fail(err)
+	}
+	return v, err
+}
+
+// run is the context of an fn: it says which computations the caller is a part of.
+type run struct {
+	context.Context
+	up    *run // the computation that asked for this one, or nil
+	scope *scope.Scope
+	key   string
+	call  atomic.Pointer[scope.Call] // nil: nothing is kept, or ended
+	ended atomic.Bool
+}
+
+type runKey struct{}
+
+func (r *run) Value(key any) any {
+	if _, ok := key.(runKey); ok {
+		return r
+	}
+	return r.Context.Value(key)
+}
+
+func (r *run) String() string { return "reqcache.Do" }
+
+// computes reports whether r is a part of the computation of key. It finds what
+// the search for circles cannot: runs that have no Call because nothing is
+// kept, or that forgot their own key. A run that has ended asks for nothing; a
+// goroutine that it left behind does.
+func (r *run) computes(s *scope.Scope, key string) bool {
+	for ; r != nil; r = r.up {
+		if r.scope == s && r.key == key && !r.ended.Load() {
+			return true
+		}
+	}
+	return false
+}
+
+// part returns the innermost Call that cannot end before r does, or nil.
+func (r *run) part() *scope.Call {
+	for ; r != nil; r = r.up {
+		if c := r.call.Load(); c != nil {
+			return c
+		}
+	}
+	return nil
+}
+
+// typed returns the T in v, a pointer to what was kept under key.
+func typed[T any](key string, v any) (T, error) {
+	if p, ok := v.(*T); ok {
+		return *p, nil
+	}
+	var zero T
+	return zero, &TypeError{Key: key, Have: reflect.TypeOf(v).Elem(), Want: reflect.TypeFor[T]()}
+}
+
+func recursive(key string) error { return fmt.Errorf("%w: %q", ErrRecursive, key) }
