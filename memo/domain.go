@@ -33,6 +33,7 @@ type domain struct {
 	up       atomic.Bool   // reads may use the Node
 	waiting  atomic.Int64  // pending invalidations
 	failing  atomic.Bool   // the last read failed
+	begun    atomic.Uint64 // polls; one runs at a time
 
 	attached chan struct{} // closed after the first poll, however it ended
 	polling  chan struct{} // holds a token while somebody polls

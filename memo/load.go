@@ -83,7 +83,7 @@ func (l *load) within(ctx context.Context, r *running) error {
 	if d == nil || r.admits(l.cache, 0, 0) {
 		return nil
 	}
-	d.catchUp(ctx, l.cache.clock.Exact()) // if it fails, admits goes on saying no
+	d.catchUp(ctx) // if it fails, admits goes on saying no
 	return nil
 }
 

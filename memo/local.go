@@ -66,11 +66,11 @@ func (r *running) admits(c *Cache, stamp uint64, loaded int64) bool {
 		return true // an only process has applied all of its invalidations
 	}
 	need := r.needs()
-	if loaded >= need.at {
+	if loaded > need.at {
 		return true
 	}
 	if c != r.cache || need.seq == 0 {
-		return d.covered.Load() >= need.at
+		return d.covered.Load() > need.at
 	}
 	return coherence.SameEpoch(stamp, need.seq) && stamp >= need.seq || d.covers(need.seq)
 }

@@ -27,7 +27,7 @@ func (d *domain) follow(stop <-chan struct{}) {
 	tick := time.NewTicker(d.cache.cfg.PollInterval)
 	defer tick.Stop()
 	for {
-		d.catchUp(context.Background(), d.cache.clock.Exact())
+		d.catchUp(context.Background())
 		select {
 		case <-stop:
 			return
@@ -36,18 +36,21 @@ func (d *domain) follow(stop <-chan struct{}) {
 	}
 }
 
-// catchUp polls, unless somebody has polled since the time at.
-func (d *domain) catchUp(ctx context.Context, at int64) {
+// catchUp returns when a poll that began after the call has ended, or ctx has.
+func (d *domain) catchUp(ctx context.Context) {
+	before := d.begun.Load()
 	select {
 	case d.polling <- struct{}{}:
 	case <-ctx.Done():
 		return
 	}
 	defer func() { <-d.polling }()
-	for range mostPolls {
-		if d.covered.Load() >= at && d.up.Load() || !d.poll() {
-			break
-		}
+	if d.begun.Load() > before { // while this caller waited; one at a time, so it has ended
+		return
+	}
+	d.begun.Add(1)
+	for more, i := true, 0; more && i < mostPolls; i++ {
+		more = d.poll()
 	}
 	select {
 	case <-d.attached:

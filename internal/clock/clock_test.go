@@ -1,6 +1,7 @@
 package clock_test
 
 import (
+	"runtime"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -29,6 +30,8 @@ func TestNowLagsByATickAtMost(t *testing.T) {
 				t.Fatalf("Now went back from %d to %d", last, now)
 			case lag < 0 || lag > tick:
 				t.Fatalf("Now lags by %v", time.Duration(lag))
+			case (now-1)%tick != 0:
+				t.Fatalf("Now is %d: the clock fell asleep although it is read", now)
 			case lag > 0:
 				lagged = true
 			}
@@ -88,13 +91,17 @@ func TestFirstReadingIsATime(t *testing.T) {
 func TestStoppedClockIsExact(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		for _, pause := range []time.Duration{0, 3, clock.Tick, 5 * clock.Tick} {
+		for i := range 100 {
 			c := clock.New()
 			c.Now()
-			time.Sleep(pause)
+			time.Sleep([]time.Duration{0, 3, clock.Tick, 5 * clock.Tick}[i%4])
+			at := c.Exact()
 			c.Stop()
 			c.Stop()
-			for range 10 {
+			if took := c.Exact() - at; took != 0 {
+				t.Errorf("Stop took %v: it waited for a tick to come", time.Duration(took))
+			}
+			for range 4 {
 				if got, want := c.Now(), c.Exact(); got != want {
 					t.Errorf("Now is %d, want %d", got, want)
 				}
@@ -103,6 +110,25 @@ func TestStoppedClockIsExact(t *testing.T) {
 		}
 		clock.New().Stop() // never read
 	})
+}
+
+// A reader that wakes the clock must not store a time from before it got the
+// lock: another may have woken it meanwhile, and read a later one.
+func TestWakingReaderTakesTheTimeOfItsTurn(t *testing.T) {
+	t.Parallel()
+	c := clock.New()
+	defer c.Stop()
+	clock.Lock(c)
+	got := make(chan int64)
+	go func() { got <- c.Now() }()
+	for start := c.Exact(); c.Exact() < start+tick/2; { // the reader comes to the lock
+		runtime.Gosched()
+	}
+	turn := c.Exact()
+	clock.Unlock(c)
+	if now := <-got; now < turn {
+		t.Errorf("the reader stored %d, when it was %d already", now, turn)
+	}
 }
 
 // On real time, so that readers, ticks and Stop meet as they like. What is left

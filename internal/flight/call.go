@@ -29,7 +29,8 @@ type Call[V any] struct {
 	grace   *time.Timer // ends a load that nobody waits for, or the wait of one that queues
 	limit   *time.Timer // ends a load that runs too long
 
-	outcome[V] // written before done is closed
+	loaded     outcome[V] // what Load returned, for the goroutine of the load
+	outcome[V]            // what the callers get: written before done is closed
 
 	waits map[*Call[V]]int // guarded by circles
 }

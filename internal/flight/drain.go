@@ -3,8 +3,9 @@ package flight
 import "context"
 
 // Drain returns when no load runs. If ctx ends first, it cancels those that run
-// and returns its cause: a load that does not heed its ctx may still go on. The
-// caller sees to it that no new one comes.
+// or queue, and returns its cause: a load that does not heed its ctx may still
+// go on. The caller sees to it that no new one comes, and that no other Drain
+// waits.
 func (g *Group[V]) Drain(ctx context.Context) error {
 	for {
 		done := make(chan struct{})
@@ -38,6 +39,11 @@ func (g *Group[V]) cancelAll(cause error) {
 		for c := range s.loads {
 			c.dirty = true
 			c.cancel(cause)
+		}
+		for _, k := range s.keys {
+			if c := k.current; c != nil && !c.running { // it would start when those have ended
+				g.settle(c, outcome[V]{err: cause})
+			}
 		}
 		s.mu.Unlock()
 	}

@@ -21,27 +21,22 @@ func (g *Group[V]) Invalidate(key string, seq uint64, forget func()) {
 	forget()
 }
 
-// InvalidateAll is Invalidate for every key; forget empties the process tier.
-// It visits the loads twice, because forget stands under no lock here:
+// InvalidateAll is Invalidate for every key; forget empties the process tier. It
+// too is one step, under all locks at once. With one after the other:
 //
-//  1. the loads that run are marked: none keeps its value after forget
-//  2. a load begins, and finds an old entry in the process tier; forget runs
-//  3. that load is marked: who comes after InvalidateAll does not join it
+//  1. the loads of A are marked, and those of B
+//  2. a load of A begins; the process tier still has the old B, of which it makes A
+//  3. forget empties the process tier, and the load of A keeps what it made
 func (g *Group[V]) InvalidateAll(seq uint64, forget func()) {
-	g.invalidateAll(seq)
-	forget()
-	g.invalidateAll(seq)
-}
-
-func (g *Group[V]) invalidateAll(seq uint64) {
 	for i := range g.shards {
 		s := &g.shards[i]
 		s.mu.Lock()
+		defer s.mu.Unlock()
 		for _, k := range s.keys {
 			g.invalidate(k, seq)
 		}
-		s.mu.Unlock()
 	}
+	forget()
 }
 
 func (g *Group[V]) invalidate(k *slot[V], seq uint64) {

@@ -9,13 +9,7 @@ import (
 // run.go is the life of one load after it is boarded: it starts, its callers
 // may leave it or its time be up, and it lands.
 
-// start runs c on a goroutine of its own. The shard is locked, so that c enters
-// singleflight in one step with becoming current, as it leaves both in one step.
-// With a Do on the new goroutine:
-//
-//  1. load 1 is current; its goroutine has not come to its Do yet
-//  2. an invalidation has singleflight forget the key, to no effect
-//  3. load 2 is current; load 1 comes to its Do, and load 2 joins it there
+// start runs c on a goroutine of its own. The shard is locked.
 func (g *Group[V]) start(k *slot[V], c *Call[V]) {
 	ctx, cancel := context.WithCancelCause(c.base)
 	limit := c.job.Timeout()
@@ -23,13 +17,44 @@ func (g *Group[V]) start(k *slot[V], c *Call[V]) {
 	c.cancel = cancel
 	c.limit = time.AfterFunc(limit, func() { g.overdue(c, limit) })
 	c.running = true
-	k.runs++
 	c.shard.loads[c] = struct{}{}
+	k.runs++
 	g.flying.Add(1)
-	g.runs.DoChan(c.key, func() (any, error) {
-		g.run(ctx, c)
+	go g.run(ctx, c)
+}
+
+// run is the goroutine of one load. Landing is deferred, because Goexit leaves
+// no other way.
+//
+// The shard is locked from the look at c.dirty until singleflight has let c in,
+// and a load that is out of date stays outside. Otherwise:
+//
+//  1. load 1 is current; its goroutine has not come to its Do yet
+//  2. an invalidation has singleflight forget the key, to no effect; load 2 is current
+//  3. load 1 comes to its Do, and load 2 joins it there: it never runs
+func (g *Group[V]) run(ctx context.Context, c *Call[V]) {
+	defer func() {
+		g.land(c)
+		c.cancel(nil)
+	}()
+	c.shard.mu.Lock()
+	if c.dirty {
+		c.shard.mu.Unlock()
+		c.load(ctx)
+		return
+	}
+	_, _, _ = g.runs.Do(c.key, func() (any, error) {
+		c.shard.mu.Unlock()
+		c.load(ctx)
 		return nil, nil
 	})
+}
+
+// load notes what the job's Load returns.
+func (c *Call[V]) load(ctx context.Context) {
+	defer c.loaded.rescue()
+	c.loaded.value, c.loaded.err = c.job.Load(ctx, c)
+	c.loaded.returned = true
 }
 
 // overdue gives up a load that ran too long. One that does not heed its ctx
@@ -54,35 +79,22 @@ func (e timeoutError) Error() string {
 // Unwrap makes it a context.DeadlineExceeded.
 func (timeoutError) Unwrap() error { return context.DeadlineExceeded }
 
-// run is the goroutine of one load. What ends it is deferred, because Goexit
-// leaves it no other way.
-func (g *Group[V]) run(ctx context.Context, c *Call[V]) {
-	var out outcome[V]
-	defer func() {
-		g.land(c, out)
-		c.cancel(nil)
-	}()
-	defer out.rescue()
-	out.value, out.err = c.job.Load(ctx, c)
-	out.returned = true
-}
-
 // land gives c what its load returned, unless c was given up before, and the
 // place of the load to the call that queues.
-func (g *Group[V]) land(c *Call[V], out outcome[V]) {
+func (g *Group[V]) land(c *Call[V]) {
 	s := c.shard
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c.limit.Stop()
-	g.settle(c, out)
+	g.settle(c, c.loaded)
 	delete(s.loads, c)
-	g.landed()
 	k := s.keys[c.key]
 	k.runs--
 	if next := k.current; next != nil && !next.running {
 		g.start(k, next)
 	}
 	s.tidy(c.key, k)
+	g.landed()
 }
 
 // settle gives c its result, the first one that comes. The shard is locked.
@@ -99,8 +111,8 @@ func (g *Group[V]) settle(c *Call[V], out outcome[V]) {
 	close(c.done)
 }
 
-// vacate makes room for another current load of k. Its run may not have left
-// singleflight yet, and the next one would join it there.
+// vacate makes room for another current load of k. The run of this one may not
+// have left singleflight yet, and the next one would join it there.
 func (g *Group[V]) vacate(k *slot[V]) {
 	g.runs.Forget(k.current.key)
 	k.current = nil

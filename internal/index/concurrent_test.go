@@ -83,8 +83,8 @@ func TestReadersSeeEveryChangeInOrder(t *testing.T) {
 				})
 			}
 			rnd := rand.New(rand.NewPCG(1, 1))
-			for step := range 60_000 {
-				window := churn[:10+90*(step/3000%2)] // many keys, then few: grow, then shrink
+			for step := range 30_000 {
+				window := churn[:10+90*(step/1500%2)] // many keys, then few: grow, then shrink
 				window[rnd.IntN(len(window))].change(&m)
 				if step%8 == 0 {
 					m.Put(newItem(1, "replaced", step))
@@ -116,7 +116,7 @@ func TestGetAfterClearFindsNothing(t *testing.T) {
 			}
 		}
 	})
-	for round := 1; round <= 2000; round++ {
+	for round := 1; round <= 500; round++ {
 		for i := range 30 {
 			m.Put(newItem(uint32(i), strconv.Itoa(i), round))
 		}

@@ -43,13 +43,13 @@ func TestMapBehavesLikeAGoMap(t *testing.T) {
 	}
 }
 
-// compare runs 20 000 random verbs, in phases that mostly fill and phases that
+// compare runs 10 000 random verbs, in phases that mostly fill and phases that
 // mostly empty, and looks at the whole Map now and then.
 func compare(t *testing.T, keys int, hash func(int) uint32) {
 	rnd := rand.New(rand.NewPCG(uint64(keys), 7))
 	var m index.Map[int]
 	model := map[string]*item{}
-	for step := range 20_000 {
+	for step := range 10_000 {
 		i := rnd.IntN(keys)
 		h, key := hash(i), strconv.Itoa(i)
 		if i == 0 {

@@ -36,9 +36,10 @@
 // # What is refused
 //
 // Pointers (other than nil, or to a type with one of the two methods), funcs,
-// channels, uintptr, structs with an unexported field, maps with two keys of
-// one text, a failing MarshalText, nesting deeper than 32, and no parts at all.
-// Join then returns a key that Refused recognises.
+// channels, uintptr, structs with an unexported field, structs that have one of
+// the two methods from an embedded field only and so leave out another field,
+// maps with two keys of one text, a failing MarshalText, nesting deeper than
+// 32, and no parts at all. Join then returns a key that Refused recognises.
 package keys
 
 import (

@@ -6,8 +6,8 @@ import (
 )
 
 // cursor reads the fields of an envelope from front to back. The first read
-// beyond the end, or of a length in a longer form than it needs, makes it bad;
-// from then on every read is zero, so that the caller asks once, at the end.
+// beyond the end, or of a length in a longer form than it needs, makes it bad
+// for good, so that the caller asks once, at the end.
 type cursor struct {
 	rest []byte
 	bad  bool
@@ -15,7 +15,7 @@ type cursor struct {
 
 // take returns the next n bytes, which alias the envelope.
 func (c *cursor) take(n uint64) []byte {
-	if c.bad || n > uint64(len(c.rest)) {
+	if n > uint64(len(c.rest)) {
 		c.bad = true
 		return nil
 	}
@@ -47,7 +47,7 @@ func (c *cursor) uint64() uint64 {
 
 func (c *cursor) uvarint() uint64 {
 	n, size := binary.Uvarint(c.rest)
-	if c.bad || size <= 0 || size != uvarintSize(n) {
+	if size <= 0 || size != uvarintSize(n) {
 		c.bad = true
 		return 0
 	}
@@ -70,8 +70,8 @@ func uvarintSize(n uint64) int { return max(1, (bits.Len64(n)+6)/7) }
 // It is nil for no fields.
 func (c *cursor) list(most uint64) []string {
 	count := c.uvarint()
-	// The count is only a claim: what it makes us allocate is bounded by most, and by what is there.
-	if c.bad || count > most || count > uint64(len(c.rest)) {
+	// The count is only a claim, made before the bytes are seen: most bounds what it can make us allocate.
+	if count > most {
 		c.bad = true
 		return nil
 	}

@@ -141,6 +141,19 @@ func TestEveryTruncationAndExtensionIsRefused(t *testing.T) {
 	}
 }
 
+func TestAHeadCutShortIsRefusedUnderAGoodChecksum(t *testing.T) {
+	t.Parallel()
+	for _, e := range envelopes() {
+		for n := range 4 {
+			head := golden(t, e.name)[:n]
+			data := binary.BigEndian.AppendUint32(slices.Clone(head), crc32.Checksum(head, crc32.MakeTable(crc32.Castagnoli)))
+			if _, err := e.reread(data); !errors.Is(err, wire.ErrDamaged) {
+				t.Errorf("%s with a head of %d bytes: %v, want ErrDamaged", e.name, n, err)
+			}
+		}
+	}
+}
+
 // The checksum is right in these: the fields have to be looked at.
 func TestABodyCutShortIsRefusedUnderAGoodChecksum(t *testing.T) {
 	t.Parallel()
@@ -173,6 +186,19 @@ func TestOneKindIsNotReadAsAnother(t *testing.T) {
 			if written.kind != asked.kind && !errors.Is(err, wire.ErrDamaged) {
 				t.Errorf("%s read as %s: %v, want ErrDamaged", written.name, asked.name, err)
 			}
+		}
+	}
+}
+
+func TestAnotherMagicIsRefusedUnderAGoodChecksum(t *testing.T) {
+	t.Parallel()
+	for _, e := range envelopes() {
+		data := golden(t, e.name)
+		data[0]++
+		end := len(data) - 4
+		binary.BigEndian.PutUint32(data[end:], crc32.Checksum(data[:end], crc32.MakeTable(crc32.Castagnoli)))
+		if _, err := e.reread(data); !errors.Is(err, wire.ErrDamaged) {
+			t.Errorf("%s: %v, want ErrDamaged", e.name, err)
 		}
 	}
 }

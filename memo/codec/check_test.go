@@ -52,9 +52,14 @@ type (
 		time.Time
 		Name string
 	}
-	moment     struct{ time.Time }
-	amount     struct{ *big.Int }
-	vanish     int
+	moment struct{ time.Time }
+	amount struct{ *big.Int }
+	vanish int
+	Exact  struct{ N big.Int }
+	Loop   struct {
+		*Loop
+		A int
+	}
 	generic    struct{ Box[secret] }
 	Box[T any] struct{ V T }
 )
@@ -104,7 +109,9 @@ func checks() []check {
 			G []int     `json:",omitzero"`
 			_ int
 			lock
+			none [0]func()
 		}](),
+		kept[map[string]struct{ *Exact }](),
 		kept[struct {
 			base
 			Name string
@@ -159,6 +166,7 @@ func checks() []check {
 		}]("base", "embedded pointer to an unexported struct"),
 		lost[struct{ *Sparse }]("Sparse", "embedded pointer"),
 		lost[Ring]("Ring.Ring", "embedded pointer"),
+		lost[Loop]("Loop.Loop", "embeds itself"),
 		lost[generic]("generic.Box.V.note", "unexported"),
 
 		// Nil and empty.
@@ -181,7 +189,12 @@ func checks() []check {
 		lost[onlyWrites]("onlyWrites", "MarshalJSON without UnmarshalJSON"), lost[[]onlyReads]("onlyReads", "UnmarshalJSON without MarshalJSON"),
 		lost[onlyText]("onlyText", "MarshalText without UnmarshalText"),
 		lost[map[string]byPointer]("byPointer", "pointer receiver"), lost[map[string][2]textPointer]("textPointer", "pointer receiver"),
-		lost[map[int]struct{ N big.Int }]("N", "pointer receiver"),
+		lost[map[int]struct{ N big.Int }]("N", "pointer receiver"), lost[map[string]struct{ Exact }]("Exact.N", "pointer receiver"),
+		lost[struct {
+			L []byPointer
+			M map[string]byPointer
+		}]("M[]", "pointer receiver"),
+		lost[map[encoding.TextMarshaler]int]("TextMarshaler", "without UnmarshalText"), lost[map[*time.Time]int]("*time.Time", "without UnmarshalText"),
 		lost[stamped]("stamped", "leaves out the other fields"), lost[amount]("amount", "embedded *big.Int"),
 		lost[struct {
 			S shouted `json:",string"`
@@ -223,13 +236,13 @@ func TestWhatCheckPassesSurvives(t *testing.T) {
 		}
 	}
 	passed := 0
-	for range 3000 {
+	for range 1000 {
 		if typ := randomStruct(random, 2); codec.Check(codec.JSON{}, typ) == nil {
 			passed++
 			survives(t, random, typ)
 		}
 	}
-	if passed < 500 {
+	if passed < 150 {
 		t.Errorf("only %d random types passed", passed)
 	}
 }

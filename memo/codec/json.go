@@ -130,7 +130,13 @@ func readRaw(data []byte, v reflect.Value) error {
 // odd number of backslashes before ufffd is an escape. Under the option "string"
 // the text of a string is escaped once more, which makes that twice an odd
 // number: no different from one backslash and ufffd spelled out elsewhere.
+//
+// The engine behind GOEXPERIMENT=jsonv2 writes no escape but U+FFFD itself. No
+// value that has one is let through there.
 func replaced(text []byte) bool {
+	if bytes.Contains(text, []byte("\ufffd")) && !escapesReplacements() {
+		return true
+	}
 	for {
 		i := bytes.Index(text, []byte(`\ufffd`))
 		if i < 0 {
@@ -145,6 +151,11 @@ func replaced(text []byte) bool {
 		}
 		text = text[i+len(`\ufffd`):]
 	}
+}
+
+func escapesReplacements() bool {
+	text, err := json.Marshal("\xff")
+	return err == nil && bytes.Contains(text, []byte(`\ufffd`))
 }
 
 // appender is a byte slice as a Writer. json.Marshal would copy once more, and

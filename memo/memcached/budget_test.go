@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/tiermemo/tiermemo/memo/memcached"
+	"github.com/tiermemo/tiermemo/memo/tier"
 )
 
 const budget = 500 * time.Millisecond
@@ -159,32 +160,44 @@ func TestAnOperationEndsWithItsContext(t *testing.T) {
 func TestACancelledContextDoesNotReachTheNextOperation(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
-		dials := 0
-		serve := overPipe(func(p *peer) {
+		var dials atomic.Int64
+		leave := func() {}
+		serve := numbered(&dials, func(_ int64, p *peer) {
 			for {
 				if _, ok := p.line(); !ok {
 					return
 				}
-				time.Sleep(50 * time.Millisecond)
+				time.Sleep(time.Millisecond)
 				p.say("END\r\n")
 			}
 		})
 		_, n := open(t, memcached.Config{DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-			dials++
-			return serve(ctx, network, address)
+			nc, err := serve(ctx, network, address)
+			return leaving{nc, &leave}, err
 		}})
-		for range 100 {
-			// The answer and the cancellation come at the same instant, so either may win.
-			ctx, leave := context.WithCancel(t.Context())
-			time.AfterFunc(50*time.Millisecond, leave)
-			if err := operations(n)["GetMulti of one"](ctx, "k"); err != nil && !errors.Is(err, context.Canceled) {
-				t.Fatal(err)
-			}
-			leave()
+		for range 200 {
+			ctx, cancel := context.WithCancel(t.Context())
+			leave = cancel
+			must(t, n.GetMulti(ctx, []string{"k"}, make([]tier.Item, 1)))
 			get(t, n, "k")
+			cancel()
 		}
-		t.Logf("%d connections", dials)
+		if got := dials.Load(); got != 1 {
+			t.Errorf("%d connections: an answered operation cost its connection", got)
+		}
 	})
+}
+
+// leaving ends a context at the moment at which the answer is there.
+type leaving struct {
+	net.Conn
+	leave *func()
+}
+
+func (c leaving) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	(*c.leave)()
+	return n, err
 }
 
 func TestCloseWaitsForWhatRuns(t *testing.T) {

@@ -15,15 +15,19 @@ type conn struct {
 	lane *lane
 }
 
+// Read returns bytes or an error, never both. crypto/tls reports the end of a
+// connection together with the last bytes; gomemcache's reader would take the
+// answer and tell the next operation of the end, out of sight of the lane.
 func (c *conn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
-	if broken := c.lane.reply.follow(p[:n]); broken != nil {
-		n, err = 0, broken
+	if n > 0 {
+		err = c.lane.reply.follow(p[:n])
 	}
 	if err != nil {
 		c.lane.fault = err
+		return 0, err
 	}
-	return n, err
+	return n, nil
 }
 
 func (c *conn) Write(p []byte) (int, error) {

@@ -99,8 +99,8 @@ func (l *lane) interrupt() {
 // failure, one after the other.
 func (l *lane) call(request func(*memcache.Client) error) error {
 	l.reply.reset()
-	err := request(l.client) // closes the connection after anything but an answer
-	if l.dialed || l.connected() || !isLost(l.fault) {
+	err := request(l.client)
+	if l.dialed || !isLost(l.fault) {
 		return err
 	}
 	l.pool.endEra(l.era)

@@ -85,6 +85,7 @@ func TestAConnectionFromBeforeTheRestartIsNotKept(t *testing.T) {
 			switch connection {
 			case 1: // leaves at the second request
 				p.line()
+				time.Sleep(50 * time.Millisecond)
 			case 2: // answers it, after the first has left
 				p.line()
 				time.Sleep(100 * time.Millisecond)

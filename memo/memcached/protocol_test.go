@@ -12,6 +12,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -174,6 +175,80 @@ func TestASurplusReplyNeverAnswersAnotherKey(t *testing.T) {
 			})
 		}
 	}
+}
+
+// A connection that is one reply behind: each request is answered by what the
+// one before it asked for.
+func TestAReplyForOtherKeysIsAnErrorAndCostsTheConnection(t *testing.T) {
+	t.Parallel()
+	for _, keys := range [][]string{{"k"}, {"k", "m"}} {
+		var connections counter
+		addr := onLoopback(t, func(_ int, p *peer) {
+			for {
+				if _, ok := p.line(); !ok {
+					return
+				}
+				p.say("VALUE old 0 1 9\r\nx\r\nEND\r\n")
+			}
+		})
+		_, n := open(t, memcached.Config{Servers: []string{addr}, Timeout: long, DialContext: connections.dial})
+		items := make([]tier.Item, len(keys))
+		if err := n.GetMulti(t.Context(), keys, items); err == nil || tier.IsAnswer(err) || items[0].Found() {
+			t.Errorf("%d keys: %v, %+v", len(keys), err, items)
+		}
+		if open := connections.open.Load(); open != 0 {
+			t.Errorf("%d keys: the connection was kept", len(keys))
+		}
+	}
+}
+
+// TLS reports the end of a connection together with the last bytes that it
+// brought. What was answered is not asked again, and the next operation does not
+// pay for the end.
+func TestTheEndOfAConnectionBesideAnAnswer(t *testing.T) {
+	t.Parallel()
+	var requests atomic.Int64
+	addr := onLoopback(t, func(_ int, p *peer) {
+		for {
+			if _, ok := p.line(); !ok {
+				return
+			}
+			p.say("%d\r\n", requests.Add(1))
+		}
+	})
+	_, n := open(t, memcached.Config{Servers: []string{addr}, Timeout: long, DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+		nc, err := new(net.Dialer).DialContext(ctx, network, address)
+		return &ending{Conn: nc}, err
+	}})
+	last := uint64(0)
+	for range 5 {
+		sum, err := n.Incr(t.Context(), "k", 1)
+		if err != nil || sum <= last {
+			t.Errorf("%d after %d, %v", sum, last, err)
+		}
+		if last == 0 && requests.Load() != 1 {
+			t.Errorf("%d requests for the first operation", requests.Load())
+		}
+		last = sum
+	}
+}
+
+// ending brings bytes once, and says with them that they were the last.
+type ending struct {
+	net.Conn
+	ended bool
+}
+
+func (c *ending) Read(p []byte) (int, error) {
+	if c.ended {
+		return 0, io.EOF
+	}
+	c.ended = true
+	n, err := c.Conn.Read(p)
+	if err == nil {
+		err = io.EOF
+	}
+	return n, err
 }
 
 // A surplus line would acknowledge a write that has not happened.

@@ -258,6 +258,9 @@ func TestARestartedServerCostsNoOperation(t *testing.T) {
 			if err := ops[(i+round)%len(ops)](); !tier.IsAnswer(err) {
 				t.Errorf("operation %d after the restart: %v", i, err)
 			}
+			if open := connections.open.Load(); open != 1 {
+				t.Fatalf("%d connections after operation %d: the dead ones were kept", open, i)
+			}
 		}
 		if more := connections.dialed.Load() - dialed; more != 1 {
 			t.Errorf("%d connections were dialed for 60 operations in a row", more)

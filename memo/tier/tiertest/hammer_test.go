@@ -1,7 +1,10 @@
 package tiertest_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -15,15 +18,49 @@ import (
 // hammer_test.go runs the methods of one Node from many goroutines: what each
 // of them was told must fit one order of writes.
 
-const workers, rounds = 8, 300
+const workers, rounds = 8, 20
 
-// hammer runs f in each worker and waits.
-func hammer(f func(worker int)) {
-	var wg sync.WaitGroup
+// together runs f in each worker and waits.
+func together(f func(worker int)) {
+	var group sync.WaitGroup
 	for w := range workers {
-		wg.Go(func() { f(w) })
+		group.Go(func() { f(w) })
 	}
-	wg.Wait()
+	group.Wait()
+}
+
+// hammer is together, with a reader that holds n's lock for milliseconds at a
+// time, so that the workers stand in a queue for it. A sync.Mutex that someone
+// has waited for that long goes to the head of the queue at every unlock. If a
+// method let go of the lock halfway, another worker would therefore come
+// between every time, and not once in a million.
+func hammer(t *testing.T, n tier.Node, f func(worker int)) {
+	keys := []string{"none"}
+	read := func(ctx context.Context) (took time.Duration, err error) {
+		start := time.Now()
+		err = n.GetMulti(ctx, keys, make([]tier.Item, len(keys)))
+		return time.Since(start), err
+	}
+	for took := time.Duration(0); took < 4*time.Millisecond; {
+		keys = slices.Repeat(keys, 2)
+		var err error
+		took, err = read(t.Context())
+		ok(t, err)
+	}
+
+	var reader sync.WaitGroup
+	ctx, cancel := context.WithCancel(t.Context())
+	reading := make(chan struct{})
+	reader.Go(func() {
+		close(reading)
+		for ctx.Err() == nil {
+			_, _ = read(ctx)
+		}
+	})
+	<-reading
+	together(f)
+	cancel()
+	reader.Wait()
 }
 
 func TestIncrGivesEachNumberOnce(t *testing.T) {
@@ -31,7 +68,7 @@ func TestIncrGivesEachNumberOnce(t *testing.T) {
 	n := memory()
 	add(t, n, "k", "0", time.Minute)
 	var given [workers*rounds + 1]atomic.Int32
-	hammer(func(int) {
+	hammer(t, n, func(int) {
 		for range rounds {
 			sum, err := n.Incr(t.Context(), "k", 1)
 			if err != nil || sum >= uint64(len(given)) {
@@ -52,7 +89,7 @@ func TestOneAddWins(t *testing.T) {
 	t.Parallel()
 	n := memory()
 	var won [rounds]atomic.Int32
-	hammer(func(worker int) {
+	hammer(t, n, func(worker int) {
 		for i := range won {
 			switch err := n.Add(t.Context(), fmt.Sprint("k", i), nil, time.Minute); err {
 			case nil:
@@ -74,7 +111,7 @@ func TestNoCompareAndSwapIsLost(t *testing.T) {
 	t.Parallel()
 	n := memory()
 	add(t, n, "k", "0", time.Minute)
-	hammer(func(int) {
+	hammer(t, n, func(int) {
 		for done := 0; done < rounds; {
 			item := get(t, n, "k")
 			was, _ := strconv.Atoi(string(item.Value))
@@ -100,7 +137,7 @@ func TestOneCompareAndDeleteWins(t *testing.T) {
 	for i := range cas {
 		cas[i].Store(add(t, n, fmt.Sprint("k", i), "v", time.Minute).CAS)
 	}
-	hammer(func(int) {
+	hammer(t, n, func(int) {
 		for i := range cas {
 			if n.CompareAndDelete(t.Context(), fmt.Sprint("k", i), cas[i].Load()) == nil {
 				won[i].Add(1)
@@ -121,47 +158,42 @@ func TestGetMultiShowsNoLaterKeyOlder(t *testing.T) {
 	n := memory()
 	add(t, n, "first", "0", time.Minute)
 	add(t, n, "later", "0", time.Minute)
-	var writing atomic.Bool
-	writing.Store(true)
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		defer writing.Store(false)
-		for range 20 * rounds {
-			for _, key := range []string{"later", "first"} {
-				if _, err := n.Incr(t.Context(), key, 1); err != nil {
+	keys := slices.Concat([]string{"first"}, slices.Repeat([]string{"between"}, 20), []string{"later"})
+	hammer(t, n, func(worker int) {
+		for range rounds {
+			if worker == 0 {
+				_, err := n.Incr(t.Context(), "later", 1)
+				_, err2 := n.Incr(t.Context(), "first", 1)
+				if err := errors.Join(err, err2); err != nil {
 					t.Error(err)
-					return
 				}
+				continue
+			}
+			items := make([]tier.Item, len(keys))
+			if err := n.GetMulti(t.Context(), keys, items); err != nil {
+				t.Error(err)
+			}
+			first, _ := strconv.Atoi(string(items[0].Value))
+			later, _ := strconv.Atoi(string(items[len(items)-1].Value))
+			if first > later {
+				t.Errorf("first is %d, later is %d", first, later)
+				return
 			}
 		}
 	})
-	for writing.Load() {
-		var items [2]tier.Item
-		if err := n.GetMulti(t.Context(), []string{"first", "later"}, items[:]); err != nil {
-			t.Error(err)
-			break
-		}
-		first, _ := strconv.Atoi(string(items[0].Value))
-		later, _ := strconv.Atoi(string(items[1].Value))
-		if first > later {
-			t.Errorf("first is %d, later is %d", first, later)
-			break
-		}
-	}
-	wg.Wait()
 }
 
 func TestMemoryIsSafeToShare(t *testing.T) {
 	t.Parallel()
 	m := tiertest.NewMemory("a", "b", "c")
 	f := tiertest.NewFaulty(m)
-	hammer(func(worker int) {
-		for i := range rounds {
+	together(func(worker int) {
+		for i := range 50 {
 			key := fmt.Sprint("k", i%7)
 			for _, call := range methods {
 				_ = call(t.Context(), f.Place(key), key)
 			}
-			switch i % 50 {
+			switch i {
 			case worker:
 				m.Flush()
 			case worker + 10:

@@ -1,0 +1,401 @@
+package reqcache_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"weak"
+
+	"go.uber.org/goleak"
+
+	"github.com/tiermemo/tiermemo/internal/scope"
+	"github.com/tiermemo/tiermemo/reqcache"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// begin opens a scope for the length of the test.
+func begin(t *testing.T) context.Context {
+	t.Helper()
+	ctx, end := reqcache.Begin(t.Context())
+	t.Cleanup(end)
+	return ctx
+}
+
+// returns makes an fn that returns v and counts its runs.
+func returns[T any](v T, runs *int) func(context.Context) (T, error) {
+	return func(context.Context) (T, error) {
+		*runs++
+		return v, nil
+	}
+}
+
+// gives fails unless Do of key gives want without an error.
+func gives[T comparable](t *testing.T, ctx context.Context, key string, fn func(context.Context) (T, error), want T) {
+	t.Helper()
+	if got, err := reqcache.Do(ctx, key, fn); got != want || err != nil {
+		t.Errorf("Do(%q) gives %v, %v, want %v", key, got, err, want)
+	}
+}
+
+func TestAKeyIsComputedOnce(t *testing.T) {
+	t.Parallel()
+	ctx := begin(t)
+	for i := range 30 { // past the size at which the memory changes its form
+		key, runs := strconv.Itoa(i), 0
+		for range 3 {
+			gives(t, ctx, key, returns(i, &runs), i)
+		}
+		if runs != 1 {
+			t.Errorf("key %s was computed %d times", key, runs)
+		}
+	}
+	if got := reqcache.From(ctx).Len(); got != 30 {
+		t.Errorf("Len is %d, want 30", got)
+	}
+}
+
+func TestNilAndZeroAreValues(t *testing.T) {
+	t.Parallel()
+	ctx := begin(t)
+	runs := 0
+	for range 2 {
+		gives(t, ctx, "nil interface", returns[any](nil, &runs), nil)
+		gives(t, ctx, "nil error", returns[error](nil, &runs), nil)
+		gives(t, ctx, "typed nil", returns[*int](nil, &runs), nil)
+		gives(t, ctx, "zero", returns(0, &runs), 0)
+		gives(t, ctx, "empty", returns(struct{}{}, &runs), struct{}{})
+	}
+	if runs != 5 {
+		t.Errorf("%d runs for 5 keys", runs)
+	}
+	if _, ok := reqcache.Peek[any](ctx, "nil interface"); !ok {
+		t.Error("Peek does not find a nil")
+	}
+}
+
+func TestAnErrorIsNotKept(t *testing.T) {
+	t.Parallel()
+	ctx, boom, runs := begin(t), errors.New("boom"), 0
+	v, err := reqcache.Do(ctx, "k", func(context.Context) (int, error) { return 7, boom })
+	if v != 7 || err != boom {
+		t.Errorf("Do gives %v, %v, want what fn returned", v, err)
+	}
+	gives(t, ctx, "k", returns(1, &runs), 1)
+}
+
+func TestAnotherTypeIsAnError(t *testing.T) {
+	t.Parallel()
+	ctx, runs := begin(t), 0
+	gives(t, ctx, "k", returns(1, &runs), 1)
+	_, err := reqcache.Do(ctx, "k", returns("one", &runs))
+	var wrong *reqcache.TypeError
+	if !errors.As(err, &wrong) {
+		t.Fatalf("Do gives %v", err)
+	}
+	if got, want := err.Error(), `reqcache: key "k" holds int, not string`; got != want {
+		t.Errorf("the error says %s, want %s", got, want)
+	}
+	if v, ok := reqcache.Peek[string](ctx, "k"); ok || v != "" {
+		t.Errorf("Peek gives %q, %v", v, ok)
+	}
+	reqcache.Put(ctx, "k", "one")
+	gives(t, ctx, "k", returns("two", &runs), "one")
+	if runs != 1 {
+		t.Errorf("%d runs", runs)
+	}
+}
+
+func TestMistakesAreErrors(t *testing.T) {
+	t.Parallel()
+	for _, ctx := range []context.Context{t.Context(), begin(t)} {
+		runs := 0
+		_, noCtx := reqcache.Do(nil, "k", returns(1, &runs)) //lint:ignore SA1012 the case at hand
+		_, noKey := reqcache.Do(ctx, "", returns(1, &runs))
+		_, noFunc := reqcache.Do[int](ctx, "k", nil)
+		reqcache.Put(ctx, "kept", 1)
+		_, noFuncOnHit := reqcache.Do[int](ctx, "kept", nil)
+		for _, err := range []error{noCtx, noKey, noFunc, noFuncOnHit} {
+			if !errors.Is(err, reqcache.ErrUsage) {
+				t.Errorf("a mistake gives %v", err)
+			}
+		}
+		if runs != 0 {
+			t.Error("fn ran")
+		}
+		reqcache.Put(ctx, "", 1)
+		reqcache.ForgetFunc(ctx, nil)
+		if _, ok := reqcache.Peek[int](ctx, ""); ok {
+			t.Error("an empty key was kept")
+		}
+	}
+}
+
+func TestWithoutAScopeFnIsCalled(t *testing.T) {
+	t.Parallel()
+	for _, ctx := range []context.Context{t.Context(), scope.NewContext(begin(t), nil)} {
+		runs := 0
+		gives(t, ctx, "k", returns(1, &runs), 1)
+		reqcache.Put(ctx, "k", 2)
+		reqcache.Forget(ctx, "k")
+		reqcache.ForgetFunc(ctx, func(string) bool { return true })
+		reqcache.Reset(ctx)
+		gives(t, ctx, "k", returns(1, &runs), 1)
+		if _, ok := reqcache.Peek[int](ctx, "k"); ok || runs != 2 {
+			t.Errorf("something was kept: %v, %d runs", ok, runs)
+		}
+		if s := reqcache.From(ctx); s != nil || s.Len() != 0 {
+			t.Errorf("a scope out of nowhere, with %d keys", s.Len())
+		}
+	}
+}
+
+func TestNestedBeginJoins(t *testing.T) {
+	t.Parallel()
+	outer, endOuter := reqcache.Begin(t.Context())
+	inner, endInner := reqcache.Begin(context.WithoutCancel(outer))
+	reqcache.Put(inner, "k", 1)
+	endInner()
+	endInner()
+	if v, ok := reqcache.Peek[int](outer, "k"); !ok || v != 1 {
+		t.Error("the inner end closed the scope, or the scopes are two")
+	}
+	endOuter()
+	endOuter()
+	if reqcache.From(inner) != nil {
+		t.Error("the outer end did not close the scope")
+	}
+
+	again, end := reqcache.Begin(inner) // the old one has ended: a new one
+	defer end()
+	reqcache.Put(again, "k", 2)
+	if v, _ := reqcache.Peek[int](again, "k"); v != 2 || reqcache.From(outer) != nil {
+		t.Error("no new scope in the ctx of one that has ended")
+	}
+}
+
+func TestBeginOfNilContext(t *testing.T) {
+	t.Parallel()
+	ctx, end := reqcache.Begin(nil) //lint:ignore SA1012 the case at hand
+	defer end()
+	reqcache.Put(ctx, "k", 1)
+	if _, ok := reqcache.Peek[int](ctx, "k"); !ok || ctx.Err() != nil {
+		t.Error("the ctx is not usable")
+	}
+	if reqcache.From(nil) != nil { //lint:ignore SA1012 the case at hand
+		t.Error("a nil ctx has a scope")
+	}
+}
+
+// The keys of a cache in the same request are out of reach, except for Reset.
+func TestKeysOfACacheAreApart(t *testing.T) {
+	t.Parallel()
+	ctx, runs := begin(t), 0
+	cache := scope.FromContext(ctx).Table("a cache")
+	cache.Put("k", new(string))
+	gives(t, ctx, "k", returns(1, &runs), 1)
+	reqcache.Forget(ctx, "k")
+	reqcache.ForgetFunc(ctx, func(string) bool { return true })
+	if cache.Get("k") == nil {
+		t.Error("a key of the cache was forgotten")
+	}
+	reqcache.Reset(ctx)
+	if cache.Get("k") != nil {
+		t.Error("Reset left a key of the cache: the handler does not see the present")
+	}
+}
+
+func TestGoroutineOutlivesRequest(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, end := reqcache.Begin(t.Context())
+		runs, goOn, done := 0, make(chan struct{}), make(chan struct{})
+		go func() {
+			defer close(done)
+			v, err := reqcache.Do(ctx, "running", func(ctx context.Context) (int, error) {
+				<-goOn
+				return reqcache.Do(ctx, "inner", returns(1, &runs))
+			})
+			if v != 1 || err != nil {
+				t.Errorf("the Do that was running gives %v, %v", v, err)
+			}
+			gives(t, ctx, "late", returns(2, &runs), 2)
+			gives(t, ctx, "late", returns(2, &runs), 2)
+			reqcache.Put(ctx, "put", 3)
+		}()
+		synctest.Wait()
+		end()
+		close(goOn)
+		<-done
+		for _, key := range []string{"running", "inner", "late", "put"} {
+			if v, ok := reqcache.Peek[int](ctx, key); ok {
+				t.Errorf("%q was kept after the end: %d", key, v)
+			}
+		}
+		if runs != 3 {
+			t.Errorf("%d runs, want one for each call", runs)
+		}
+	})
+}
+
+func TestBound(t *testing.T) {
+	t.Parallel()
+	ctx, runs := begin(t), 0
+	for i := range 10_001 {
+		gives(t, ctx, strconv.Itoa(i), returns(i, &runs), i)
+	}
+	if got := reqcache.From(ctx).Len(); got != 10_000 {
+		t.Errorf("Len is %d, want 10000", got)
+	}
+	gives(t, ctx, "0", returns(-1, &runs), 0)
+	gives(t, ctx, "10000", returns(-1, &runs), -1)
+	reqcache.Forget(ctx, "0")
+	gives(t, ctx, "10000", returns(1, &runs), 1)
+	gives(t, ctx, "10000", returns(2, &runs), 1)
+}
+
+// large is too large to share its place in memory with anything else.
+type large [64]byte
+
+// Whatever a goroutine that was left behind holds, the ctx of the request or
+// the one that an fn was given, it does not hold the values.
+func TestFreedAfterEnd(t *testing.T) {
+	t.Parallel()
+	ctx, end := reqcache.Begin(t.Context())
+	var kept []weak.Pointer[large]
+	var inFn []context.Context
+	for i := range 20 {
+		_, err := reqcache.Do(ctx, strconv.Itoa(i), func(ctx context.Context) (*large, error) {
+			v := new(large)
+			kept = append(kept, weak.Make(v))
+			return reqcache.Do(ctx, fmt.Sprint("inner", i), func(ctx context.Context) (*large, error) {
+				inFn = append(inFn, ctx)
+				return v, nil
+			})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	end()
+	runtime.GC()
+	for i, w := range kept {
+		if w.Value() != nil {
+			t.Errorf("value %d is still reachable", i)
+		}
+	}
+	runtime.KeepAlive(ctx)
+	runtime.KeepAlive(inFn)
+}
+
+func TestForgottenKeysAreComputedAgain(t *testing.T) {
+	t.Parallel()
+	for name, forget := range map[string]func(context.Context){
+		"Forget":     func(ctx context.Context) { reqcache.Forget(ctx, "absent", "a", "b") },
+		"ForgetFunc": func(ctx context.Context) { reqcache.ForgetFunc(ctx, func(key string) bool { return key < "c" }) },
+		"Reset":      reqcache.Reset,
+	} {
+		ctx, runs := begin(t), 0
+		for _, key := range []string{"a", "b", "c"} {
+			gives(t, ctx, key, returns(1, &runs), 1)
+		}
+		forget(ctx)
+		gives(t, ctx, "a", returns(2, &runs), 2)
+		gives(t, ctx, "b", returns(2, &runs), 2)
+		if _, ok := reqcache.Peek[int](ctx, "c"); ok == (name == "Reset") {
+			t.Errorf("%s: the key c is kept: %v", name, ok)
+		}
+	}
+}
+
+func TestPrintedContextShowsNothing(t *testing.T) {
+	t.Parallel()
+	ctx := begin(t)
+	_, err := reqcache.Do(ctx, "k", func(inner context.Context) (int, error) {
+		reqcache.Put(inner, "secret", "hunter2")
+		if got := fmt.Sprint(ctx, inner); got != "reqcache.Begin reqcache.Do" {
+			t.Errorf("printed, the contexts show %s", got)
+		}
+		return 1, nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+func TestHitsAllocateNothing(t *testing.T) {
+	ctx, end := reqcache.Begin(t.Context())
+	defer end()
+	gives(t, ctx, "user number 1", answer, 42)
+	prefix := []byte("user number ")
+	for name, hit := range map[string]func(){
+		"Do":                      func() { gives(t, ctx, "user number 1", answer, 42) },
+		"Do, key built for it":    func() { gives(t, ctx, string(prefix)+"1", answer, 42) },
+		"Peek":                    func() { reqcache.Peek[int](ctx, "user number 1") },
+		"Peek, key built for it":  func() { reqcache.Peek[int](ctx, string(prefix)+"1") },
+		"Peek of nothing":         func() { reqcache.Peek[int](ctx, string(prefix)+"2") },
+		"Begin in an open scope":  func() { reqcache.Begin(ctx) },
+		"Forget of what is not":   func() { reqcache.Forget(ctx, string(prefix)+"2") },
+		"Do, fn that captures":    func() { n := len(prefix); gives(t, ctx, "user number 1", func(context.Context) (int, error) { return n, nil }, 42) },
+		"Do, with a struct value": func() { reqcache.Do(ctx, "struct", pair) },
+	} {
+		if n := testing.AllocsPerRun(100, hit); n != 0 {
+			t.Errorf("%s: %v allocations", name, n)
+		}
+	}
+}
+
+func pair(context.Context) (struct{ a, b string }, error) { return struct{ a, b string }{"a", "b"}, nil }
+
+// All verbs at once on a few keys; the value says its key.
+func TestHammer(t *testing.T) {
+	t.Parallel()
+	for range 10 {
+		ctx, end := reqcache.Begin(t.Context())
+		var all sync.WaitGroup
+		var running [12]atomic.Int32
+		for g := range 8 {
+			all.Go(func() {
+				for i := range 300 {
+					k := (i*5 + g) % len(running)
+					key := strconv.Itoa(k)
+					v, err := reqcache.Do(ctx, key, func(ctx context.Context) (string, error) {
+						if k == 0 {
+							return key, nil
+						}
+						_, err := reqcache.Do(ctx, strconv.Itoa(k-1), func(context.Context) (string, error) { return strconv.Itoa(k - 1), nil })
+						return key, err
+					})
+					if v != key || err != nil {
+						t.Errorf("%s gives %s, %v", key, v, err)
+					}
+					switch i % 17 {
+					case 0:
+						reqcache.Forget(ctx, key)
+					case 3:
+						reqcache.Put(ctx, key, key)
+					case 7:
+						reqcache.ForgetFunc(ctx, func(k string) bool { return k < key })
+					case 11:
+						if v, ok := reqcache.Peek[string](ctx, key); ok && v != key {
+							t.Errorf("%s holds %s", key, v)
+						}
+					}
+					if g == 0 && i == 250 {
+						end()
+					}
+				}
+			})
+		}
+		all.Wait()
+		if reqcache.From(ctx) != nil {
+			t.Error("open after the end")
+		}
+	}
+}
