@@ -19,9 +19,6 @@ func (c *Call[V]) loads(g *Group[V], key string) bool {
 }
 
 func (c *Call[V]) ended() bool {
-	if c == nil {
-		return false
-	}
 	select {
 	case <-c.done:
 		return true

@@ -116,6 +116,23 @@ func TestTwoRequestsThatAskForEachOthersLoads(t *testing.T) {
 	})
 }
 
+func TestALoadThatWasToldDoesNotCountAsACaller(t *testing.T) {
+	bubble(t, func(t *testing.T, g *flight.Group[int]) {
+		begin := time.Now()
+		told := make(chan struct{})
+		var ended time.Duration
+		b := ask(impatient(t, 100*ms), g, "B", load{grace: 200 * ms, do: func(ctx context.Context, b *flight.Call[int]) (int, error) {
+			close(told)
+			v, err := within(ctx, g, b, "A", load{do: func(ctx context.Context, a *flight.Call[int]) (int, error) {
+				return 0, errors.New("A was not led by the other request")
+			}})
+			ended = time.Since(begin)
+			return v, err
+		}})
+		_ = b
+	})
+}
+
 func TestACircleOfThreeRequestsThroughAFanOut(t *testing.T) {
 	bubble(t, func(t *testing.T, g *flight.Group[int]) {
 		var loads atomic.Int64

@@ -73,6 +73,7 @@ func TestAnInvalidationDuringAWriteWins(t *testing.T) {
 			kept       bool
 		}{
 			"of the key":               {0, func() { g.Invalidate("k", flight.Always, nothing) }, false},
+			"and an earlier one":       {5, func() { g.Invalidate("k", 6, nothing); g.Invalidate("k", 5, nothing) }, false},
 			"of all keys":              {0, func() { g.InvalidateAll(flight.Always, nothing) }, false},
 			"of another key":           {0, func() { g.Invalidate("other", flight.Always, nothing) }, true},
 			"later than its stamp":     {5, func() { g.Invalidate("k", 6, nothing) }, false},

@@ -1,5 +1,7 @@
 package flight
 
+import "context"
+
 // Slots is the number of keys, and of loads, that g remembers.
 func Slots[V any](g *Group[V]) (n int) {
 	for i := range g.shards {
@@ -19,6 +21,30 @@ func Unlocked[V any](g *Group[V]) (n int) {
 		}
 	}
 	return n
+}
+
+// Armed reports whether a timer of c, which has ended, is still to go off.
+func Armed[V any](c *Call[V]) bool {
+	c.shard.mu.Lock()
+	defer c.shard.mu.Unlock()
+	return c.limit.Stop() || c.grace != nil && c.grace.Stop()
+}
+
+// StartTwo starts a load that is out of date before its goroutine comes to run,
+// and another one, both without a caller.
+func StartTwo[V any](g *Group[V], base context.Context, key string, old, young Job[V]) {
+	s := g.shard(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	k := &slot[V]{}
+	s.keys[key] = k
+	for _, job := range []Job[V]{old, young} {
+		if k.current != nil {
+			g.outdate(k)
+		}
+		k.current = &Call[V]{group: g, shard: s, key: key, base: base, job: job, done: make(chan struct{})}
+		g.start(k, k.current)
+	}
 }
 
 // Parent is the load that c is a part of.

@@ -89,9 +89,6 @@ func (g *Group[V]) Do(ctx, base context.Context, parent *Call[V], key string, jo
 	if ctx.Err() != nil {
 		return v, false, context.Cause(ctx)
 	}
-	if parent.ended() { // the caller was left behind, and is a part of nothing
-		parent = nil
-	}
 	if parent.loads(g, key) {
 		return v, false, ErrRecursive
 	}
@@ -147,9 +144,10 @@ func (g *Group[V]) shard(key string) *shard[V] {
 	return &g.shards[maphash.String(g.seed, key)%uint64(len(g.shards))]
 }
 
-// tidy removes k when nothing goes on with key any more.
+// tidy removes k when nothing goes on with key any more. A load only queues
+// behind others that run.
 func (s *shard[V]) tidy(key string, k *slot[V]) {
-	if k.current == nil && k.runs == 0 && len(k.claims) == 0 {
+	if k.runs == 0 && len(k.claims) == 0 {
 		delete(s.keys, key)
 	}
 }

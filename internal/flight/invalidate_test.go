@@ -2,8 +2,8 @@ package flight_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"runtime"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -205,6 +205,22 @@ func TestALoadThatQueuesAndThatNobodyWaitsForNeverRuns(t *testing.T) {
 	})
 }
 
+func TestWhoLeavesALoadThatQueuesLeavesItToTheOthers(t *testing.T) {
+	bubble(t, func(t *testing.T, g *flight.Group[int]) {
+		over := make(chan struct{})
+		old := crowd(t, g, over)
+		var loads atomic.Int64
+		gone := ask(impatient(t, 100*ms), g, "k", gives(8, &loads))
+		stays := ask(t.Context(), g, "k", gives(9, &loads))
+		gone().mustFail(t, context.DeadlineExceeded)
+		close(over)
+		stays().mustBe(t, 8)
+		for _, heard := range old {
+			heard().mustBe(t, 7)
+		}
+	})
+}
+
 func TestALoadQueuesNoLongerThanItsTimeout(t *testing.T) {
 	bubble(t, func(t *testing.T, g *flight.Group[int]) {
 		over := make(chan struct{})
@@ -267,30 +283,29 @@ func TestANewLoadDoesNotJoinARunThatIsOnItsWayOut(t *testing.T) {
 	})
 }
 
-// hasty is a load whose caller leaves at the moment it starts.
-type hasty struct {
-	load
-	leave context.CancelFunc
-}
-
-func (h hasty) Timeout() time.Duration {
-	h.leave()
-	return h.load.Timeout()
-}
-
-func TestEachLoadRunsAlsoIfItIsOutOfDateBeforeItsGoroutine(t *testing.T) {
+func TestALoadRunsAlsoIfItIsOutOfDateBeforeItsGoroutineRuns(t *testing.T) {
 	bubble(t, func(t *testing.T, g *flight.Group[int]) {
-		for range 2000 {
-			var loads atomic.Int64
-			ctx, cancel := context.WithCancel(t.Context())
-			_, _, err := g.Do(ctx, t.Context(), nil, "k", hasty{gives(1, &loads), cancel})
-			if err != nil && !errors.Is(err, context.Canceled) {
-				t.Fatal(err)
+		for range 100 { // either goroutine may come first
+			var old, young atomic.Int64
+			flight.StartTwo(g, t.Context(), "k", gives(1, &old), gives(2, &young))
+			for flight.Slots(g) > 0 {
+				runtime.Gosched()
 			}
-			g.Invalidate("k", flight.Always, nothing)
-			call(t.Context(), g, "k", gives(2, &loads)).mustBe(t, 2)
-			synctest.Wait()
-			mustEqual(t, "loads", loads.Load(), 2)
+			mustEqual(t, "loads of the old", old.Load(), 1)
+			mustEqual(t, "loads of the young", young.Load(), 1)
 		}
+	})
+}
+
+func TestKeepAndInvalidateAreOneStepEach(t *testing.T) {
+	bubble(t, func(t *testing.T, g *flight.Group[int]) {
+		shards := flight.Unlocked(g)
+		locked := func() { mustEqual(t, "shards with a free lock", flight.Unlocked(g), shards-1) }
+		call(t.Context(), g, "k", load{do: func(_ context.Context, c *flight.Call[int]) (int, error) {
+			mustEqual(t, "kept", c.Keep(locked), true)
+			return 7, nil
+		}}).mustBe(t, 7)
+		g.Invalidate("k", flight.Always, locked)
+		mustEqual(t, "shards with a free lock afterwards", flight.Unlocked(g), shards)
 	})
 }

@@ -211,3 +211,28 @@ func TestALoadThatIsOutOfDateHasNoGrace(t *testing.T) {
 		mustEqual(t, "invalidated after the last left: cancelled after", after.ended.Sub(begin), 200*ms)
 	})
 }
+
+func TestWhoLeavesALoadThatIsOutOfDateLeavesItToTheOthers(t *testing.T) {
+	bubble(t, func(t *testing.T, g *flight.Group[int]) {
+		var k keeping
+		gone := ask(impatient(t, 100*ms), g, "k", k.load(400*ms, time.Second))
+		stays := ask(t.Context(), g, "k", k.load(400*ms, time.Second))
+		g.Invalidate("k", flight.Always, nothing)
+		gone().mustFail(t, context.DeadlineExceeded)
+		stays().mustBe(t, 7)
+	})
+}
+
+func TestAGraceThatEndsWithTheLoad(t *testing.T) {
+	bubble(t, func(t *testing.T, g *flight.Group[int]) {
+		for range 500 { // the timer or the load may be first
+			var k, next keeping
+			ask(impatient(t, 100*ms), g, "k", k.load(300*ms, 200*ms))()
+			time.Sleep(200 * ms)
+			g.Invalidate("k", flight.Always, nothing)
+			call(t.Context(), g, "k", next.load(0, 200*ms)).mustBe(t, 7)
+			mustEqual(t, "the next load was kept", next.kept, true)
+			synctest.Wait()
+		}
+	})
+}

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/tiermemo/tiermemo/internal/flight"
@@ -147,16 +148,21 @@ func TestExtendTakesThePlaceOfTheTimeout(t *testing.T) {
 	})
 }
 
-func TestExtendComesTooLateForALoadThatHasEnded(t *testing.T) {
+func TestNothingOfALoadOutlivesIt(t *testing.T) {
 	bubble(t, func(t *testing.T, g *flight.Group[int]) {
-		over := make(chan struct{})
-		heard := ask(t.Context(), g, "k", load{timeout: time.Second, do: func(ctx context.Context, c *flight.Call[int]) (int, error) {
-			<-over
-			c.Extend(time.Hour)
-			mustEqual(t, "its ctx still has ended", ctx.Err(), context.Canceled)
+		var c *flight.Call[int]
+		var its context.Context
+		job := load{do: func(ctx context.Context, call *flight.Call[int]) (int, error) {
+			c, its = call, ctx
+			time.Sleep(400 * ms)
 			return 7, nil
-		}})
-		heard().mustFail(t, context.DeadlineExceeded)
-		close(over)
+		}}
+		ask(impatient(t, 100*ms), g, "k", job)() // starts a grace
+		call(t.Context(), g, "k", job).mustBe(t, 7)
+		synctest.Wait()
+		mustEqual(t, "its ctx", its.Err(), context.Canceled)
+		mustEqual(t, "a timer is armed", flight.Armed(c), false)
+		c.Extend(time.Hour)
+		mustEqual(t, "a timer is armed after Extend", flight.Armed(c), false)
 	})
 }

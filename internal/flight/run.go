@@ -13,7 +13,6 @@ import (
 func (g *Group[V]) start(k *slot[V], c *Call[V]) {
 	ctx, cancel := context.WithCancelCause(c.base)
 	limit := c.job.Timeout()
-	c.stop()
 	c.cancel = cancel
 	c.limit = time.AfterFunc(limit, func() { g.overdue(c, limit) })
 	c.running = true
@@ -26,8 +25,8 @@ func (g *Group[V]) start(k *slot[V], c *Call[V]) {
 // run is the goroutine of one load. Landing is deferred, because Goexit leaves
 // no other way.
 //
-// The shard is locked from the look at c.dirty until singleflight has let c in,
-// and a load that is out of date stays outside. Otherwise:
+// The shard is locked from the look at current until singleflight has let c in,
+// and a load that is not current any more stays outside. Otherwise:
 //
 //  1. load 1 is current; its goroutine has not come to its Do yet
 //  2. an invalidation has singleflight forget the key, to no effect; load 2 is current
@@ -38,7 +37,7 @@ func (g *Group[V]) run(ctx context.Context, c *Call[V]) {
 		c.cancel(nil)
 	}()
 	c.shard.mu.Lock()
-	if c.dirty {
+	if c.shard.keys[c.key].current != c {
 		c.shard.mu.Unlock()
 		c.load(ctx)
 		return
@@ -63,7 +62,6 @@ func (c *Call[V]) load(ctx context.Context) {
 func (g *Group[V]) overdue(c *Call[V], limit time.Duration) {
 	err := timeoutError(limit)
 	c.shard.mu.Lock()
-	c.dirty = true
 	g.settle(c, outcome[V]{err: err})
 	c.shard.mu.Unlock()
 	c.cancel(err)
@@ -126,7 +124,7 @@ func (g *Group[V]) leave(c *Call[V]) {
 	defer c.shard.mu.Unlock()
 	c.waiters--
 	switch {
-	case c.waiters > 0 || c.settled:
+	case c.waiters > 0:
 	case !c.running: // it queues: nothing is lost
 		g.settle(c, outcome[V]{err: context.Canceled})
 	case c.dirty:
@@ -141,8 +139,7 @@ func (g *Group[V]) leave(c *Call[V]) {
 func (g *Group[V]) expire(c *Call[V]) {
 	c.shard.mu.Lock()
 	defer c.shard.mu.Unlock()
-	if c.waiters > 0 || c.settled || c.dirty {
-		return
+	if k := c.shard.keys[c.key]; k != nil && k.current == c && c.waiters == 0 {
+		g.outdate(k)
 	}
-	g.outdate(c.shard.keys[c.key])
 }

@@ -92,17 +92,62 @@ func TestReadersSeeEveryChangeInOrder(t *testing.T) {
 			}
 			stop.Store(true)
 			readers.Wait()
+			if err := m.Check(); err != nil {
+				t.Error(err)
+			}
 		})
 	}
 }
 
-// TestGetAfterClearFindsNothing clears while a reader looks, and then asks again
-// from that same goroutine's past: what was there before is nowhere.
+// TestRebuildHidesNothing grows one Map after the other while readers ask for
+// the keys that were there first.
+func TestRebuildHidesNothing(t *testing.T) {
+	t.Parallel()
+	const stable, keys, rounds = 64, 3000, 20
+	hash := func(i int) uint32 { return uint32(i) * 0x9e37_79b1 }
+	var (
+		now     atomic.Pointer[index.Map[int]]
+		stop    atomic.Bool
+		readers sync.WaitGroup
+	)
+	fresh := func() *index.Map[int] {
+		var m index.Map[int]
+		for i := range stable {
+			m.Put(newItem(hash(i), strconv.Itoa(i), i))
+		}
+		now.Store(&m)
+		return &m
+	}
+	fresh()
+	for range 2 {
+		readers.Go(func() {
+			for !stop.Load() {
+				m := now.Load()
+				for i := range stable {
+					if m.Get(hash(i), strconv.Itoa(i)) == nil {
+						t.Errorf("key %d was away for a moment", i)
+					}
+				}
+			}
+		})
+	}
+	for range rounds {
+		m := fresh()
+		for i := stable; i < keys; i++ {
+			m.Put(newItem(hash(i), strconv.Itoa(i), i))
+		}
+	}
+	stop.Store(true)
+	readers.Wait()
+}
+
+// TestGetAfterClearFindsNothing clears while a reader looks: what a Clear that
+// has returned removed is nowhere.
 func TestGetAfterClearFindsNothing(t *testing.T) {
 	t.Parallel()
 	var (
 		m       index.Map[int]
-		cleared atomic.Int64 // the highest value that Clear removed for good
+		cleared atomic.Int64 // the last round whose Items are all gone
 		stop    atomic.Bool
 		reader  sync.WaitGroup
 	)

@@ -36,8 +36,8 @@ type Map[V any] struct {
 // Item (the low bits of its hash) to the slot it lies in, no slot is nil. So a
 // reader may stop at the first nil.
 //
-// The slots are half empty or more, and three quarters after a rebuild. A slot is
-// 8 bytes, and a second look costs a hit more than all its arithmetic.
+// At most half of the slots are used, and a quarter after a rebuild: a slot is 8
+// bytes, and to look at a wrong Item first costs a hit more than its arithmetic.
 type table[V any] struct {
 	slots []atomic.Pointer[Item[V]] // a power of two of them
 	gone  Item[V]                   // its address in a slot says: something was deleted here, go on
@@ -74,7 +74,7 @@ func (t *table[V]) find(hash uint32, key string) (uint32, *Item[V]) {
 func (m *Map[V]) Put(it *Item[V]) *Item[V] {
 	t := m.table.Load()
 	if t == nil || 2*(m.used+1) > len(t.slots) {
-		t = m.rebuild(m.live + 1)
+		t = m.rebuild(m.live)
 	}
 	end, old := t.find(it.Hash, it.Key)
 	if old != nil {

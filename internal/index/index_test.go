@@ -91,6 +91,9 @@ func compare(t *testing.T, keys int, hash func(int) uint32) {
 // same compares what Range shows, and what Get finds, with model.
 func same(t *testing.T, m *index.Map[int], model map[string]*item) {
 	t.Helper()
+	if err := m.Check(); err != nil {
+		t.Fatal(err)
+	}
 	seen := 0
 	for it := range m.Range {
 		seen++
@@ -138,40 +141,37 @@ func TestRangeStopsWhenToldTo(t *testing.T) {
 	}
 }
 
-// TestChurnNeedsNoMoreMemory puts and deletes for ever at one size, as an LRU
-// at capacity does. What is gone must not pile up, neither as memory nor, worse, until
-// no slot is empty and a look-up never ends.
-func TestChurnNeedsNoMoreMemory(t *testing.T) {
+// TestChurnMakesNoGarbage puts and deletes for ever at one size, as an LRU at
+// capacity does: after a while there must be no new tables.
+func TestChurnMakesNoGarbage(t *testing.T) {
+	const size, rounds = 1000, 100_000
 	seed := maphash.MakeSeed()
-	keys := make([]string, 4000)
-	for i := range keys {
-		keys[i] = strconv.Itoa(i)
+	items := make([]*item, 4*size)
+	for i := range items {
+		key := strconv.Itoa(i)
+		items[i] = newItem(uint32(maphash.String(seed, key)), key, i)
 	}
 	var m index.Map[int]
-	hash := func(i int) (uint32, string) {
-		key := keys[i%len(keys)]
-		return uint32(maphash.String(seed, key)), key
+	churn := func() {
+		for i := range rounds {
+			m.Put(items[(size+i)%len(items)])
+			m.Delete(items[i%len(items)].Hash, items[i%len(items)].Key)
+		}
 	}
-	const size = 1000
-	it := func(i int) *item {
-		h, key := hash(i)
-		return newItem(h, key, i)
+	for _, it := range items[:size] {
+		m.Put(it)
 	}
-	for i := range size {
-		m.Put(it(i))
-	}
-	const rounds = 100_000
+	churn()
 	before := allocated()
-	for i := range rounds {
-		h, key := hash(i)
-		m.Delete(h, key)
-		m.Put(it(size + i))
+	churn()
+	if each := float64(allocated()-before) / rounds; each > 1 {
+		t.Errorf("%.1f bytes of garbage for each key that comes and goes", each)
 	}
 	if m.Len() != size {
 		t.Errorf("Len = %d, want %d", m.Len(), size)
 	}
-	if each := (allocated() - before) / rounds; each > 32+32 { // the Item, and a share of a new table now and then
-		t.Errorf("%d bytes for each key that comes and goes", each)
+	if err := m.Check(); err != nil {
+		t.Error(err)
 	}
 }
 
