@@ -206,9 +206,7 @@ func (d *domain) deliverBatch(b coherence.Batch) error {
 	if err != nil {
 		return err
 	}
-	// Loads that began since may have read the shared tier before the deletion.
-	d.cache.dropAll(b.Keys)
-	d.settled(numbers)
+	d.settled(numbers) // applied here when it was queued
 	return nil
 }
 

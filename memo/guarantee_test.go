@@ -13,6 +13,7 @@ import (
 	"github.com/tiermemo/tiermemo/memo"
 	"github.com/tiermemo/tiermemo/memo/tier"
 	"github.com/tiermemo/tiermemo/memo/tier/tiertest"
+	"github.com/tiermemo/tiermemo/reqcache"
 )
 
 // The promises of docs/guarantees.md that one process can keep by itself. G5 and
@@ -351,6 +352,9 @@ func TestG08_LoadBelongsToNoRequest(t *testing.T) {
 				}
 				if d, ok := ctx.Deadline(); !ok || time.Until(d) > 31*time.Second {
 					t.Errorf("the loader's deadline is in %v, want LoadTimeout's 30s", time.Until(d))
+				}
+				if reqcache.From(ctx) != nil {
+					t.Error("the loader sees the request's memory")
 				}
 				if memo.From(ctx) != c {
 					t.Error("the loader does not see its cache")

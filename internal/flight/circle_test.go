@@ -116,20 +116,26 @@ func TestTwoRequestsThatAskForEachOthersLoads(t *testing.T) {
 	})
 }
 
-func TestALoadThatWasToldDoesNotCountAsACaller(t *testing.T) {
+func TestALoadThatIsToldIsNoCallerOfTheOther(t *testing.T) {
 	bubble(t, func(t *testing.T, g *flight.Group[int]) {
 		begin := time.Now()
-		told := make(chan struct{})
+		goOn := make(chan struct{})
+		a := ask(t.Context(), g, "A", load{do: func(ctx context.Context, a *flight.Call[int]) (int, error) {
+			<-goOn
+			_ = refused(ctx, t, g, a, "B")
+			time.Sleep(time.Second)
+			return 7, nil
+		}})
 		var ended time.Duration
 		b := ask(impatient(t, 100*ms), g, "B", load{grace: 200 * ms, do: func(ctx context.Context, b *flight.Call[int]) (int, error) {
-			close(told)
-			v, err := within(ctx, g, b, "A", load{do: func(ctx context.Context, a *flight.Call[int]) (int, error) {
-				return 0, errors.New("A was not led by the other request")
-			}})
+			_, err := within(ctx, g, b, "A", load{})
 			ended = time.Since(begin)
-			return v, err
+			return 0, err
 		}})
-		_ = b
+		close(goOn)
+		b().mustFail(t, context.DeadlineExceeded)
+		a().mustBe(t, 7)
+		mustEqual(t, "with its caller and the grace gone, B ended after", ended, 300*ms)
 	})
 }
 

@@ -64,7 +64,10 @@ func TestAnOperationEndsWithItsBudget(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				_, n := open(t, memcached.Config{DialContext: dial})
 				for op, run := range operations(n) {
-					takesItsBudget(t, op, run)
+					err := takesItsBudget(t, op, run)
+					if dialing := strings.Contains(name, "cannot be connected"); strings.Contains(err.Error(), "no connection within 500ms") != dialing {
+						t.Errorf("%s: %v", op, err)
+					}
 				}
 			})
 		})
@@ -87,7 +90,7 @@ func TestARetrySharesTheBudget(t *testing.T) {
 	})
 }
 
-func takesItsBudget(t *testing.T, op string, run func(context.Context, string) error) {
+func takesItsBudget(t *testing.T, op string, run func(context.Context, string) error) error {
 	t.Helper()
 	start := time.Now()
 	err := run(t.Context(), "k")
@@ -95,8 +98,9 @@ func takesItsBudget(t *testing.T, op string, run func(context.Context, string) e
 		t.Errorf("%s took %v, want %v", op, got, budget)
 	}
 	if !errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("%s: %v, want a time-out that is not the context's", op, err)
+		t.Fatalf("%s: %v, want a time-out that is not the context's", op, err)
 	}
+	return err
 }
 
 // twoConnections serves the first connection with one script and later ones with another.
@@ -155,6 +159,28 @@ func TestAnOperationEndsWithItsContext(t *testing.T) {
 	}
 }
 
+// deadlineOnly is a context that says when it ends and does not signal it.
+type deadlineOnly struct {
+	context.Context
+	at time.Time
+}
+
+func (c deadlineOnly) Deadline() (time.Time, bool) { return c.at, true }
+
+func TestADeadlineWithoutASignalIsObeyed(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		_, n := open(t, memcached.Config{DialContext: overPipe((*peer).drain)})
+		for op, run := range operations(n) {
+			start := time.Now()
+			err := run(deadlineOnly{context.Background(), start.Add(80 * time.Millisecond)}, "k")
+			if got := time.Since(start); got != 80*time.Millisecond || !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("%s: %v after %v", op, err, got)
+			}
+		}
+	})
+}
+
 // 1. an operation has its answer 2. its context ends 3. the connection is used by
 // the next operation, which must not feel the end of the first one's context.
 func TestACancelledContextDoesNotReachTheNextOperation(t *testing.T) {
@@ -203,11 +229,13 @@ func (c leaving) Read(p []byte) (int, error) {
 func TestCloseWaitsForWhatRuns(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
+		left := false
 		c, n := open(t, memcached.Config{DialContext: overPipe(func(p *peer) {
 			p.line()
 			time.Sleep(200 * time.Millisecond)
 			p.say("END\r\n")
 			p.drain()
+			left = true
 		})})
 		var err error
 		go func() { err = operations(n)["GetMulti of one"](t.Context(), "k") }()
@@ -220,6 +248,9 @@ func TestCloseWaitsForWhatRuns(t *testing.T) {
 		}
 		synctest.Wait()
 		must(t, err)
+		if !left {
+			t.Error("the connection of the operation outlived Close")
+		}
 		for op, run := range operations(n) {
 			if err := run(t.Context(), "k"); err == nil || !strings.Contains(err.Error(), "memcached: client is closed") {
 				t.Errorf("%s after Close: %v", op, err)

@@ -135,8 +135,7 @@ func (l *lane) dial(_ context.Context, network, address string) (net.Conn, error
 	return l.attach(nc), nil
 }
 
-// dialError hides the error's type from gomemcache, which would replace a
-// time-out by an error that is no time-out.
+// dialError is a fault of the dialer: the server was never reached.
 type dialError struct{ err error }
 
 func (e dialError) Error() string { return e.err.Error() }
