@@ -38,19 +38,13 @@ func Set[T any](ctx context.Context, key string, v T, opts ...Option) error {
 func (c *Cache) set(ctx context.Context, n *node, l *load, e *tier.Entry) error {
 	claim := c.flights.Claim(l.key)
 	defer claim.Release()
-	var written written
+	var w written
 	if c.domain != nil {
-		written = c.domain.write(ctx, l, e)
-		if written.number != 0 {
-			claim.Stamp(written.number)
-		}
+		w = c.domain.write(ctx, l, e, claim)
 	}
-	// Readers that came since may have kept the old value.
-	c.flights.Invalidate(l.key, written.number, func() { c.cfg.Local.Delete(l.key) })
-	kept := !written.lost
-	if kept {
-		e.Stamp = written.number
-		kept = claim.Keep(func() { c.cfg.Local.Set(l.key, e) })
+	kept := !w.lost && claim.Keep(func() { c.cfg.Local.Set(l.key, e) })
+	if !kept {
+		c.dropAll([]string{l.key})
 	}
 	if n.table != nil {
 		n.table.Forget(l.key)
@@ -58,10 +52,10 @@ func (c *Cache) set(ctx context.Context, n *node, l *load, e *tier.Entry) error 
 			n.table.Put(l.key, e)
 		}
 	}
-	if written.number != 0 {
-		c.domain.settled([]uint64{written.number})
+	if w.number != 0 {
+		c.domain.settled([]uint64{w.number})
 	}
-	return written.err
+	return w.err
 }
 
 // written is how a Set went in the shared tier.
@@ -75,7 +69,7 @@ type written struct {
 // load: a lease, so that older loads lose; a number and its record, so that
 // other processes drop what they have; and the swap, which fails if an
 // invalidation came in between.
-func (d *domain) write(ctx context.Context, l *load, e *tier.Entry) written {
+func (d *domain) write(ctx context.Context, l *load, e *tier.Entry, claim *call) written {
 	d.attach(ctx)
 	if !d.reachable() {
 		d.suspend(false, []string{l.key})
@@ -83,7 +77,7 @@ func (d *domain) write(ctx context.Context, l *load, e *tier.Entry) written {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), d.cache.cfg.WriteTimeout)
 	defer cancel()
-	w := d.writeWithin(ctx, l, e)
+	w := d.writeWithin(ctx, l, e, claim)
 	if w.err == nil {
 		return w
 	}
@@ -94,7 +88,7 @@ func (d *domain) write(ctx context.Context, l *load, e *tier.Entry) written {
 	return written{err: deferred(w.err)}
 }
 
-func (d *domain) writeWithin(ctx context.Context, l *load, e *tier.Entry) written {
+func (d *domain) writeWithin(ctx context.Context, l *load, e *tier.Entry, claim *call) written {
 	if l.typ.lossy != nil {
 		return d.writeAbsence(ctx, l)
 	}
@@ -109,13 +103,13 @@ func (d *domain) writeWithin(ctx context.Context, l *load, e *tier.Entry) writte
 		} else if err != nil {
 			return written{err: err}
 		}
-		return d.writeUnder(ctx, l, e, place, token)
+		return d.writeUnder(ctx, l, e, claim, place, token)
 	}
 	return d.writeAbsence(ctx, l) // too many others write it
 }
 
 // writeUnder draws a number and swaps e for the lease token.
-func (d *domain) writeUnder(ctx context.Context, l *load, e *tier.Entry, place string, token uint64) written {
+func (d *domain) writeUnder(ctx context.Context, l *load, e *tier.Entry, claim *call, place string, token uint64) written {
 	var number uint64
 	var at look
 	err := both(
@@ -126,6 +120,7 @@ func (d *domain) writeUnder(ctx context.Context, l *load, e *tier.Entry, place s
 		return written{err: err}
 	}
 	e.Stamp = number
+	claim.Stamp(number) // its own record does not concern it
 	data, encodeErr := l.encode(e)
 	swap := func() error {
 		switch {

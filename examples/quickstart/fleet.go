@@ -60,7 +60,14 @@ func startInstance(name, prefix string, shared *sharedTier, db *database, shop n
 		Name:   name,
 		Prefix: prefix,
 		Shared: tier,
-		Logger: slog.New(slog.DiscardHandler), // the story says what the log would
+
+		StaleBound: staleBound,                    // the default, said because the story holds B to it
+		Logger:     slog.New(slog.DiscardHandler), // the story says what the log would
+
+		// A service keeps the default of 100 ms. Here two instances and a crowd of
+		// clients share the processors: they would find the shared tier slow, and go
+		// on without it.
+		ReadTimeout: staleBound,
 	}, memo.TTL(time.Minute))
 	if err != nil {
 		return nil, err

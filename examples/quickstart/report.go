@@ -23,7 +23,9 @@ type report struct {
 	wrong  []error
 }
 
-func newReport(out io.Writer, f *fleet) *report { return &report{out: out, fleet: f, began: time.Now()} }
+func newReport(out io.Writer, f *fleet) *report {
+	return &report{out: out, fleet: f, began: time.Now()}
+}
 
 func (r *report) title(shared *sharedTier) {
 	at := ""
@@ -42,7 +44,7 @@ func (r *report) begin(number int) {
 
 // say prints a line, and remembers it if what was seen is not what was wanted.
 func (r *report) say(done, seen, want string, took time.Duration) {
-	fmt.Fprintf(r.out, "%-3s%-43s%-43s(%s)\n", r.label, done, seen, brief(took))
+	fmt.Fprintf(r.out, "%-3s%-40s%-47s(%s)\n", r.label, done, seen, brief(took))
 	r.label = ""
 	if seen != want {
 		r.wrong = append(r.wrong, fmt.Errorf("line %d did not happen: %s: expected %q, seen %q", r.number, done, want, seen))
@@ -134,9 +136,9 @@ func between(from, to memo.Counts) string {
 
 func newOrOld(b Book, price int) string {
 	if b.Price == price {
-		return ", new price"
+		return "new price"
 	}
-	return ", old price"
+	return "old price"
 }
 
 // brief is d with as many digits as mean something.

@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	staleBound = time.Second     // memo.Config's default
+	staleBound = time.Second     // how old an answer of B may be
 	patience   = 5 * time.Second // with what is to happen some time
 )
 
@@ -46,7 +46,7 @@ func (s *story) oneRequest(ctx context.Context) error {
 	if err := s.readReviews(ctx, s.a, ordinary); err != nil {
 		return err
 	}
-	s.say("A: one request asks 100 times for book 1", s.since(before),
+	s.say("A: one request needs book 1 100 times", s.since(before),
 		"1 query    A: loader 1, L1 99", before.age())
 	return nil
 }
@@ -56,7 +56,7 @@ func (s *story) nextRequest(ctx context.Context) error {
 	if _, err := s.book(ctx, s.a, ordinary); err != nil {
 		return err
 	}
-	s.say("A: another request", s.since(before),
+	s.say("A: another request for book 1", s.since(before),
 		"0 queries  A: L2 1", before.age())
 	return nil
 }
@@ -66,7 +66,7 @@ func (s *story) otherInstance(ctx context.Context) error {
 	if _, err := s.book(ctx, s.b, ordinary); err != nil {
 		return err
 	}
-	s.say("B: its first request", s.since(before),
+	s.say("B: a first request for book 1", s.since(before),
 		"0 queries  B: L3 1", before.age())
 	return nil
 }
@@ -88,7 +88,7 @@ func (s *story) dogPile(ctx context.Context) error {
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
-	s.say("A and B: 1,000 requests at once for book 2", s.sinceTogether(before),
+	s.say("A+B: 1,000 requests at once for book 2", s.sinceTogether(before),
 		"1 query    loader 1, joined or cached 999", before.age())
 	return nil
 }
@@ -108,7 +108,7 @@ func (s *story) write(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.say("A: the next request", s.since(before)+newOrOld(book, price),
+	s.say("A: the next request", s.since(before)+", "+newOrOld(book, price),
 		"1 query    A: loader 1, new price", before.age())
 
 	// B asks its L2, and hears of the write when it next reads the log: as a rule
@@ -117,11 +117,11 @@ func (s *story) write(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	seen := s.since(heard.before) + newOrOld(heard.book, price)
+	seen := s.since(heard.before) + ", " + newOrOld(heard.book, price)
 	if heard.lastOther.Sub(written) > staleBound {
 		seen += ", after StaleBound"
 	}
-	s.say("B: requests until it shows that price", seen,
+	s.say("B: asked until it shows that price", seen,
 		"0 queries  B: L3 1, new price", time.Since(written))
 	return nil
 }
@@ -143,16 +143,19 @@ func (s *story) outage(ctx context.Context) error {
 	s.say("L3 hangs. A: another price for book 1", s.since(before),
 		"0 queries  A: ErrDeferred 1", before.age())
 
+	// A loads, alone. B may answer from its L2 for as long as StaleBound: until L3
+	// is back, nobody can tell it of the write.
 	before = s.mark()
 	book, err := s.book(ctx, s.a, ordinary)
 	if err != nil {
 		return err
 	}
-	s.say("A: the next request", s.since(before)+newOrOld(book, price),
-		"1 query    A: loader 1, new price", before.age())
-	if _, err := s.book(ctx, s.b, ordinary); err != nil { // the old price: nobody can tell B
+	seen := s.since(before) + ", " + newOrOld(book, price)
+	if _, err := s.book(ctx, s.b, ordinary); err != nil {
 		return err
 	}
+	s.say("A, B: a request to each", seen+fmt.Sprintf("  B: %d answer", s.mark().b.Calls-before.b.Calls),
+		"1 query    A: loader 1, new price  B: 1 answer", before.age())
 
 	if err := s.shared.goOn(); err != nil {
 		return err
@@ -162,7 +165,8 @@ func (s *story) outage(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.say("L3 is back. B: requests until it shows it", fmt.Sprintf("A: %d queued   B: answers%s", s.a.pending(), newOrOld(heard.book, price)),
-		"A: 0 queued   B: answers, new price", time.Since(resumed))
+	s.say("L3 is back. B: asked until it shows it",
+		fmt.Sprintf("A: queued %d  B: %s", s.a.pending(), newOrOld(heard.book, price)),
+		"A: queued 0  B: new price", time.Since(resumed))
 	return nil
 }

@@ -64,6 +64,23 @@ func TestOneLeadsAndTheOthersWait(t *testing.T) {
 	})
 }
 
+func TestACallEndsOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		_, table := open(t, 0)
+		_, c, _ := table.Begin("k")
+		waiter := wait(t, t.Context(), table, "k")
+		v := val(1)
+		c.Done(v)
+		c.Fail(errors.New("too late"))
+		c.Done(val(2))
+		if got := <-waiter; got != (result{v: v}) {
+			t.Errorf("the waiter gets %v", got)
+		}
+		holds(t, table, "k", 1)
+	})
+}
+
 func TestFailGoesToTheWaitersAndFreesTheKey(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -22,9 +22,6 @@ func (c *Call) await(parent *Call) bool {
 	s := c.table.scope
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if parent.ended {
-		return true
-	}
 	s.walk++
 	if c.reaches(parent, s.walk) {
 		return false

@@ -159,6 +159,23 @@ func TestGoroutineLeftBehindClosesNoCircle(t *testing.T) {
 	})
 }
 
+// b waits for a, a ends, and before b is awake a goroutine that a left behind
+// asks for b, itself or by way of c.
+func TestNoCircleThroughOneThatIsNotAwakeYet(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		_, table := open(t, 0)
+		a, b, c := within(t, table, nil, "a"), within(t, table, nil, "b"), within(t, table, nil, "c")
+		scope.Need(b, a)
+		a.Fail(nil)
+		waits(t, "b within the ended a", waitWithin(t, table, a, "b"))
+		waits(t, "c within the ended a", waitWithin(t, table, a, "c"))
+		waits(t, "b within c", waitWithin(t, table, c, "b"))
+		b.Done(val(1))
+		c.Done(val(1))
+	})
+}
+
 func TestCallOfAnotherScopeIsNoParent(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -166,8 +183,8 @@ func TestCallOfAnotherScopeIsNoParent(t *testing.T) {
 		_, ours := open(t, 0)
 		foreign := within(t, theirs, nil, "k")
 		c := within(t, ours, foreign, "k")
-		waits(t, "k within a foreign call", waitWithin(t, ours, foreign, "k"))
 		waits(t, "the foreign k within ours", waitWithin(t, theirs, c, "k"))
+		waits(t, "k within a foreign call", waitWithin(t, ours, foreign, "k"))
 		c.Done(val(1))
 		foreign.Done(val(1))
 	})

@@ -67,17 +67,22 @@ func (f *few) live(yield func(slot) bool) {
 	}
 }
 
-// without returns a copy of f, which may be nil, with neither key nor the
-// slots that are forgotten.
-func (f *few) without(key string) *few {
+// with returns a copy of f, which may be nil, that has key as well and has no
+// forgotten slots. Where that would be too much for a few, all is in its many.
+func (f *few) with(key string, value any) *few {
 	c := new(few)
-	if f == nil {
-		return c
-	}
-	for s := range f.live {
-		if s.key != key {
-			c.append(s.key, s.value)
+	if f != nil {
+		for s := range f.live {
+			if s.key != key {
+				c.append(s.key, s.value)
+			}
 		}
+	}
+	if c.used == slots {
+		c = c.moved()
+		c.many.put(key, value)
+	} else {
+		c.append(key, value)
 	}
 	return c
 }

@@ -13,8 +13,8 @@ type many struct {
 	index index.Map[any]
 }
 
-// grown returns a few that has moved what f holds to a many.
-func (f *few) grown() *few {
+// moved returns a few whose many has what f holds.
+func (f *few) moved() *few {
 	m := &many{seed: maphash.MakeSeed()}
 	for s := range f.live {
 		m.put(s.key, s.value)

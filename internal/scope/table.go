@@ -100,14 +100,7 @@ func (t *Table) put(key string, v any, replace bool) {
 	default:
 		// A copy, and no change in place: a reader must find the old value or
 		// the new one, and the keys here or there, so one store has to do it.
-		f = f.without(key)
-		if t.live > slots {
-			f = f.grown()
-			f.many.put(key, v)
-		} else {
-			f.append(key, v)
-		}
-		t.few.Store(f)
+		t.few.Store(f.with(key, v))
 	}
 }
 

@@ -1,7 +1,9 @@
 package scope_test
 
 import (
+	"encoding/binary"
 	"fmt"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -31,6 +33,42 @@ func TestKeysOfAnyShapeAreFound(t *testing.T) {
 			t.Errorf("Len is %d, want %d", got, want)
 		}
 	}
+}
+
+// The mix of this key is 0, the print of a slot that is unused: taken as it is,
+// the keys behind it would be out of sight.
+func TestKeyThatMixesToNothing(t *testing.T) {
+	t.Parallel()
+	_, table := open(t, 0)
+	key := string(binary.LittleEndian.AppendUint64(nil, 0x9e3779b97f4a7c15^8))
+	table.Add(key, val(1))
+	table.Add("behind", val(2))
+	holds(t, table, key, 1)
+	holds(t, table, "behind", 2)
+}
+
+// A reader that sees a print must see the whole slot. That is for the race
+// detector to say.
+func TestReaderSeesWholeSlots(t *testing.T) {
+	t.Parallel()
+	_, table := open(t, 0)
+	keys := []string{"a", "b", "c", "d", "e", "f", "g", "h", "i", "j"}
+	var reader sync.WaitGroup
+	reader.Go(func() {
+		for i, key := range keys {
+			for table.Get(key) == nil {
+				runtime.Gosched()
+			}
+			holds(t, table, key, i)
+		}
+	})
+	for i, key := range keys {
+		table.Add(key, val(i))
+		for range i % 3 { // sometimes the reader comes first
+			runtime.Gosched()
+		}
+	}
+	reader.Wait()
 }
 
 func TestFirstValueAddedStays(t *testing.T) {

@@ -1,0 +1,145 @@
+package fleet
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/rpc"
+	"os"
+	"os/exec"
+	"runtime"
+
+	"github.com/tiermemo/tiermemo/memo"
+)
+
+// Process is one worker, as the test sees it. Its methods may be called
+// concurrently, Kill and Close apart.
+type Process struct {
+	ID int
+
+	cmd    *exec.Cmd
+	worker *rpc.Client
+	stderr bytes.Buffer  // read only after exited
+	exited chan struct{} // closed when the process was waited for
+	gone   bool          // killed or closed
+}
+
+// start runs the test binary as a worker.
+func start(s Setup) (*Process, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("fleet: %w", err)
+	}
+	env, err := json.Marshal(s)
+	if err != nil {
+		return nil, fmt.Errorf("fleet: %w", err)
+	}
+	p := &Process{ID: s.Process, cmd: exec.Command(self), exited: make(chan struct{})}
+	p.cmd.Env = append(os.Environ(), Env+"="+string(env))
+	p.cmd.Stderr = &p.stderr
+	p.cmd.SysProcAttr = dieWithParent()
+	stdin, err := p.cmd.StdinPipe()
+	if err != nil {
+		return nil, fmt.Errorf("fleet: %w", err)
+	}
+	stdout, err := p.cmd.StdoutPipe()
+	if err != nil {
+		return nil, fmt.Errorf("fleet: %w", err)
+	}
+	if err := p.run(); err != nil {
+		return nil, err
+	}
+	p.worker = rpc.NewClient(pipes{stdout, stdin})
+	return p, nil
+}
+
+// run starts the process and waits for it in the background. The parent-death
+// signal comes when the thread ends that started the child, so it is kept.
+func (p *Process) run() error {
+	started := make(chan error, 1)
+	go func() {
+		defer close(p.exited)
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := p.cmd.Start()
+		started <- err
+		if err == nil {
+			_ = p.cmd.Wait() // its state tells
+		}
+	}()
+	if err := <-started; err != nil {
+		return fmt.Errorf("fleet: start a worker: %w", err)
+	}
+	return nil
+}
+
+// Do reads k in a request of its own, and returns its version.
+func (p *Process) Do(k Key) (version uint64, err error) {
+	return version, p.call("Do", k, &version)
+}
+
+// Commit writes the next version of k to the database, and tells no cache.
+func (p *Process) Commit(k Key) (version uint64, err error) {
+	return version, p.call("Commit", k, &version)
+}
+
+// Invalidate invalidates keys in one call.
+func (p *Process) Invalidate(keys ...Key) error { return p.call("Invalidate", keys, &None{}) }
+
+// Snapshot returns the statistics of the process's cache.
+func (p *Process) Snapshot() (s memo.Stats, err error) { return s, p.call("Snapshot", None{}, &s) }
+
+// Begin starts traffic, Calm ends its writing, and End its reading.
+func (p *Process) Begin(tr Traffic) error { return p.call("Begin", tr, &None{}) }
+
+// Calm returns when no write is under way any more.
+func (p *Process) Calm() error { return p.call("Calm", None{}, &None{}) }
+
+// End returns what the traffic did. A read that failed is an error.
+func (p *Process) End() (log Log, err error) { return log, p.call("End", None{}, &log) }
+
+func (p *Process) call(command string, args, result any) error {
+	if err := p.worker.Call("Worker."+command, args, result); err != nil {
+		return fmt.Errorf("fleet: process %d: %s: %w", p.ID, command, err)
+	}
+	return nil
+}
+
+// Kill ends the process with SIGKILL, and returns when it is gone.
+func (p *Process) Kill() error {
+	p.gone = true
+	err := p.cmd.Process.Kill()
+	<-p.exited
+	if cerr := p.worker.Close(); cerr != nil && !errors.Is(cerr, rpc.ErrShutdown) {
+		err = errors.Join(err, cerr)
+	}
+	return err
+}
+
+// Close lets the process close its cache and end. What it says on the way out,
+// a data race too, is an error.
+func (p *Process) Close() error {
+	if p.gone {
+		return nil
+	}
+	p.gone = true
+	err := p.worker.Close()
+	<-p.exited
+	if !p.cmd.ProcessState.Success() {
+		return errors.Join(err, fmt.Errorf("fleet: process %d: %v:\n%s", p.ID, p.cmd.ProcessState, p.stderr.String()))
+	}
+	return err
+}
+
+// pipes is the connection to a worker.
+type pipes struct {
+	io.ReadCloser
+	stdin io.WriteCloser
+}
+
+func (p pipes) Write(b []byte) (int, error) { return p.stdin.Write(b) }
+
+// Close tells the worker to end. Its stdout is closed after that.
+func (p pipes) Close() error { return p.stdin.Close() }

@@ -1,0 +1,85 @@
+package fleet
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net/rpc"
+	"time"
+
+	"github.com/tiermemo/tiermemo/memo"
+)
+
+// rows is a worker's way to values: memo.Do, and loaders that query the
+// database.
+type rows struct {
+	process int
+	db      *rpc.Client
+	ttl     time.Duration
+}
+
+// value is what is cached. It names its key, so that an answer for another one
+// is noticed.
+type value struct {
+	Key     string
+	Version uint64
+}
+
+// read reads k through the cache in ctx.
+func (r *rows) read(ctx context.Context, k Key) (uint64, error) {
+	load := r.loadRow
+	if k.Derived {
+		load = r.loadWhole
+	}
+	name := k.String()
+	v, err := memo.Do(ctx, name, func(ctx context.Context) (value, error) {
+		version, err := load(ctx, k)
+		return value{name, version}, err
+	}, memo.TTL(r.ttl))
+	if err != nil {
+		return 0, fmt.Errorf("fleet: read %s: %w", name, err)
+	}
+	if v.Key != name {
+		return 0, fmt.Errorf("fleet: read %s: got the value of %s", name, v.Key)
+	}
+	return v.Version, nil
+}
+
+func (r *rows) loadRow(ctx context.Context, k Key) (version uint64, err error) {
+	return version, r.call(ctx, "Database.Read", Query{r.process, k}, &version)
+}
+
+// loadWhole makes a value of a row, which it reads through the cache, and of a
+// query of its own. The one that comes first is old by the time the other one is
+// there.
+func (r *rows) loadWhole(ctx context.Context, k Key) (version uint64, err error) {
+	if rand.N(2) == 0 {
+		if _, err := r.loadRow(ctx, k); err != nil {
+			return 0, err
+		}
+		return r.read(ctx, Row(k.N))
+	}
+	if version, err = r.read(ctx, Row(k.N)); err != nil {
+		return 0, err
+	}
+	_, err = r.loadRow(ctx, k)
+	return version, err
+}
+
+// commit writes the next version of k to the database.
+func (r *rows) commit(ctx context.Context, k Key) (version uint64, err error) {
+	return version, r.call(ctx, "Database.Write", k, &version)
+}
+
+// call is a query that ends with ctx.
+func (r *rows) call(ctx context.Context, method string, args any, version *uint64) error {
+	answer := new(uint64) // the connection may write to it after ctx has ended
+	c := r.db.Go(method, args, answer, make(chan *rpc.Call, 1))
+	select {
+	case <-c.Done:
+		*version = *answer
+		return c.Error
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

@@ -1,0 +1,164 @@
+package fleet
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/rpc"
+	"os"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/tiermemo/tiermemo/memo"
+	"github.com/tiermemo/tiermemo/memo/memcached"
+	"github.com/tiermemo/tiermemo/memo/tier"
+)
+
+// Env is set in a worker's environment, to its Setup.
+const Env = "TIERMEMO_FLEET_WORKER"
+
+// Setup is how a worker is made. The zero durations are memo's defaults.
+type Setup struct {
+	TTL          time.Duration // required
+	PollInterval time.Duration
+	StaleBound   time.Duration
+	Patience     time.Duration // time-outs towards memcached, for scenarios in which a busy machine must not look like an absent server
+	Flaw         Flaw
+
+	// Filled in by Fleet.Start.
+	Process             int
+	Memcached, Database string
+	Deadline            time.Duration
+}
+
+// worker is one process of the fleet, from inside.
+type worker struct {
+	cache *memo.Cache
+	rows  *rows
+	clock clock
+
+	mu      sync.Mutex
+	traffic *traffic
+}
+
+// Work is a worker's life: it does what the parent says over stdin and stdout
+// until the parent closes stdin, or ends. TestMain calls it, with the value of
+// Env, in place of the tests.
+func Work(env string) error {
+	var s Setup
+	if err := json.Unmarshal([]byte(env), &s); err != nil {
+		return fmt.Errorf("fleet: %s: %w", Env, err)
+	}
+	debug.SetTraceback("all")
+	late := time.AfterFunc(s.Deadline, func() { panic(fmt.Sprintf("fleet: worker %d is still there after %v", s.Process, s.Deadline)) })
+	defer late.Stop()
+	w, err := newWorker(s)
+	if err != nil {
+		return err
+	}
+	srv := rpc.NewServer()
+	if err := srv.RegisterName("Worker", &commands{w}); err != nil {
+		return errors.Join(err, w.close())
+	}
+	srv.ServeConn(stdio{})
+	return w.close()
+}
+
+func newWorker(s Setup) (*worker, error) {
+	client, err := memcached.NewFromConfig(memcached.Config{Servers: []string{s.Memcached}, Timeout: s.Patience})
+	if err != nil {
+		return nil, err
+	}
+	var shared tier.Shared = client
+	if s.Flaw != "" {
+		shared = newFlawed(client, s.Flaw)
+	}
+	cache, err := memo.New(memo.Config{
+		Name: fmt.Sprint("process ", s.Process), Prefix: "fleet", Shared: shared,
+		PollInterval: s.PollInterval, StaleBound: s.StaleBound, ReadTimeout: s.Patience, WriteTimeout: s.Patience,
+	})
+	if err != nil {
+		return nil, errors.Join(err, client.Close())
+	}
+	w := &worker{cache: cache, rows: &rows{process: s.Process, ttl: s.TTL}, clock: newClock()}
+	if w.rows.db, err = rpc.Dial("tcp", s.Database); err != nil {
+		return nil, errors.Join(err, cache.Close(context.Background()))
+	}
+	return w, nil
+}
+
+func (w *worker) close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	return errors.Join(w.cache.Close(ctx), w.rows.db.Close())
+}
+
+// commands is what the parent may ask, in the form that net/rpc wants. Several
+// calls may run at once.
+type commands struct{ w *worker }
+
+// None stands for no argument or no result.
+type None struct{}
+
+// Do reads k in a request of its own.
+func (c *commands) Do(k Key, version *uint64) (err error) {
+	ctx, end := c.w.cache.Begin(context.Background())
+	defer end()
+	*version, err = c.w.rows.read(ctx, k)
+	return err
+}
+
+// Commit writes k to the database, and tells no cache.
+func (c *commands) Commit(k Key, version *uint64) (err error) {
+	*version, err = c.w.rows.commit(context.Background(), k)
+	return err
+}
+
+// Invalidate invalidates keys in one call.
+func (c *commands) Invalidate(keys []Key, _ *None) error {
+	return invalidate(c.w.cache.With(context.Background()), keys...)
+}
+
+// Snapshot returns the statistics of the cache.
+func (c *commands) Snapshot(_ None, s *memo.Stats) error {
+	*s = c.w.cache.Snapshot()
+	return nil
+}
+
+// Begin starts the traffic.
+func (c *commands) Begin(tr Traffic, _ *None) error {
+	c.w.mu.Lock()
+	defer c.w.mu.Unlock()
+	c.w.traffic = &traffic{Traffic: tr, rows: c.w.rows, cache: c.w.cache, clock: c.w.clock}
+	c.w.traffic.start()
+	return nil
+}
+
+// Calm ends the writing.
+func (c *commands) Calm(None, *None) error {
+	c.w.mu.Lock()
+	defer c.w.mu.Unlock()
+	c.w.traffic.calm()
+	return nil
+}
+
+// End ends the reading, and returns what was done.
+func (c *commands) End(_ None, log *Log) (err error) {
+	c.w.mu.Lock()
+	defer c.w.mu.Unlock()
+	*log, err = c.w.traffic.end()
+	log.Process, log.Counts = c.w.rows.process, c.w.cache.Snapshot().Total
+	return err
+}
+
+// stdio is the connection to the parent.
+type stdio struct{}
+
+var _ io.ReadWriteCloser = stdio{}
+
+func (stdio) Read(p []byte) (int, error)  { return os.Stdin.Read(p) }
+func (stdio) Write(p []byte) (int, error) { return os.Stdout.Write(p) }
+func (stdio) Close() error                { return os.Stdout.Close() }

@@ -1,0 +1,8 @@
+package scope
+
+// Need makes p wait for c as a goroutine does that is not awake yet although c
+// has ended.
+func Need(p, c *Call) { p.need(c) }
+
+// AddTable is Table for who came too late to find the Table of owner.
+func AddTable(s *Scope, owner any) *Table { return s.addTable(owner) }
