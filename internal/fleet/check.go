@@ -125,7 +125,9 @@ func (h *History) read(v *Verdict, acks []*ack, i int, r Read) {
 	log := &h.Logs[i]
 	if h.impossible(r) {
 		v.Impossible++
-		v.example(func() string { return fmt.Sprintf("process %d read version %d of %s before it was committed", log.Process, r.Version, r.Key) })
+		v.example(func() string {
+			return fmt.Sprintf("process %d read version %d of %s before it was committed", log.Process, r.Version, r.Key)
+		})
 	}
 	same := false
 	before := sort.Search(len(acks), func(j int) bool { return acks[j].returned >= r.Began })
@@ -134,10 +136,12 @@ func (h *History) read(v *Verdict, acks []*ack, i int, r Read) {
 		if a.version <= r.Version {
 			continue
 		}
-		if a.process == log.Process && !same {
+		if a.process == log.Process {
+			if !same {
+				v.Same++
+				v.example(func() string { return stale(log.Process, r, a) })
+			}
 			same = true
-			v.Same++
-			v.example(func() string { return stale(log.Process, r, a) })
 			continue
 		}
 		lag := r.Began - a.since

@@ -77,19 +77,24 @@ func (p *Process) run() error {
 
 // Do reads k in a request of its own, and returns its version.
 func (p *Process) Do(k Key) (version uint64, err error) {
-	return version, p.call("Do", k, &version)
+	err = p.call("Do", k, &version)
+	return version, err
 }
 
 // Commit writes the next version of k to the database, and tells no cache.
 func (p *Process) Commit(k Key) (version uint64, err error) {
-	return version, p.call("Commit", k, &version)
+	err = p.call("Commit", k, &version)
+	return version, err
 }
 
 // Invalidate invalidates keys in one call.
 func (p *Process) Invalidate(keys ...Key) error { return p.call("Invalidate", keys, &None{}) }
 
 // Snapshot returns the statistics of the process's cache.
-func (p *Process) Snapshot() (s memo.Stats, err error) { return s, p.call("Snapshot", None{}, &s) }
+func (p *Process) Snapshot() (s memo.Stats, err error) {
+	err = p.call("Snapshot", None{}, &s)
+	return s, err
+}
 
 // Begin starts traffic, Calm ends its writing, and End its reading.
 func (p *Process) Begin(tr Traffic) error { return p.call("Begin", tr, &None{}) }
@@ -98,7 +103,10 @@ func (p *Process) Begin(tr Traffic) error { return p.call("Begin", tr, &None{}) 
 func (p *Process) Calm() error { return p.call("Calm", None{}, &None{}) }
 
 // End returns what the traffic did. A read that failed is an error.
-func (p *Process) End() (log Log, err error) { return log, p.call("End", None{}, &log) }
+func (p *Process) End() (log Log, err error) {
+	err = p.call("End", None{}, &log)
+	return log, err
+}
 
 func (p *Process) call(command string, args, result any) error {
 	if err := p.worker.Call("Worker."+command, args, result); err != nil {
@@ -110,12 +118,12 @@ func (p *Process) call(command string, args, result any) error {
 // Kill ends the process with SIGKILL, and returns when it is gone.
 func (p *Process) Kill() error {
 	p.gone = true
-	err := p.cmd.Process.Kill()
-	<-p.exited
-	if cerr := p.worker.Close(); cerr != nil && !errors.Is(cerr, rpc.ErrShutdown) {
-		err = errors.Join(err, cerr)
+	if err := p.cmd.Process.Kill(); err != nil {
+		return fmt.Errorf("fleet: kill process %d: %w", p.ID, err)
 	}
-	return err
+	<-p.exited
+	_ = p.worker.Close() // both ends are gone
+	return nil
 }
 
 // Close lets the process close its cache and end. What it says on the way out,

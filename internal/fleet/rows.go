@@ -13,9 +13,25 @@ import (
 // rows is a worker's way to values: memo.Do, and loaders that query the
 // database.
 type rows struct {
-	process int
-	db      *rpc.Client
-	ttl     time.Duration
+	process  int
+	db       *rpc.Client
+	ttl      time.Duration
+	shortTTL time.Duration
+}
+
+// lifetime of k. Where values are invalidated only, the writer's process is
+// always the first to load again. Those that expire are loaded by any process,
+// at any moment of an invalidation; and of some pairs the row lives on in L2s
+// that have not heard, while the value that is made of it is made anew.
+func (r *rows) lifetime(k Key) time.Duration {
+	short := k.N&1 != 0
+	if k.Derived {
+		short = k.N&2 != 0
+	}
+	if short {
+		return r.shortTTL
+	}
+	return r.ttl
 }
 
 // value is what is cached. It names its key, so that an answer for another one
@@ -35,7 +51,7 @@ func (r *rows) read(ctx context.Context, k Key) (uint64, error) {
 	v, err := memo.Do(ctx, name, func(ctx context.Context) (value, error) {
 		version, err := load(ctx, k)
 		return value{name, version}, err
-	}, memo.TTL(r.ttl))
+	}, memo.TTL(r.lifetime(k)))
 	if err != nil {
 		return 0, fmt.Errorf("fleet: read %s: %w", name, err)
 	}
@@ -46,7 +62,8 @@ func (r *rows) read(ctx context.Context, k Key) (uint64, error) {
 }
 
 func (r *rows) loadRow(ctx context.Context, k Key) (version uint64, err error) {
-	return version, r.call(ctx, "Database.Read", Query{r.process, k}, &version)
+	err = r.call(ctx, "Database.Read", Query{r.process, k}, &version)
+	return version, err
 }
 
 // loadWhole makes a value of a row, which it reads through the cache, and of a
@@ -68,7 +85,8 @@ func (r *rows) loadWhole(ctx context.Context, k Key) (version uint64, err error)
 
 // commit writes the next version of k to the database.
 func (r *rows) commit(ctx context.Context, k Key) (version uint64, err error) {
-	return version, r.call(ctx, "Database.Write", k, &version)
+	err = r.call(ctx, "Database.Write", k, &version)
+	return version, err
 }
 
 // call is a query that ends with ctx.

@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -23,6 +24,7 @@ const Env = "TIERMEMO_FLEET_WORKER"
 // Setup is how a worker is made. The zero durations are memo's defaults.
 type Setup struct {
 	TTL          time.Duration // required
+	ShortTTL     time.Duration // of half of the keys; 0: TTL
 	PollInterval time.Duration
 	StaleBound   time.Duration
 	Patience     time.Duration // time-outs towards memcached, for scenarios in which a busy machine must not look like an absent server
@@ -83,7 +85,7 @@ func newWorker(s Setup) (*worker, error) {
 	if err != nil {
 		return nil, errors.Join(err, client.Close())
 	}
-	w := &worker{cache: cache, rows: &rows{process: s.Process, ttl: s.TTL}, clock: newClock()}
+	w := &worker{cache: cache, rows: &rows{process: s.Process, ttl: s.TTL, shortTTL: cmp.Or(s.ShortTTL, s.TTL)}, clock: newClock()}
 	if w.rows.db, err = rpc.Dial("tcp", s.Database); err != nil {
 		return nil, errors.Join(err, cache.Close(context.Background()))
 	}

@@ -33,6 +33,9 @@ func (c *Call[V]) ended() bool {
 //  1. request 1 loads A, request 2 loads B
 //  2. the load of A asks for B and waits for request 2
 //  3. the load of B asks for A and would wait for request 1
+//
+// It does not look through the queue of a key, see MaxRuns: a circle that leads
+// there ends with the Timeout of the load that queues.
 func (c *Call[V]) await(other *Call[V]) bool {
 	if c == nil {
 		return true

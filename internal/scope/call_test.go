@@ -262,29 +262,47 @@ func TestForgetFuncHoldsNoLockWhileItAsks(t *testing.T) {
 
 func TestManyCallsAtOnce(t *testing.T) {
 	t.Parallel()
-	_, table := open(t, 0)
-	calls := map[string]*scope.Call{}
-	for i := range 50 {
-		key := fmt.Sprint(i)
-		_, calls[key], _ = table.Begin(key)
-		for key, c := range calls {
-			if _, got, lead := table.Begin(key); got != c || lead {
-				t.Fatalf("after %d calls, %s is not joined", i+1, key)
+	for _, n := range []int{2, 8, 50} {
+		_, table := open(t, 0)
+		calls := map[string]*scope.Call{}
+		running := func(when string) {
+			t.Helper()
+			for key, c := range calls {
+				if _, got, lead := table.Begin(key); got != c || lead {
+					t.Fatalf("%s, %s of %d is not joined", when, key, len(calls))
+				}
+			}
+			seen := 0
+			table.ForgetFunc(func(key string) bool {
+				if seen++; calls[key] == nil {
+					t.Errorf("%s, %s is seen, which is not running", when, key)
+				}
+				return false
+			})
+			if seen != len(calls) {
+				t.Errorf("%s, %d of %d calls are seen", when, seen, len(calls))
 			}
 		}
-	}
-	for key, c := range calls {
-		delete(calls, key)
-		c.Fail(nil)
-		for key, c := range calls {
-			if _, got, lead := table.Begin(key); got != c || lead {
-				t.Fatalf("with %d calls left, %s is not joined", len(calls), key)
+		begin := func() {
+			for i := range n {
+				key := fmt.Sprint(i)
+				_, calls[key], _ = table.Begin(key)
+				running("beginning")
 			}
 		}
-		if v, _, lead := table.Begin(key); v != nil || !lead {
-			t.Fatalf("%s is not free", key)
+		begin()
+		for key, c := range calls {
+			delete(calls, key)
+			c.Fail(nil)
+			running("ending")
 		}
-		table.Forget(key)
+		begin()
+		table.Reset()
+		for key, before := range calls {
+			if _, c, lead := table.Begin(key); !lead || c == before {
+				t.Errorf("%s of %d is joined after Reset", key, n)
+			}
+		}
 	}
 }
 

@@ -115,6 +115,23 @@ func TestNoCircleWhereAWaitHasEnded(t *testing.T) {
 	})
 }
 
+func TestNoCircleWhereAWaiterHasLeft(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		_, table := open(t, 0)
+		a, b := within(t, table, nil, "a"), within(t, table, nil, "b")
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		_, joined, _ := table.BeginWithin(a, "b")
+		if _, err, _ := joined.WaitWithin(ctx, a); err != context.Canceled {
+			t.Errorf("it leaves with %v", err)
+		}
+		waits(t, "a within b", waitWithin(t, table, b, "a"))
+		a.Done(val(1))
+		b.Done(val(1))
+	})
+}
+
 // One goroutine of a leaves while another still waits for the same call.
 func TestCircleIsFoundWhenOneOfTwoHasLeft(t *testing.T) {
 	t.Parallel()

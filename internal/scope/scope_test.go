@@ -224,6 +224,23 @@ func TestFreedAlthoughAPartIsStillRunning(t *testing.T) {
 	after.Fail(nil)
 }
 
+// A long computation may have had many parts.
+func TestFreedAlthoughTheWholeIsStillRunning(t *testing.T) {
+	t.Parallel()
+	_, table := open(t, 0)
+	v := new(large)
+	kept := weak.Make(v)
+	_, whole, _ := table.Begin("whole")
+	_, part, _ := table.BeginWithin(whole, "part")
+	part.Done(v)
+	v, part = nil, nil
+	table.Forget("part")
+	if !freed(kept) {
+		t.Error("a value that was dropped is still reachable")
+	}
+	whole.Fail(nil)
+}
+
 func TestContextCarriesAndHides(t *testing.T) {
 	t.Parallel()
 	type other struct{}

@@ -178,7 +178,7 @@ func TestReaderNeverMissesAKeyThatIsThere(t *testing.T) {
 	for _, others := range []int{0, 7, 12} {
 		_, table := open(t, 0)
 		table.Put("k", val(0))
-		const last = 50_000
+		const last = 10_000
 		var readers sync.WaitGroup
 		for range 2 {
 			readers.Go(func() {
@@ -194,7 +194,7 @@ func TestReaderNeverMissesAKeyThatIsThere(t *testing.T) {
 		}
 		for n := 1; n <= last; n++ {
 			table.Put("k", val(n))
-			if n%1000 == 0 && n/1000 <= others {
+			if n%100 == 0 && n/100 <= others {
 				table.Add(fmt.Sprint("other", n), val(n))
 			}
 		}

@@ -130,7 +130,7 @@ func (w *twins) step(ctx context.Context, r *rand.Rand) (call string, answers [2
 	keys = keys[:r.IntN(len(keys)+1)]
 	switch {
 	case wrong == 1:
-		value = bytes.Repeat([]byte("v"), pick(r, 1<<19, 1<<20, 2<<20))
+		value = bytes.Repeat([]byte("v"), pick(r, 1<<19, 1<<20-512, 1<<20-511, 2<<20))
 	case wrong == 2:
 		ttl = pick(r, 0, -time.Second)
 	case wrong == 3 && len(keys) > 0:

@@ -153,14 +153,15 @@ func TestALateCallKeepsNothingOfItsCaller(t *testing.T) {
 	faulty(t, func(t *testing.T, f *tiertest.Faulty, n tier.Node, since func() time.Duration) {
 		f.Inject(tiertest.Fault{Lost: errFault, Late: time.Minute})
 		keys, items, value := []string{"k", "other"}, make([]tier.Item, 2), []byte("value")
-		for _, err := range []error{
-			n.GetMulti(t.Context(), keys, items),
-			n.Add(t.Context(), "new", value, tier.NoExpiry),
-			n.Delete(t.Context(), keys...),
+		for _, call := range []func() error{
+			func() error { return n.GetMulti(t.Context(), keys, items) },
+			func() error { return n.Add(t.Context(), "new", value, tier.NoExpiry) },
+			func() error { return n.Delete(t.Context(), keys...) },
 		} {
-			if err != errFault {
+			if err := call(); err != errFault {
 				t.Errorf("got %v, want %v", err, errFault)
 			}
+			time.Sleep(1) // so that they are applied in this order, too
 		}
 		value[0], keys[0], keys[1] = 'X', "new", "new"
 		ok(t, f.WaitIdle(t.Context()))

@@ -1,0 +1,11 @@
+module github.com/tiermemo/tiermemo/bench
+
+go 1.26.0
+
+require (
+	github.com/hashicorp/golang-lru/v2 v2.0.7
+	github.com/tiermemo/tiermemo v0.0.0
+	golang.org/x/sync v0.24.0
+)
+
+replace github.com/tiermemo/tiermemo => ../

@@ -1,0 +1,114 @@
+package fleet_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/tiermemo/tiermemo/internal/fleet"
+)
+
+// Histories made by hand: process 0 writes version 2 of a row, and its
+// invalidation has returned at 1000 ms. The times are milliseconds.
+
+const ms = int64(time.Millisecond)
+
+func read(at int64, version uint64) fleet.Read {
+	return fleet.Read{Key: fleet.Row(1), Version: version, Began: at * ms, Ended: (at + 1) * ms}
+}
+
+func write(at int64, deferred bool) []fleet.Write {
+	return []fleet.Write{{Keys: []fleet.Key{fleet.Row(1), fleet.Whole(1)}, Version: 2, Returned: at * ms, Deferred: deferred}}
+}
+
+func TestTheCheckerSeesWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	outage := []fleet.Fault{{Down: 500 * ms, Up: 3000 * ms}}
+	derived := read(1001, 1)
+	derived.Key = fleet.Whole(1)
+	type want struct {
+		same, beyond, checked, torn, impossible, falseOutages int
+		lag, late                                             time.Duration
+	}
+	for name, c := range map[string]struct {
+		writer, other fleet.Log
+		faults        []fleet.Fault
+		want          want
+	}{
+		"all is well": {
+			writer: fleet.Log{Reads: []fleet.Read{read(1001, 2)}, Writes: write(1000, false)},
+			other:  fleet.Log{Reads: []fleet.Read{read(999, 1), read(1001, 2)}},
+			want:   want{checked: 1}},
+		"a stale read in the writer's process": {
+			writer: fleet.Log{Reads: []fleet.Read{read(1001, 1)}, Writes: write(1000, false)},
+			want:   want{checked: 1, same: 1}},
+		"the same where the write was deferred": {
+			writer: fleet.Log{Reads: []fleet.Read{read(1001, 1)}, Writes: write(1000, true)}, faults: outage,
+			want: want{checked: 1, same: 1}},
+		"a read that began before Invalidate had returned": {
+			writer: fleet.Log{Reads: []fleet.Read{read(1000, 1)}, Writes: write(1000, false)}},
+		"a stale value that is made of the row": {
+			writer: fleet.Log{Reads: []fleet.Read{derived}, Writes: write(1000, false)},
+			want:   want{checked: 1, same: 1}},
+		"a lag within the bound": {
+			writer: fleet.Log{Writes: write(1000, false)},
+			other:  fleet.Log{Reads: []fleet.Read{read(1400, 1), read(1200, 1), read(1500, 2)}},
+			want:   want{lag: 400 * time.Millisecond}},
+		"a lag beyond the bound": {
+			writer: fleet.Log{Writes: write(1000, false)},
+			other:  fleet.Log{Reads: []fleet.Read{read(2001, 1)}},
+			want:   want{lag: 1001 * time.Millisecond, beyond: 1}},
+		"a deferred write reaches the others late": {
+			writer: fleet.Log{Writes: write(1000, true)},
+			other:  fleet.Log{Reads: []fleet.Read{read(2900, 1), read(3200, 1)}}, faults: outage,
+			want: want{late: 200 * time.Millisecond}},
+		"a write is deferred where nothing was broken": {
+			writer: fleet.Log{Writes: write(1000, true)},
+			want:   want{falseOutages: 1}},
+		"a version that was never committed": {
+			writer: fleet.Log{Reads: []fleet.Read{read(1, 4)}},
+			want:   want{impossible: 1}},
+		"a version from the future": {
+			writer: fleet.Log{Reads: []fleet.Read{read(1, 2)}},
+			want:   want{impossible: 1}},
+		"a request whose memory changed": {
+			writer: fleet.Log{Torn: 1},
+			want:   want{torn: 1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c.other.Process = 1
+			h := fleet.History{
+				Logs: []fleet.Log{c.writer, c.other}, Faults: c.faults, Bound: time.Second,
+				Commits: map[fleet.Key][]int64{fleet.Row(1): {0, 900 * ms, 5000 * ms}},
+			}
+			v := h.Check()
+			got := want{v.Same, v.Beyond, v.Checked, v.Torn, v.Impossible, v.FalseOutages, v.Lag(1), v.Late}
+			if got != c.want {
+				t.Errorf("found %+v, want %+v", got, c.want)
+			}
+			wrong := c.want.same+c.want.beyond+c.want.torn+c.want.impossible > 0
+			if v.OK() == wrong {
+				t.Errorf("OK is %t", v.OK())
+			}
+		})
+	}
+}
+
+// An older invalidation may return after a newer one, of another process. A read
+// is stale against each of them that it began after.
+func TestTheCheckerDoesNotStopAtAnInvalidationThatReturnedLate(t *testing.T) {
+	t.Parallel()
+	row := []fleet.Key{fleet.Row(1)}
+	h := fleet.History{
+		Bound: time.Second,
+		Logs: []fleet.Log{
+			{Process: 0, Writes: []fleet.Write{{Keys: row, Version: 3, Returned: 1000 * ms}}},
+			{Process: 1, Writes: []fleet.Write{{Keys: row, Version: 2, Returned: 2000 * ms}}},
+			{Process: 2, Reads: []fleet.Read{read(2500, 2)}},
+		},
+		Commits: map[fleet.Key][]int64{fleet.Row(1): {0, 100 * ms, 200 * ms}},
+	}
+	if v := h.Check(); v.Beyond != 1 || v.Lag(1) != 1500*time.Millisecond {
+		t.Errorf("%d lags beyond the bound, the largest %v, want 1 of 1.5s", v.Beyond, v.Lag(1))
+	}
+}

@@ -1,0 +1,70 @@
+package middleware_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"net/http"
+	"net/http/httptest"
+
+	"github.com/tiermemo/tiermemo/memo"
+	"github.com/tiermemo/tiermemo/middleware"
+)
+
+// An adapter for a framework is these few lines; adapters/nethttp is one.
+func ExampleMiddleware_Begin() {
+	c, err := memo.New(memo.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer c.Close(context.Background())
+
+	m := middleware.New(c)
+	serve := func(w http.ResponseWriter, r *http.Request, handler http.HandlerFunc) {
+		r, end := m.Begin(r)
+		defer end()
+		handler(w, r)
+	}
+
+	serve(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil), func(_ http.ResponseWriter, r *http.Request) {
+		for range 2 {
+			greeting, _ := memo.Do(r.Context(), "greeting", func(context.Context) (string, error) {
+				fmt.Println("load")
+				return "hello", nil
+			})
+			fmt.Println(greeting)
+		}
+	})
+	// Output:
+	// load
+	// hello
+	// hello
+}
+
+// A stream of events lives for hours: what it read first would be all it ever
+// sees.
+func ExampleSkip() {
+	c, err := memo.New(memo.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer c.Close(context.Background())
+
+	m := middleware.New(c, middleware.Skip(func(r *http.Request) bool { return r.URL.Path == "/events" }))
+	version := 1
+	load := func(context.Context) (int, error) { return version, nil }
+	for _, path := range []string{"/page", "/events"} {
+		r, end := m.Begin(httptest.NewRequest("GET", path, nil))
+		before, _ := memo.Do(r.Context(), "version", load)
+		version++
+		if err := c.Invalidate(context.Background(), "version"); err != nil { // another request
+			log.Fatal(err)
+		}
+		after, _ := memo.Do(r.Context(), "version", load)
+		end()
+		fmt.Println(path, before, after)
+	}
+	// Output:
+	// /page 1 1
+	// /events 2 3
+}
