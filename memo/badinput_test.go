@@ -312,7 +312,12 @@ func TestLifetimes(t *testing.T) {
 					must(t, err)
 					if ahead {
 						f.shift(t, "t:v:k", time.Hour, test.ttl)
-						_, _ = memo.Get[int](reader.With(context.Background()), "k")
+						for range 2 {
+							_, _ = memo.Get[int](reader.With(context.Background()), "k")
+						}
+						if s := reader.Snapshot().Total; test.ttl > time.Millisecond && s.L2 != 1 {
+							t.Errorf("of two reads by another process %d were hits in L2, want the second", s.L2)
+						}
 					}
 					until := func(d time.Duration) { time.Sleep(d - time.Since(begin)) }
 					until(test.still)

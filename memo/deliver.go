@@ -7,8 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"math/rand/v2"
-
 	"github.com/tiermemo/tiermemo/internal/coherence"
 	"github.com/tiermemo/tiermemo/internal/wire"
 	"github.com/tiermemo/tiermemo/memo/tier"
@@ -147,7 +145,7 @@ func (d *domain) deliverAll(ctx context.Context) error {
 		return err
 	}
 	old, _ := wire.ParseSeq(at[0].Value)
-	next, err := d.newEpoch(ctx, at[0], max(old, rand.Uint64N(1<<30)))
+	next, err := d.newEpoch(ctx, at[0], old)
 	if err != nil {
 		return err
 	}

@@ -17,7 +17,9 @@ import (
 
 // Do returns the value of key, running fn at most once a request, once at a time
 // in this process, and once in the fleet. fn runs on a goroutine of its own,
-// with a ctx that lives as long as anyone waits for it.
+// with a ctx that lives as long as anyone waits for it. Use that one in fn, and
+// not the request's: by it, calls of Do inside of fn know that they are a part
+// of this load.
 //
 // Do returns when ctx ends, with its cause, whatever fn does; a value at hand is
 // returned even then. An error of fn is returned to everyone who waits for this
@@ -45,13 +47,16 @@ func Do[T any](ctx context.Context, key string, fn func(context.Context) (T, err
 
 // hit returns the entry of key if L1 or L2 can answer without asking anyone.
 func (n *node) hit(key string) (*tier.Entry, outcome) {
+	c := n.cache
+	if c.closed.Load() { // L1 too: no invalidation reaches it any more
+		return nil, 0
+	}
 	if n.table != nil {
 		if v := n.table.Get(key); v != nil {
 			return v.(*tier.Entry), outcomeL1
 		}
 	}
-	c := n.cache
-	if c.lru == nil || n.load != nil || c.closed.Load() {
+	if c.lru == nil || n.load != nil {
 		return nil, 0
 	}
 	if n.table == nil {
@@ -94,6 +99,10 @@ func do[T any](ctx context.Context, n *node, key string, fn func(context.Context
 	l.run = func(ctx context.Context) (any, error) { return fn(ctx) }
 	l.node = n
 	e, from, err := c.request(ctx, n, l)
+	if errors.Is(err, flight.ErrClosed) { // since we looked
+		n.counts.Add(int(outcomeBypass), 1)
+		return fn(ctx)
+	}
 	if err == nil {
 		v, err = value[T](key, e)
 	}

@@ -18,10 +18,13 @@ func Get[T any](ctx context.Context, key string) (v T, err error) {
 	if err := checkCall("Get", ctx, key); err != nil {
 		return v, err
 	}
-	if n == nil || n.cache.closed.Load() {
+	if n == nil {
 		return v, ErrMiss
 	}
 	c := n.cache
+	if c.closed.Load() {
+		return v, ErrClosed
+	}
 	l, _, err := newLoad[T](c, key, nil)
 	if err != nil {
 		return v, misuse(err, "Get", key)

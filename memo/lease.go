@@ -42,12 +42,15 @@ func (d *domain) hold(ctx context.Context, place string, token uint64) *lease {
 		domain: d, place: place, token: token,
 		confirmed: make(chan struct{}), stop: make(chan struct{}), stopped: make(chan struct{}),
 	}
-	go s.run(context.WithoutCancel(ctx))
+	go s.run(ctx)
 	return s
 }
 
-func (s *lease) run(ctx context.Context) {
+// run confirms and renews s until its load ends, or is given up: a loader that
+// never returns must not keep the other processes waiting.
+func (s *lease) run(load context.Context) {
 	defer close(s.stopped)
+	ctx := context.WithoutCancel(load)
 	s.confirm(ctx)
 	close(s.confirmed)
 	renew := time.NewTicker(leaseTTL / 3)
@@ -55,6 +58,8 @@ func (s *lease) run(ctx context.Context) {
 	for s.lost == nil {
 		select {
 		case <-s.stop:
+			return
+		case <-load.Done():
 			return
 		case <-renew.C:
 			s.renew(ctx)

@@ -17,10 +17,11 @@ type client struct {
 	http *http.Client
 }
 
-// newClient bounds the connections, so that 1,000 requests at once do not need
-// 1,000 of them.
+// newClient bounds the connections to each instance, as a proxy in front of it
+// would: 1,000 clients at once wait for one of them.
 func newClient() *client {
-	return &client{&http.Client{Transport: &http.Transport{MaxConnsPerHost: 100, MaxIdleConnsPerHost: 100}}}
+	const most = 32
+	return &client{&http.Client{Transport: &http.Transport{MaxConnsPerHost: most, MaxIdleConnsPerHost: most}}}
 }
 
 func (c *client) close() { c.http.CloseIdleConnections() }

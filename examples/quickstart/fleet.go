@@ -60,14 +60,14 @@ func startInstance(name, prefix string, shared *sharedTier, db *database, shop n
 		Name:   name,
 		Prefix: prefix,
 		Shared: tier,
+		Logger: slog.New(slog.DiscardHandler), // the story says what the log would
 
-		StaleBound: staleBound,                    // the default, said because the story holds B to it
-		Logger:     slog.New(slog.DiscardHandler), // the story says what the log would
-
-		// A service keeps the default of 100 ms. Here two instances and a crowd of
-		// clients share the processors: they would find the shared tier slow, and go
-		// on without it.
-		ReadTimeout: staleBound,
+		// A service leaves these out. Here two instances, a crowd of clients and the
+		// shared tier compete for the processors of one machine. With the defaults
+		// they would on a busy one take each other for slow, and go on alone.
+		StaleBound:   staleBound,
+		ReadTimeout:  2 * time.Second,
+		WriteTimeout: time.Second,
 	}, memo.TTL(time.Minute))
 	if err != nil {
 		return nil, err

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/tiermemo/tiermemo/internal/mcserver"
 	"github.com/tiermemo/tiermemo/memo/memcached"
@@ -87,5 +88,5 @@ func memcachedAt(ctx context.Context, address string) (*sharedTier, error) {
 }
 
 func connectTo(address string) func() (tier.Shared, error) {
-	return func() (tier.Shared, error) { return memcached.New(address) }
+	return func() (tier.Shared, error) { return memcached.NewFromConfig(memcached.Config{Servers: []string{address}, Timeout: 2 * time.Second}) }
 }

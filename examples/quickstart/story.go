@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	staleBound = time.Second     // how old an answer of B may be
+	staleBound = 3 * time.Second // how old an answer of B may be
 	patience   = 5 * time.Second // with what is to happen some time
 )
 
@@ -88,7 +88,7 @@ func (s *story) dogPile(ctx context.Context) error {
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
-	s.say("A+B: 1,000 requests at once for book 2", s.sinceTogether(before),
+	s.say("A+B: 1,000 clients want book 2 at once", s.sinceTogether(before),
 		"1 query    loader 1, joined or cached 999", before.age())
 	return nil
 }

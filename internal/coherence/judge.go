@@ -66,8 +66,10 @@ func (r Reader) judge(data []byte, seq uint64, now int64, v *wire.Value) Verdict
 	}
 	if ahead := v.Created - now; ahead > clockSkew.Milliseconds() {
 		v.Created -= ahead
-		v.Fresh -= ahead
-		v.Expires -= ahead
+		if v.Fresh != int64(tier.NoExpiry) {
+			v.Fresh -= ahead
+			v.Expires -= ahead
+		}
 	}
 	switch {
 	case !SameEpoch(v.Stamp, seq), v.Fresh <= now, v.Key != r.Key:

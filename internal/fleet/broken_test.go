@@ -11,7 +11,7 @@ import (
 
 func TestAWriterThatDoesNotInvalidateIsFound(t *testing.T) {
 	t.Parallel()
-	v := brokenRun(t, fleet.Traffic{Silent: true}, plain, plain)
+	v := brokenRun(t, "the writer does not invalidate", true, plain, plain)
 	if v.Same == 0 || v.Beyond == 0 {
 		t.Errorf("found %d stale reads in the writer's process and %d lags beyond the bound, want both", v.Same, v.Beyond)
 	}
@@ -19,25 +19,26 @@ func TestAWriterThatDoesNotInvalidateIsFound(t *testing.T) {
 
 func TestAProcessThatDoesNotHearIsFound(t *testing.T) {
 	t.Parallel()
-	v := brokenRun(t, fleet.Traffic{}, plain, fleet.Setup{TTL: time.Minute, Flaw: fleet.Deaf})
+	v := brokenRun(t, "one process is deaf to the log", false, plain, fleet.Setup{TTL: time.Minute, Flaw: fleet.Deaf})
 	if v.Same != 0 || v.Beyond == 0 {
 		t.Errorf("found %d stale reads in the writer's process and %d lags beyond the bound, want only the second", v.Same, v.Beyond)
 	}
 }
 
 // brokenRun writes for a second with the first of two processes.
-func brokenRun(t *testing.T, how fleet.Traffic, setups ...fleet.Setup) *fleet.Verdict {
+func brokenRun(t *testing.T, how string, silent bool, setups ...fleet.Setup) *fleet.Verdict {
 	t.Helper()
 	tr := rowTraffic
-	tr.Silent = how.Silent
-	f, _ := newFleet(t, 4*time.Millisecond, setups...)
-	must(t, f.Each(func(p *fleet.Process) error { return p.Begin(scenario{traffic: tr}.of(p)) }))
+	tr.Silent = silent
+	f, _ := newFleet(t, query, setups...)
+	must(t, f.Each(func(p *fleet.Process) error { return p.Begin(of(p, tr)) }))
 	wait(t, time.Second)
 	must(t, f.Processes[0].Calm())
 	wait(t, tail)
 	h, err := f.End(bound)
 	must(t, err)
 	v := h.Check()
+	theReport.add(fleet.Line{Scenario: "broken on purpose: " + how, Processes: len(setups), Verdict: v, Loads: f.Database.LoadCount(), Note: "must be found"})
 	for _, e := range v.Examples {
 		t.Log(e)
 	}

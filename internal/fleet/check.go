@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"sort"
@@ -78,14 +79,8 @@ func (h *History) acks(v *Verdict) (byKey map[Key][]*ack, all []*ack) {
 	byKey = map[Key][]*ack{}
 	for _, log := range h.Logs {
 		for _, w := range log.Writes {
-			v.Writes++
 			since, explained := h.heard(w)
-			if w.Deferred {
-				v.Deferred++
-			}
-			if w.Deferred && !explained {
-				v.FalseOutages++
-			}
+			v.count(w, explained)
 			for _, k := range w.Keys {
 				a := &ack{process: log.Process, version: w.Version, returned: w.Returned, deferred: w.Deferred, since: since, lags: make([]int64, len(h.Logs))}
 				byKey[k] = append(byKey[k], a)
@@ -94,7 +89,7 @@ func (h *History) acks(v *Verdict) (byKey map[Key][]*ack, all []*ack) {
 		}
 	}
 	for _, list := range byKey {
-		slices.SortFunc(list, func(a, b *ack) int { return int(a.returned - b.returned) })
+		slices.SortFunc(list, func(a, b *ack) int { return cmp.Compare(a.returned, b.returned) })
 		var newest uint64
 		for _, a := range list {
 			newest = max(newest, a.version)
@@ -102,6 +97,16 @@ func (h *History) acks(v *Verdict) (byKey map[Key][]*ack, all []*ack) {
 		}
 	}
 	return byKey, all
+}
+
+func (v *Verdict) count(w Write, explained bool) {
+	v.Writes++
+	if w.Deferred {
+		v.Deferred++
+	}
+	if w.Deferred && !explained {
+		v.FalseOutages++
+	}
 }
 
 // heard is the time from which w's lag counts, and whether a fault explains that

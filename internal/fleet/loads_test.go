@@ -54,7 +54,7 @@ func TestOneLoadPerExpiryInTheWholeFleet(t *testing.T) {
 		}
 	}
 	v := h.Check()
-	theReport.add(fleet.Line{Scenario: "TTL 1 s, no writes", Processes: processes, Verdict: v, Loads: loads, Note: "once a key and expiry, none overlapping"})
+	theReport.add(fleet.Line{Scenario: "TTL 1 s, no writes", Processes: processes, Verdict: v, Loads: loads, Note: note(t, "once a key and expiry, none overlapping")})
 	t.Logf("%d reads, %d loads of %d keys", v.Reads, loads, tr.Keys)
 }
 
@@ -117,6 +117,6 @@ func TestALoadOutlivesTheProcessThatBeganIt(t *testing.T) {
 		t.Errorf("loads %+v, want one by process %d that did not end, and one by another", list, victim)
 	}
 	theReport.add(fleet.Line{Scenario: "lease holder killed in its load", Processes: processes, Verdict: &fleet.Verdict{Reads: processes - 1}, Loads: len(list),
-		Note: "the others waited " + longest.Round(time.Millisecond).String()})
+		Note: note(t, "the others waited "+longest.Round(time.Millisecond).String())})
 	t.Logf("the others waited for %v", longest)
 }

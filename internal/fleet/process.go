@@ -87,8 +87,11 @@ func (p *Process) Commit(k Key) (version uint64, err error) {
 	return version, err
 }
 
-// Invalidate invalidates keys in one call.
-func (p *Process) Invalidate(keys ...Key) error { return p.call("Invalidate", keys, &None{}) }
+// Invalidate invalidates keys in one call, and tells whether that was deferred.
+func (p *Process) Invalidate(keys ...Key) (deferred bool, err error) {
+	err = p.call("Invalidate", keys, &deferred)
+	return deferred, err
+}
 
 // Snapshot returns the statistics of the process's cache.
 func (p *Process) Snapshot() (s memo.Stats, err error) {

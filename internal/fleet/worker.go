@@ -119,9 +119,13 @@ func (c *commands) Commit(k Key, version *uint64) (err error) {
 	return err
 }
 
-// Invalidate invalidates keys in one call.
-func (c *commands) Invalidate(keys []Key, _ *None) error {
-	return invalidate(c.w.cache.With(context.Background()), keys...)
+// Invalidate invalidates keys in one call, and tells whether that was deferred.
+func (c *commands) Invalidate(keys []Key, deferred *bool) error {
+	err := invalidate(c.w.cache.With(context.Background()), keys...)
+	if *deferred = errors.Is(err, memo.ErrDeferred); *deferred {
+		return nil
+	}
+	return err
 }
 
 // Snapshot returns the statistics of the cache.

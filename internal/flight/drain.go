@@ -1,12 +1,22 @@
 package flight
 
-import "context"
+import (
+	"context"
+	"errors"
+)
 
-// Drain returns when no load runs. If ctx ends first, it cancels those that run
-// or queue, and returns its cause: a load that does not heed its ctx may still
-// go on. The caller sees to it that no new one comes, and that no other Drain
-// waits.
+// ErrClosed is the answer to who asks after Drain.
+var ErrClosed = errors.New("flight: closed")
+
+// Drain lets no new load begin, and returns when none runs. If ctx ends first,
+// it cancels those that run or queue, and returns its cause: a load that does
+// not heed its ctx may still go on. It is called once.
 func (g *Group[V]) Drain(ctx context.Context) error {
+	g.closed.Store(true)
+	for i := range g.shards { // who saw it open has started its load when this lock is free
+		g.shards[i].mu.Lock()
+		g.shards[i].mu.Unlock() //nolint:staticcheck // nothing to do under it
+	}
 	for {
 		done := make(chan struct{})
 		g.idle.Store(&done)

@@ -3,8 +3,10 @@ package flight_test
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/tiermemo/tiermemo/internal/flight"
@@ -12,7 +14,6 @@ import (
 
 func TestDrainWaitsForEveryLoad(t *testing.T) {
 	bubble(t, func(t *testing.T, g *flight.Group[int]) {
-		mustEqual(t, "draining an idle group", g.Drain(t.Context()), nil)
 		begin := time.Now()
 		var loads atomic.Int64
 		brief := ask(t.Context(), g, "brief", lasts(100*ms, 1, &loads))
@@ -24,6 +25,60 @@ func TestDrainWaitsForEveryLoad(t *testing.T) {
 	})
 }
 
+func TestDrainOfAnIdleGroupReturnsAtOnce(t *testing.T) {
+	bubble(t, func(t *testing.T, g *flight.Group[int]) {
+		mustEqual(t, "error", g.Drain(t.Context()), nil)
+	})
+}
+
+func TestNoLoadBeginsOnceDrainWasCalled(t *testing.T) {
+	bubble(t, func(t *testing.T, g *flight.Group[int]) {
+		var loads, late atomic.Int64
+		running := ask(t.Context(), g, "k", lasts(time.Second, 7, &loads))
+		drained := make(chan error, 1)
+		go func() { drained <- g.Drain(t.Context()) }()
+		synctest.Wait()
+		call(t.Context(), g, "other", gives(8, &late)).mustFail(t, flight.ErrClosed)
+		refuses := gives(9, &late)
+		refuses.join = func(*flight.Call[int]) bool { return false }
+		call(t.Context(), g, "k", refuses).mustFail(t, flight.ErrClosed)
+		call(t.Context(), g, "k", gives(9, &late)).mustBe(t, 7) // it joins
+		running().mustBe(t, 7)
+		mustEqual(t, "error", <-drained, nil)
+		call(t.Context(), g, "k", gives(8, &late)).mustFail(t, flight.ErrClosed)
+		mustEqual(t, "loads that came late", late.Load(), 0)
+	})
+}
+
+// starting is a load that calls begins when it is about to start.
+type starting struct {
+	load
+	begins func()
+}
+
+func (s starting) Timeout() time.Duration {
+	s.begins()
+	return s.load.Timeout()
+}
+
+func TestDrainWaitsForALoadThatIsAboutToStart(t *testing.T) {
+	bubble(t, func(t *testing.T, g *flight.Group[int]) {
+		var loads atomic.Int64
+		var drained atomic.Bool
+		v, _, err := g.Do(t.Context(), t.Context(), nil, "k", starting{lasts(time.Second, 7, &loads), func() {
+			go func() {
+				_ = g.Drain(t.Context())
+				drained.Store(true)
+			}()
+			for range 1000 { // Drain comes to wait for a lock, which synctest.Wait does not see
+				runtime.Gosched()
+			}
+			mustEqual(t, "drained before the load has started", drained.Load(), false)
+		}})
+		answer{value: v, err: err}.mustBe(t, 7)
+	})
+}
+
 func TestDrainWaitsForALoadThatNobodyWaitsFor(t *testing.T) {
 	bubble(t, func(t *testing.T, g *flight.Group[int]) {
 		begin := time.Now()
@@ -31,6 +86,15 @@ func TestDrainWaitsForALoadThatNobodyWaitsFor(t *testing.T) {
 		ask(impatient(t, 100*ms), g, "k", k.load(400*ms, time.Second))()
 		mustEqual(t, "error", g.Drain(t.Context()), nil)
 		mustEqual(t, "took", time.Since(begin), 400*ms)
+	})
+}
+
+func TestNoLoadBeginsAfterDrain(t *testing.T) {
+	bubble(t, func(t *testing.T, g *flight.Group[int]) {
+		mustEqual(t, "draining an idle group", g.Drain(t.Context()), nil)
+		var loads atomic.Int64
+		ask(t.Context(), g, "k", gives(1, &loads))().mustFail(t, flight.ErrClosed)
+		mustEqual(t, "loads", loads.Load(), 0)
 	})
 }
 

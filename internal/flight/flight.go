@@ -49,6 +49,7 @@ type Group[V any] struct {
 	shards [64]shard[V]
 	runs   singleflight.Group
 	flying atomic.Int64
+	closed atomic.Bool
 	idle   atomic.Pointer[chan struct{}] // closed when nothing flies any more
 }
 
@@ -93,6 +94,9 @@ func (g *Group[V]) Do(ctx, base context.Context, parent *Call[V], key string, jo
 		return v, false, ErrRecursive
 	}
 	c, led := g.board(base, parent, key, job)
+	if c == nil {
+		return v, false, ErrClosed
+	}
 	if !parent.await(c) {
 		g.leave(c)
 		return v, led, ErrRecursive
@@ -111,7 +115,7 @@ func (g *Group[V]) Do(ctx, base context.Context, parent *Call[V], key string, jo
 	return c.value, led, c.err
 }
 
-// board finds the call to wait for, or makes and starts one.
+// board finds the call to wait for, or makes and starts one; nil after Drain.
 func (g *Group[V]) board(base context.Context, parent *Call[V], key string, job Job[V]) (c *Call[V], led bool) {
 	s := g.shard(key)
 	s.mu.Lock()
@@ -123,6 +127,9 @@ func (g *Group[V]) board(base context.Context, parent *Call[V], key string, job 
 	if c := k.current; c != nil && (!c.running || job.Joinable(c)) {
 		c.waiters++
 		return c, false
+	}
+	if g.closed.Load() {
+		return nil, false
 	}
 	if k.current != nil {
 		g.outdate(k)

@@ -1,0 +1,75 @@
+package memo_test
+
+import (
+	"context"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/tiermemo/tiermemo/memo"
+)
+
+// What a call allocates on the heap, counted. The tests have one P while they
+// count, so they are not parallel; under the race detector they only run.
+
+// allocates fails unless one run of call allocates want times.
+func allocates(t *testing.T, name string, want float64, call func()) {
+	t.Helper()
+	if got := testing.AllocsPerRun(1000, call); got != want && !raceEnabled {
+		t.Errorf("%s: %v allocations, want %v", name, got, want)
+	}
+}
+
+// hit fails unless a call that found a value found want.
+func hit[T comparable](tb testing.TB, want T) func(got T, err error) {
+	return func(got T, err error) {
+		if got != want || err != nil {
+			tb.Fatalf("got %v, %v, want %v", got, err, want)
+		}
+	}
+}
+
+func loadNumber(context.Context) (int, error)  { return 1 << 40, nil }
+func loadText(context.Context) (string, error) { return "a text that is not a constant of the runtime", nil }
+
+func TestHitAllocations(t *testing.T) {
+	c := newCache(t, memo.Config{})
+	request, end := c.Begin(context.Background())
+	defer end()
+	number, text, who := hit(t, 1<<40), hit(t, "a text that is not a constant of the runtime"), hit(t, user{ID: 7, Name: "Ada"})
+	for where, ctx := range map[string]context.Context{"L1": request, "L2": c.With(context.Background())} {
+		allocates(t, where+", an int", 0, func() { number(memo.Do(ctx, "number", loadNumber)) })
+		allocates(t, where+", a string", 0, func() { text(memo.Do(ctx, "text", loadText)) })
+		allocates(t, where+", a struct", 0, func() { who(memo.Do(ctx, "user:7", loadUser)) })
+		allocates(t, where+", with a TTL", 0, func() { who(memo.Do(ctx, "user:7", loadUser, memo.TTL(time.Minute))) })
+		allocates(t, where+", with two options", 0, func() {
+			who(memo.Do(ctx, "user:7", loadUser, memo.TTL(time.Minute), memo.LoadTimeout(time.Second)))
+		})
+		id := 7
+		allocates(t, where+", a key concatenated for the call", 0, func() { who(memo.Do(ctx, "user:"+strconv.Itoa(id), loadUser)) })
+		allocates(t, where+", a fn that captures", 1, func() {
+			who(memo.Do(ctx, "user:7", func(context.Context) (user, error) { return user{ID: id, Name: "Ada"}, nil }))
+		})
+	}
+}
+
+// A request is its context with its memory in one, and the first key that it
+// keeps is a table of eight.
+func TestRequestAllocations(t *testing.T) {
+	c := newCache(t, memo.Config{})
+	who := hit(t, user{ID: 7, Name: "Ada"})
+	outer := c.With(context.Background())
+	who(memo.Do(outer, "user:7", loadUser))
+	allocates(t, "a request without a call", 2, func() {
+		_, end := c.Begin(context.Background())
+		end()
+	})
+	allocates(t, "a request with one hit in L2, and two in L1", 3, func() {
+		ctx, end := c.Begin(context.Background())
+		for range 3 {
+			who(memo.Do(ctx, "user:7", loadUser))
+		}
+		end()
+	})
+	allocates(t, "With", 1, func() { _ = c.With(context.Background()) })
+}
