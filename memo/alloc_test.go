@@ -29,8 +29,10 @@ func hit[T comparable](tb testing.TB, want T) func(got T, err error) {
 	}
 }
 
-func loadNumber(context.Context) (int, error)  { return 1 << 40, nil }
-func loadText(context.Context) (string, error) { return "a text that is not a constant of the runtime", nil }
+func loadNumber(context.Context) (int, error) { return 1 << 40, nil }
+func loadText(context.Context) (string, error) {
+	return "a text that is not a constant of the runtime", nil
+}
 
 func TestHitAllocations(t *testing.T) {
 	c := newCache(t, memo.Config{})

@@ -156,12 +156,11 @@ func (d *domain) deliverAll(ctx context.Context) error {
 // settled notes that this process has applied its own numbers.
 func (d *domain) settled(numbers []uint64) {
 	d.mu.Lock()
+	defer d.mu.Unlock()
 	for _, n := range numbers {
 		d.log.Own(n)
 	}
-	position := d.log.Covered()
-	d.mu.Unlock()
-	d.position.Store(position)
+	d.position.Store(d.log.Covered())
 }
 
 // suspend queues what could not be delivered; no keys means everything. From

@@ -72,11 +72,12 @@ func (n *node) hit(key string) (*tier.Entry, outcome) {
 
 // do is the rest of Do. It stays out of it, so that Do's frame is small and a
 // key that was made for the call can stay on the caller's stack: nothing below
-// keeps key, but a clone of it.
+// keeps it, but a clone of it, in a variable of its own. To the compiler a
+// parameter that is assigned to once escapes from the start.
 //
 //go:noinline
-func do[T any](ctx context.Context, n *node, key string, fn func(context.Context) (T, error), opts []Option) (v T, err error) {
-	key = strings.Clone(key)
+func do[T any](ctx context.Context, n *node, asked string, fn func(context.Context) (T, error), opts []Option) (v T, err error) {
+	key := strings.Clone(asked)
 	if err := checkCall("Do", ctx, key); err != nil {
 		return v, err
 	}

@@ -56,15 +56,8 @@ func newDomain(c *Cache, node tier.Node, space keys.Space) *domain {
 		health:  coherence.Health{Blip: c.cfg.StaleBound, Calm: c.cfg.PollInterval + c.cfg.WriteTimeout + 100*time.Millisecond},
 		since:   time.Now(),
 	}
-	d.setBound(c.cfg.StaleBound)
+	d.show(0)
 	return d
-}
-
-// setBound says how old an L2 value may become.
-func (d *domain) setBound(b time.Duration) {
-	bound := int64(b - slack)
-	d.bound.Store(bound)
-	d.horizon.Store(d.covered.Load() + bound)
 }
 
 // attach waits for the first poll, so that what a read keeps in L2 is covered by
@@ -102,12 +95,9 @@ func (d *domain) covers(seq uint64) bool {
 	return coherence.SameEpoch(seq, position) && seq <= position
 }
 
-// applied is the number of the last invalidation that this process has applied.
-func (d *domain) applied() uint64 { return d.position.Load() }
-
 // look is what a read of a place found.
 type look struct {
-	seq   uint64 // the counter, read first: see coherence.Judge
+	seq   uint64 // the counter
 	item  tier.Item
 	began int64
 }
@@ -182,19 +172,9 @@ func (d *domain) do(ctx context.Context, op string, fn func(ctx context.Context)
 	err := d.timed(limited, op, fn)
 	switch {
 	case tier.IsAnswer(err):
-		if d.failing.Load() {
-			d.failing.Store(false)
-			d.mu.Lock()
-			d.health.Answered(d.cache.clock.Exact())
-			d.mu.Unlock()
-		}
-	case ctx.Err() != nil: // the caller's end, not the Node's
-	default:
-		d.failing.Store(true)
-		d.mu.Lock()
-		down := d.health.ReadFailed(d.cache.clock.Exact())
-		d.mu.Unlock()
-		d.wentDown(down, err)
+		d.readAnswered()
+	case ctx.Err() == nil: // else it is the caller's end, not the Node's
+		d.readFailed(err)
 	}
 	return err
 }

@@ -86,11 +86,11 @@ func (c *Cache) fetch(ctx context.Context, l *load) *tier.Entry {
 	if err != nil {
 		return nil
 	}
-	watch.Stamp(at.seq)
 	var v wire.Value
 	if coherence.Judge(l.reader(), at.item, at.seq, time.Now().UnixMilli(), &v) != coherence.Valid {
 		return nil
 	}
+	watch.Stamp(v.Stamp)
 	e, err := l.decode(&v, at)
 	if err != nil {
 		return nil

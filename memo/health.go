@@ -11,18 +11,41 @@ import (
 
 // failed notes that a poll or an invalidation did not reach the Node.
 func (d *domain) failed(err error) {
+	now := d.cache.clock.Exact()
 	d.mu.Lock()
-	down := d.health.Failed(d.cache.clock.Exact())
+	down := d.health.Failed(now)
+	d.show(now)
 	d.mu.Unlock()
-	d.wentDown(down, err)
+	d.logDown(down, err)
 }
 
-func (d *domain) wentDown(down bool, err error) {
+// readFailed notes that a read did not.
+func (d *domain) readFailed(err error) {
+	d.failing.Store(true)
+	now := d.cache.clock.Exact()
+	d.mu.Lock()
+	down := d.health.ReadFailed(now)
+	d.show(now)
+	d.mu.Unlock()
+	d.logDown(down, err)
+}
+
+// readAnswered notes that the Node answered a read, which is news only after one
+// that failed.
+func (d *domain) readAnswered() {
+	if !d.failing.Load() {
+		return
+	}
+	d.failing.Store(false)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.health.Answered(d.cache.clock.Exact())
+}
+
+func (d *domain) logDown(down bool, err error) {
 	if !down {
 		return
 	}
-	d.setUp(false)
-	d.setBound(d.cache.cfg.OutageBound)
 	d.cache.cfg.Logger.Warn("memo: the shared tier does not answer: reads go on without it, invalidations wait for it",
 		"cache", d.cache.cfg.Name, "tier", d.node.Name(), "error", err)
 }
@@ -33,9 +56,8 @@ func (d *domain) back(calm bool) {
 	d.mu.Lock()
 	first := d.health.State(now) == coherence.Starting
 	d.health.Back(now, calm)
+	d.show(now)
 	d.mu.Unlock()
-	d.setBound(d.cache.cfg.StaleBound)
-	d.refresh()
 	if !first {
 		d.cache.cfg.Logger.Info("memo: the shared tier answers again", "cache", d.cache.cfg.Name, "tier", d.node.Name())
 	}
@@ -44,18 +66,23 @@ func (d *domain) back(calm bool) {
 // refresh lets reads use the Node when its time has come.
 func (d *domain) refresh() {
 	d.mu.Lock()
-	up := d.health.State(d.cache.clock.Exact()) == coherence.Up
-	d.mu.Unlock()
-	d.setUp(up)
+	defer d.mu.Unlock()
+	d.show(d.cache.clock.Exact())
 }
 
-func (d *domain) setUp(up bool) {
-	if d.up.Swap(up) == up {
-		return
+// show makes what reads look at agree with d.health. d.mu is held: of two changes
+// at once the later one must not be shown first.
+func (d *domain) show(now int64) {
+	state := d.health.State(now)
+	if up := state == coherence.Up; d.up.Swap(up) != up {
+		d.since = time.Now()
 	}
-	d.mu.Lock()
-	d.since = time.Now()
-	d.mu.Unlock()
+	bound := d.cache.cfg.StaleBound
+	if state == coherence.Down {
+		bound = d.cache.cfg.OutageBound
+	}
+	d.bound.Store(int64(bound - slack))
+	d.horizon.Store(d.covered.Load() + d.bound.Load())
 }
 
 // reachable reports whether an invalidation should try to reach the Node.

@@ -81,7 +81,7 @@ func invalidate(ctx context.Context, c *Cache, keys []string) error {
 	if d := c.domain; d != nil {
 		numbers, err = d.tell(ctx, own)
 	}
-	c.dropAll(own)
+	c.drop(own...)
 	if n.table != nil {
 		n.table.Forget(own...)
 	}
@@ -109,19 +109,13 @@ func (d *domain) tell(ctx context.Context, keys []string) ([]uint64, error) {
 	return nil, deferred(err)
 }
 
-// dropAll forgets keys in this process. Keys of one call may depend on each
-// other, so all of them are visited twice:
-//
-//  1. A is dropped
-//  2. a load of A begins, and finds the old B in L2, of which it makes A
-//  3. B is dropped, and the load of A, and what it may have kept
-func (c *Cache) dropAll(keys []string) {
-	rounds := min(len(keys), 2)
-	for range rounds {
+// drop forgets keys in this process, in one step.
+func (c *Cache) drop(keys ...string) {
+	c.flights.Invalidate(flight.Always, func() {
 		for _, key := range keys {
-			c.flights.Invalidate(key, flight.Always, func() { c.cfg.Local.Delete(key) })
+			c.cfg.Local.Delete(key)
 		}
-	}
+	}, keys...)
 }
 
 // counted counts the end of an invalidation.

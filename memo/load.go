@@ -80,10 +80,10 @@ func (l *load) within(ctx context.Context, r *running) error {
 		return err
 	}
 	d := l.cache.domain
-	if d == nil || r.admits(l.cache, 0, 0) {
+	if d == nil || !d.up.Load() || r.admits(l.cache, 0, 0) {
 		return nil
 	}
-	d.catchUp(ctx) // if it fails, admits goes on saying no
+	d.catchUp(ctx) // if it fails, or the Node is down, admits goes on saying no
 	return nil
 }
 
@@ -135,13 +135,15 @@ func (l *load) Load(ctx context.Context, f *call) (landing, error) {
 
 // alone loads without the shared tier.
 func (l *load) alone(ctx context.Context, f *call) (landing, error) {
+	var stamp uint64
+	if d := l.cache.domain; d != nil {
+		stamp = d.position.Load()
+	}
 	e, err := l.execute(ctx, f, &running{cache: l.cache, need: need{at: l.started}})
 	if err != nil {
 		return landing{}, err
 	}
-	if d := l.cache.domain; d != nil {
-		e.Stamp = d.applied()
-	}
+	e.Stamp = stamp
 	l.keep(f, e)
 	return landing{e, outcomeLoad}, nil
 }

@@ -122,6 +122,26 @@ func TestG07_DeadSharedTierCostsNothingAfterTheFirstFailures(t *testing.T) {
 	}
 }
 
+func TestG07_ReadInsideALoadDoesNotAskADeadSharedTier(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet()
+		c, store := f.process(t)
+		ctx := c.With(context.Background())
+		defer store.Inject(tiertest.Fault{Hang: true})()
+		time.Sleep(700 * time.Millisecond) // one poll and its time-out
+		begin := time.Now()
+		for i := range 10 {
+			_, err := memo.Do(ctx, memo.Key("whole", i), func(ctx context.Context) (int, error) {
+				return memo.Do(ctx, "part", func(context.Context) (int, error) { return f.db.read("part"), nil })
+			})
+			must(t, err)
+		}
+		if took := time.Since(begin); took > 0 {
+			t.Errorf("10 loads took %v more than without a shared tier: each asked it for the log", took)
+		}
+	})
+}
+
 func TestG07_FiveReadsThatFailAreEnough(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFleet()

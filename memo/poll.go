@@ -103,7 +103,6 @@ func (d *domain) poll() (more bool) {
 func (d *domain) apply(began int64, seq uint64, wanted []uint64, records [][]byte) coherence.Action {
 	d.mu.Lock()
 	act := d.log.Read(began, seq, wanted, records)
-	position := d.log.Covered()
 	d.mu.Unlock()
 	if act.Purge {
 		d.cache.purge()
@@ -114,7 +113,10 @@ func (d *domain) apply(began int64, seq uint64, wanted []uint64, records [][]byt
 			d.cache.dropOlder(key, r.Seq)
 		}
 	}
-	d.position.Store(position)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.log.Done()
+	d.position.Store(d.log.Covered())
 	if act.Complete {
 		d.covered.Store(began)
 		d.horizon.Store(began + d.bound.Load())
@@ -128,13 +130,13 @@ func (c *Cache) purge() {
 	c.flights.InvalidateAll(flight.Always, c.cfg.Local.Clear)
 }
 
-// dropOlder forgets what this process knows of key from before seq.
+// dropOlder forgets what this process knows of key and was loaded before seq.
 func (c *Cache) dropOlder(key string, seq uint64) {
-	c.flights.Invalidate(key, seq, func() {
+	c.flights.Invalidate(seq, func() {
 		if e := c.cfg.Local.Peek(key); e != nil && (e.Stamp < seq || !coherence.SameEpoch(e.Stamp, seq)) {
 			c.cfg.Local.Delete(key)
 		}
-	})
+	}, key)
 }
 
 // reached decides what a poll that found the Node means, and delivers what
@@ -214,8 +216,7 @@ func (d *domain) newEpoch(ctx context.Context, counter tier.Item, seq uint64) (u
 func (d *domain) restart(seq uint64) {
 	d.cache.purge()
 	d.mu.Lock()
+	defer d.mu.Unlock()
 	d.log.Restart(seq)
-	position := d.log.Covered()
-	d.mu.Unlock()
-	d.position.Store(position)
+	d.position.Store(d.log.Covered())
 }

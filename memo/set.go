@@ -44,7 +44,7 @@ func (c *Cache) set(ctx context.Context, n *node, l *load, e *tier.Entry) error 
 	}
 	kept := !w.lost && claim.Keep(func() { c.cfg.Local.Set(l.key, e) })
 	if !kept {
-		c.dropAll([]string{l.key})
+		c.drop(l.key)
 	}
 	if n.table != nil {
 		n.table.Forget(l.key)

@@ -31,9 +31,14 @@ func (l *load) shared(ctx context.Context, f *call, d *domain) (landing, error) 
 		if err != nil {
 			return l.withoutShared(ctx, f)
 		}
-		f.Stamp(look.seq)
 		var v wire.Value
 		verdict := coherence.Judge(l.reader(), look.item, look.seq, time.Now().UnixMilli(), &v)
+		switch verdict {
+		case coherence.Valid, coherence.Leased: // the load that matters is, or was, another's
+			f.Stamp(v.Stamp)
+		default:
+			f.Stamp(look.seq)
+		}
 		if verdict == coherence.Valid {
 			e, err := l.decode(&v, look)
 			if err == nil {
@@ -106,7 +111,7 @@ func (l *load) decode(v *wire.Value, at look) (*tier.Entry, error) {
 		left += l.cache.clock.Exact()
 	}
 	return &tier.Entry{
-		Key: l.key, Value: value, Stamp: at.seq, Loaded: at.began, Fresh: left, Expires: left,
+		Key: l.key, Value: value, Stamp: v.Stamp, Loaded: at.began, Fresh: left, Expires: left,
 		Took: time.Duration(v.Took) * time.Microsecond, Tags: v.Tags, Bytes: len(v.Payload),
 	}, nil
 }

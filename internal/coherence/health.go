@@ -47,10 +47,7 @@ func (h *Health) State(now int64) State {
 
 // Answered notes that the store answered a read.
 func (h *Health) Answered(now int64) {
-	h.failures = 0
-	if h.state == Up {
-		h.well = now
-	}
+	h.failures, h.well = 0, now
 }
 
 // ReadFailed notes that a read failed, and reports whether the store went down.
@@ -64,16 +61,16 @@ func (h *Health) ReadFailed(now int64) bool {
 // Failed notes that a poll or an invalidation failed, and reports whether the
 // store went down.
 func (h *Health) Failed(now int64) bool {
-	if h.state == Down {
+	switch h.State(now) {
+	case Down:
 		return false
-	}
-	if h.state != Quiet { // one outage may come in several parts
+	case Starting:
+		h.lost = now
+	case Up:
 		h.lost = h.well
-		if h.state == Starting {
-			h.lost = now
-		}
+	case Quiet: // one outage may come in several parts
 	}
-	h.state, h.failures = Down, 0
+	h.state = Down
 	return true
 }
 
@@ -89,7 +86,7 @@ const (
 
 // Polled notes that the poller reached the store at now.
 func (h *Health) Polled(now int64) Return {
-	h.failures = 0
+	h.failures, h.well = 0, now
 	switch h.State(now) {
 	case Starting:
 		return Attach
@@ -99,7 +96,6 @@ func (h *Health) Polled(now int64) Return {
 		}
 		return Replay
 	}
-	h.well = now
 	return Stay
 }
 

@@ -2,6 +2,7 @@ package coherence
 
 import (
 	"errors"
+	"math"
 	"time"
 
 	"github.com/tiermemo/tiermemo/internal/wire"
@@ -31,16 +32,13 @@ type Reader struct {
 }
 
 // Judge decides about item, which was read after the counter seq at the time now
-// in unix milliseconds. v is filled for Valid only; its payload is a part of the
-// item.
+// in unix milliseconds. v is filled for Valid, its payload being a part of the
+// item; for Leased only its Stamp: what the holder will store is at least that
+// new. For the other verdicts v is undefined.
 //
-// That the counter was read first matters. Read last, it could be beyond an
-// invalidation that the item is not:
-//
-//  1. the server reads the item
-//  2. an invalidation deletes it and counts to n
-//  3. the server reads the counter: n
-//  4. the old item counts as valid at n, and the record n does not drop it
+// What is valid may all the same be older than an invalidation that counted to
+// seq, or to less: it deletes and counts at once, and a reader may come between.
+// Its record drops by the Stamp, which is that of the load and not seq.
 func Judge(r Reader, item tier.Item, seq uint64, now int64, v *wire.Value) Verdict {
 	if !item.Found() {
 		return Absent
@@ -49,9 +47,14 @@ func Judge(r Reader, item tier.Item, seq uint64, now int64, v *wire.Value) Verdi
 		return r.judge(item.Value, seq, now, v)
 	}
 	var l wire.Lease
-	if wire.ParseLease(item.Value, &l) != nil || !SameEpoch(l.Stamp, seq) {
+	err := wire.ParseLease(item.Value, &l)
+	if errors.Is(err, wire.ErrVersion) {
+		return Foreign
+	}
+	if err != nil || !SameEpoch(l.Stamp, seq) {
 		return Void // its holder's value would be void as well
 	}
+	v.Stamp = l.Stamp
 	return Leased
 }
 
@@ -64,12 +67,10 @@ func (r Reader) judge(data []byte, seq uint64, now int64, v *wire.Value) Verdict
 	if err != nil {
 		return Void
 	}
-	if ahead := v.Created - now; ahead > clockSkew.Milliseconds() {
-		v.Created -= ahead
-		if v.Fresh != int64(tier.NoExpiry) {
-			v.Fresh -= ahead
-			v.Expires -= ahead
-		}
+	if v.Created > now+clockSkew.Milliseconds() {
+		ahead := v.Created - now
+		v.Created = now
+		v.Fresh, v.Expires = earlier(v.Fresh, ahead), earlier(v.Expires, ahead)
 	}
 	switch {
 	case !SameEpoch(v.Stamp, seq), v.Fresh <= now, v.Key != r.Key:
@@ -78,4 +79,14 @@ func (r Reader) judge(data []byte, seq uint64, now int64, v *wire.Value) Verdict
 		return Foreign
 	}
 	return Valid
+}
+
+// earlier moves the end of a value by so many milliseconds. What has no end
+// keeps none, and an end before all time, which only nonsense has, does not come
+// out on the far side as one that never comes.
+func earlier(end, by int64) int64 {
+	if end == int64(tier.NoExpiry) {
+		return end
+	}
+	return max(end, math.MinInt64+by) - by
 }

@@ -30,6 +30,9 @@ type Log struct {
 	holes map[uint64]int64
 	own   map[uint64]struct{} // applied by their writer, this process, before it returned
 	wide  bool
+
+	busy bool   // what the last Read asked for is not Done
+	done uint64 // Covered, until it is
 }
 
 // Action is what a reading asks for.
@@ -60,23 +63,29 @@ func (l *Log) Wanted() []uint64 {
 	if l.wide {
 		size = wideWindow
 	}
-	for n := l.next + 1; n <= l.next+size; n++ {
-		wanted = append(wanted, n)
+	for i := range size {
+		wanted = append(wanted, l.next+1+i)
 	}
 	return wanted
 }
 
 // Read takes what a poll that began at now (on any monotonic clock) found: the
-// counter, and under wanted[i] the bytes records[i], or nil.
+// counter, and under wanted[i] the bytes records[i], or nil. While the poll was
+// under way Own may have closed a hole, and Restart begun an epoch: what is
+// wanted no more does not become a hole.
 func (l *Log) Read(now int64, seq uint64, wanted []uint64, records [][]byte) Action {
-	if !l.known || !SameEpoch(seq, l.next) || seq < l.next || seq > l.next+tooFar {
-		l.Restart(seq)
+	l.done, l.busy = l.Covered(), true
+	if !l.known || !SameEpoch(seq, l.next) || seq < l.next || seq-l.next > tooFar {
+		l.restart(seq)
 		return Action{Purge: true, Complete: true}
 	}
 	var act Action
 	last := l.next
 	for i, n := range wanted {
 		if n > seq { // counted after the counter was read: the next poll's
+			continue
+		}
+		if _, open := l.holes[n]; n <= l.next && !open {
 			continue
 		}
 		last = max(last, n)
@@ -93,7 +102,6 @@ func (l *Log) Read(now int64, seq uint64, wanted []uint64, records [][]byte) Act
 func (l *Log) take(now int64, n uint64, data []byte, act *Action) {
 	if _, own := l.own[n]; own {
 		delete(l.own, n)
-		delete(l.holes, n)
 		return
 	}
 	if data == nil {
@@ -117,8 +125,21 @@ func (l *Log) take(now int64, n uint64, data []byte, act *Action) {
 	act.Drop = append(act.Drop, r)
 }
 
+// Done notes that what the last Read asked for is carried out. Until then it is
+// not covered, although the reading is beyond it:
+//
+//  1. a poll reads record n, and is about to drop its key
+//  2. an invalidation of this process ends, and asks what is covered
+//  3. with n covered, a load inside of a load would use the entry that 1 is about to drop
+func (l *Log) Done() { l.busy = false }
+
 // Restart begins to read at seq: the caller has forgotten everything.
 func (l *Log) Restart(seq uint64) {
+	l.restart(seq)
+	l.busy = false
+}
+
+func (l *Log) restart(seq uint64) {
 	l.known, l.next, l.wide = true, seq, false
 	l.holes = map[uint64]int64{}
 	l.own = map[uint64]struct{}{}
@@ -139,8 +160,8 @@ func (l *Log) Own(n uint64) {
 // before the first reading. What this process wrote itself counts although its
 // poller has not come by yet.
 func (l *Log) Covered() uint64 {
-	if !l.known {
-		return 0
+	if l.busy {
+		return l.done
 	}
 	if len(l.holes) > 0 {
 		covered := l.next

@@ -87,7 +87,7 @@ func (p *Pending) Delivered(b Batch) {
 		return
 	}
 	for _, k := range b.Keys {
-		if turn, ok := p.keys[k]; ok && turn <= b.turn {
+		if p.keys[k] <= b.turn {
 			delete(p.keys, k)
 		}
 	}

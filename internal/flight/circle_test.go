@@ -63,7 +63,7 @@ func TestALoadThatInvalidatesItselfDoesNotRunForEver(t *testing.T) {
 	bubble(t, func(t *testing.T, g *flight.Group[int]) {
 		call(t.Context(), g, "A", load{do: func(ctx context.Context, a *flight.Call[int]) (int, error) {
 			return within(ctx, g, a, "B", load{do: func(ctx context.Context, b *flight.Call[int]) (int, error) {
-				g.Invalidate("A", flight.Always, nothing)
+				g.Invalidate(flight.Always, nothing, "A")
 				return 0, refused(ctx, t, g, b, "A")
 			}})
 		}}).mustFail(t, flight.ErrRecursive)
@@ -219,7 +219,7 @@ func TestACircleThroughTheQueueEndsWithATimeout(t *testing.T) {
 				<-goOn
 				return within(ctx, g, k, "B", load{})
 			}}))
-			g.Invalidate("K", flight.Always, nothing)
+			g.Invalidate(flight.Always, nothing, "K")
 		}
 		begin := time.Now()
 		close(goOn)

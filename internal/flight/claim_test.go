@@ -72,12 +72,12 @@ func TestAnInvalidationDuringAWriteWins(t *testing.T) {
 			invalidate func()
 			kept       bool
 		}{
-			"of the key":               {0, func() { g.Invalidate("k", flight.Always, nothing) }, false},
-			"and an earlier one":       {5, func() { g.Invalidate("k", 6, nothing); g.Invalidate("k", 5, nothing) }, false},
+			"of the key":               {0, func() { g.Invalidate(flight.Always, nothing, "k") }, false},
+			"and an earlier one":       {5, func() { g.Invalidate(6, nothing, "k"); g.Invalidate(5, nothing, "k") }, false},
 			"of all keys":              {0, func() { g.InvalidateAll(flight.Always, nothing) }, false},
-			"of another key":           {0, func() { g.Invalidate("other", flight.Always, nothing) }, true},
-			"later than its stamp":     {5, func() { g.Invalidate("k", 6, nothing) }, false},
-			"not later than its stamp": {5, func() { g.Invalidate("k", 5, nothing) }, true},
+			"of another key":           {0, func() { g.Invalidate(flight.Always, nothing, "other") }, true},
+			"later than its stamp":     {5, func() { g.Invalidate(6, nothing, "k") }, false},
+			"not later than its stamp": {5, func() { g.Invalidate(5, nothing, "k") }, true},
 		} {
 			w := g.Claim("k")
 			w.Stamp(c.stamp)
@@ -129,7 +129,7 @@ func TestAWatchDisturbsNobody(t *testing.T) {
 func TestAWatchLosesToWhatCameAfterIt(t *testing.T) {
 	bubble(t, func(t *testing.T, g *flight.Group[int]) {
 		r := g.Watch("k")
-		g.Invalidate("k", flight.Always, nothing)
+		g.Invalidate(flight.Always, nothing, "k")
 		mustEqual(t, "kept after an invalidation", r.Keep(nothing), false)
 		r.Release()
 		r = g.Watch("k")
@@ -155,7 +155,7 @@ func TestNothingIsKeptAfterTheEnd(t *testing.T) {
 			}()
 			return 7, nil
 		}}).mustBe(t, 7)
-		g.Invalidate("k", flight.Always, nothing)
+		g.Invalidate(flight.Always, nothing, "k")
 		close(goOn)
 		mustEqual(t, "kept by what a load left behind", <-kept, false)
 		synctest.Wait()

@@ -27,6 +27,10 @@ import (
 // later callers start anew while the old load still runs. The next one queues.
 const MaxRuns = 4
 
+// shards is how many locks share the keys: as many as a uint64 has bits, see
+// Invalidate.
+const shards = 64
+
 // ErrRecursive is the answer to a load that would wait for itself.
 var ErrRecursive = errors.New("flight: a load waits for itself")
 
@@ -46,7 +50,7 @@ type Job[V any] interface {
 // A Group holds the loads in flight. Make it with New.
 type Group[V any] struct {
 	seed   maphash.Seed
-	shards [64]shard[V]
+	shards [shards]shard[V]
 	runs   singleflight.Group
 	flying atomic.Int64
 	closed atomic.Bool
@@ -147,9 +151,10 @@ func (g *Group[V]) board(base context.Context, parent *Call[V], key string, job 
 	return c, true
 }
 
-func (g *Group[V]) shard(key string) *shard[V] {
-	return &g.shards[maphash.String(g.seed, key)%uint64(len(g.shards))]
-}
+func (g *Group[V]) shard(key string) *shard[V] { return &g.shards[g.home(key)] }
+
+// home is the number of key's shard.
+func (g *Group[V]) home(key string) int { return int(maphash.String(g.seed, key) % shards) }
 
 // tidy removes k when nothing goes on with key any more. A load only queues
 // behind others that run.

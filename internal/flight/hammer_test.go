@@ -68,12 +68,12 @@ func (w *world) write(i int, key string) {
 	switch i % 8 {
 	default:
 		w.source.Add(1)
-		w.g.Invalidate(key, flight.Always, func() { w.forget(key) })
+		w.g.Invalidate(flight.Always, func() { w.forget(key) }, key)
 	case 6:
 		c := w.g.Claim(key)
 		v := int(w.source.Add(1))
 		if !c.Keep(func() { w.set(key, v) }) {
-			w.g.Invalidate(key, flight.Always, func() { w.forget(key) })
+			w.g.Invalidate(flight.Always, func() { w.forget(key) }, key)
 		}
 		c.Release()
 	case 7:
@@ -149,7 +149,7 @@ func TestNestedLoadsNeverHang(t *testing.T) {
 				for i := range 200 {
 					key := fmt.Sprint((n + i) % keys)
 					if i%5 == 0 {
-						g.Invalidate(key, flight.Always, nothing)
+						g.Invalidate(flight.Always, nothing, key)
 					}
 					call(t.Context(), g, key, deep(3)).mustBe(t, 7)
 				}

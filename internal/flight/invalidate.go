@@ -2,21 +2,37 @@ package flight
 
 import (
 	"math"
+	"math/bits"
 	"slices"
 )
 
 // Always as seq makes Invalidate concern every load that runs.
 const Always = math.MaxUint64
 
-// Invalidate makes later callers of key start anew, marks the loads of key that
+// Invalidate makes later callers of keys start anew, marks the loads of keys that
 // began before the sequence seq as out of date, and runs forget, all in one step
 // against Keep and Do. A load that queues has seen nothing yet and stays.
-func (g *Group[V]) Invalidate(key string, seq uint64, forget func()) {
-	s := g.shard(key)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if k := s.keys[key]; k != nil {
-		g.invalidate(k, seq)
+//
+// It is one step for several keys too, which may be made of each other. With one
+// after the other:
+//
+//  1. A is forgotten
+//  2. a load of A begins, and finds the old B in the process tier, of which it makes A
+//  3. B is forgotten, and the load of A keeps what it made
+func (g *Group[V]) Invalidate(seq uint64, forget func(), keys ...string) {
+	var locks uint64
+	for _, key := range keys {
+		locks |= 1 << g.home(key)
+	}
+	for ; locks != 0; locks &= locks - 1 {
+		s := &g.shards[bits.TrailingZeros64(locks)] // ascending, as everyone who takes several
+		s.mu.Lock()
+		defer s.mu.Unlock()
+	}
+	for _, key := range keys {
+		if k := g.shard(key).keys[key]; k != nil {
+			g.invalidate(k, seq)
+		}
 	}
 	forget()
 }

@@ -3,6 +3,7 @@ package flight_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -34,7 +35,7 @@ func TestAnInvalidationDuringALoad(t *testing.T) {
 		leader := ask(t.Context(), g, "k", keeps(1, &oldKept))
 		joined := ask(t.Context(), g, "k", keeps(2, &newKept))
 		forgot := false
-		g.Invalidate("k", flight.Always, func() { forgot = true })
+		g.Invalidate(flight.Always, func() { forgot = true }, "k")
 		later := ask(t.Context(), g, "k", keeps(2, &newKept))
 		leader().mustBe(t, 1)
 		joined().mustBe(t, 1)
@@ -62,7 +63,7 @@ func TestAnInvalidationConcernsWhatBeganBeforeIt(t *testing.T) {
 			bubble(t, func(t *testing.T, g *flight.Group[int]) {
 				var kept, newKept bool
 				first := ask(t.Context(), g, "k", keeps(1, &kept, c.see...))
-				g.Invalidate("k", c.seq, nothing)
+				g.Invalidate(c.seq, nothing, "k")
 				second := ask(t.Context(), g, "k", keeps(2, &newKept))
 				first().mustBe(t, 1)
 				mustEqual(t, "a later caller starts anew", second().led, c.outdated)
@@ -171,6 +172,28 @@ func TestALoadRunsAlsoIfItIsOutOfDateBeforeItsGoroutineRuns(t *testing.T) {
 	})
 }
 
+func TestAnInvalidationOfSeveralKeysIsOneStep(t *testing.T) {
+	bubble(t, func(t *testing.T, g *flight.Group[int]) {
+		shards := flight.Unlocked(g)
+		keys := strings.Split("a b c d e f g h a b", " ") // some of them twice
+		var kept [8]bool
+		var loads [8]func() answer
+		for i := range loads {
+			loads[i] = ask(t.Context(), g, keys[i], keeps(i, &kept[i]))
+		}
+		g.Invalidate(flight.Always, func() {
+			if n := flight.Unlocked(g); n > shards-2 || n < shards-len(loads) {
+				t.Errorf("%d of %d shards are free while %d keys are forgotten", n, shards, len(loads))
+			}
+		}, keys...)
+		mustEqual(t, "shards with a free lock afterwards", flight.Unlocked(g), shards)
+		for i := range loads {
+			loads[i]().mustBe(t, i)
+			mustEqual(t, keys[i]+" was kept", kept[i], false)
+		}
+	})
+}
+
 func TestKeepAndInvalidateAreOneStepEach(t *testing.T) {
 	bubble(t, func(t *testing.T, g *flight.Group[int]) {
 		shards := flight.Unlocked(g)
@@ -179,7 +202,7 @@ func TestKeepAndInvalidateAreOneStepEach(t *testing.T) {
 			mustEqual(t, "kept", c.Keep(locked), true)
 			return 7, nil
 		}}).mustBe(t, 7)
-		g.Invalidate("k", flight.Always, locked)
+		g.Invalidate(flight.Always, locked, "k")
 		mustEqual(t, "shards with a free lock afterwards", flight.Unlocked(g), shards)
 	})
 }

@@ -198,7 +198,7 @@ func TestALoadThatIsOutOfDateHasNoGrace(t *testing.T) {
 		begin := time.Now()
 		var before, after keeping
 		gone := ask(impatient(t, 100*ms), g, "before", before.load(time.Minute, time.Second))
-		g.Invalidate("before", flight.Always, func() {})
+		g.Invalidate(flight.Always, func() {}, "before")
 		gone()
 		pass(0)
 		mustEqual(t, "invalidated before the last left: cancelled after", before.ended.Sub(begin), 100*ms)
@@ -206,7 +206,7 @@ func TestALoadThatIsOutOfDateHasNoGrace(t *testing.T) {
 		begin = time.Now()
 		ask(impatient(t, 100*ms), g, "after", after.load(time.Minute, time.Second))()
 		pass(100 * ms)
-		g.Invalidate("after", flight.Always, func() {})
+		g.Invalidate(flight.Always, func() {}, "after")
 		pass(0)
 		mustEqual(t, "invalidated after the last left: cancelled after", after.ended.Sub(begin), 200*ms)
 	})
@@ -217,7 +217,7 @@ func TestWhoLeavesALoadThatIsOutOfDateLeavesItToTheOthers(t *testing.T) {
 		var k keeping
 		gone := ask(impatient(t, 100*ms), g, "k", k.load(400*ms, time.Second))
 		stays := ask(t.Context(), g, "k", k.load(400*ms, time.Second))
-		g.Invalidate("k", flight.Always, nothing)
+		g.Invalidate(flight.Always, nothing, "k")
 		gone().mustFail(t, context.DeadlineExceeded)
 		stays().mustBe(t, 7)
 	})
@@ -229,7 +229,7 @@ func TestAGraceThatEndsWithTheLoad(t *testing.T) {
 			var k, next keeping
 			ask(impatient(t, 100*ms), g, "k", k.load(300*ms, 200*ms))()
 			time.Sleep(200 * ms)
-			g.Invalidate("k", flight.Always, nothing)
+			g.Invalidate(flight.Always, nothing, "k")
 			call(t.Context(), g, "k", next.load(0, 200*ms)).mustBe(t, 7)
 			mustEqual(t, "the next load was kept", next.kept, true)
 			synctest.Wait()

@@ -17,7 +17,7 @@ import (
 func crowd(t *testing.T, g *flight.Group[int], over chan struct{}) (heard []func() answer) {
 	for range flight.MaxRuns {
 		heard = append(heard, ask(t.Context(), g, "k", stubborn(over, 0, make(chan bool, 1))))
-		g.Invalidate("k", flight.Always, nothing)
+		g.Invalidate(flight.Always, nothing, "k")
 	}
 	return heard
 }
@@ -27,7 +27,7 @@ func TestALoadThatQueuesIsNeverOutOfDate(t *testing.T) {
 		over, kept := make(chan struct{}), false
 		old := crowd(t, g, over)
 		queued := ask(t.Context(), g, "k", keeps(2, &kept))
-		g.Invalidate("k", flight.Always, nothing)
+		g.Invalidate(flight.Always, nothing, "k")
 		g.Claim("k").Release()
 		refuses := keeps(3, &kept)
 		refuses.join = func(*flight.Call[int]) bool { return false }
@@ -56,7 +56,7 @@ func TestAStormOfInvalidationsRunsFewLoadsAtOnce(t *testing.T) {
 		}}
 		for range 200 {
 			heard = append(heard, ask(t.Context(), g, "k", job))
-			g.Invalidate("k", flight.Always, nothing)
+			g.Invalidate(flight.Always, nothing, "k")
 			most = max(most, loads.Load()-ended.Load())
 			pass(3 * ms)
 		}

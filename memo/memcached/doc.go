@@ -17,7 +17,8 @@
 //   - Restarts. Connections that died while they were idle cost no failure: the
 //     operation is repeated once on a new connection. Every operation of a Node
 //     may be repeated; what the repetition of a write can look like to its caller
-//     is said at the method.
+//     is said at the method. Where a server vanished without closing them, the
+//     operations that run fail in their time, and those that follow dial.
 //   - Commands. Nothing reaches the server that the protocol could read as a
 //     command: a key that is empty, too long, or holds a blank or a control byte
 //     is refused with tier.ErrRefused before anything is sent.

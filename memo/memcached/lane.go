@@ -29,7 +29,9 @@ type lane struct {
 	era         uint64           // the pool's era when the connection was dialed
 
 	ctx      context.Context // gomemcache passes none to dial
+	began    time.Time
 	deadline time.Time
+	heard    uint64      // the pool's count of answers when the operation took the lane
 	stop     func() bool // ends the watch over ctx; nil without one
 	dialed   bool        // the connection is new: it was not in the pool before
 	clean    bool        // the operation ran to its end
@@ -53,8 +55,8 @@ func newLane(p *pool) *lane {
 
 // begin gives the lane to an operation: everything it does ends at the deadline,
 // or when ctx ends.
-func (l *lane) begin(ctx context.Context, deadline time.Time) {
-	l.ctx, l.deadline = ctx, deadline
+func (l *lane) begin(ctx context.Context, now, deadline time.Time) {
+	l.ctx, l.began, l.deadline = ctx, now, deadline
 	l.dialed, l.clean, l.fault = false, false, nil
 	l.reply.reset()
 
@@ -109,9 +111,18 @@ func (l *lane) call(request func(*memcache.Client) error) error {
 	return request(l.client)
 }
 
-// isLost reports whether a connection failed because the other side is gone.
+// isLost reports whether a connection failed because the other side is gone: it
+// said so, or, which is ETIMEDOUT, the kernel's keep-alives had no answer.
 func isLost(fault error) bool {
-	return errors.Is(fault, io.EOF) || errors.Is(fault, syscall.ECONNRESET) || errors.Is(fault, syscall.EPIPE)
+	return errors.Is(fault, io.EOF) || errors.Is(fault, syscall.ECONNRESET) || errors.Is(fault, syscall.EPIPE) ||
+		errors.Is(fault, syscall.ETIMEDOUT)
+}
+
+// isMute reports whether a pooled connection gave no answer up to the deadline
+// of an operation that could wait for one. A caller who allows less than a tenth
+// of Config.Timeout learns nothing about the connection.
+func (l *lane) isMute() bool {
+	return !l.dialed && isTimeout(l.fault) && !time.Now().Before(l.deadline) && l.deadline.Sub(l.began) >= l.pool.timeout/10
 }
 
 // distrust drops the connection although gomemcache was content with it.

@@ -30,7 +30,8 @@ func (n *node) do(ctx context.Context, op string, keys []string, fn func(*lane) 
 	if err := ctx.Err(); err != nil {
 		return n.wrap(op, err)
 	}
-	deadline := time.Now().Add(n.pool.timeout)
+	now := time.Now()
+	deadline := now.Add(n.pool.timeout)
 	if d, ok := ctx.Deadline(); ok && d.Before(deadline) {
 		deadline = d
 	}
@@ -39,7 +40,7 @@ func (n *node) do(ctx context.Context, op string, keys []string, fn func(*lane) 
 		return err
 	}
 	defer n.pool.put(l)
-	l.begin(ctx, deadline)
+	l.begin(ctx, now, deadline)
 	err = fn(l)
 	l.clean = true
 	return n.explain(ctx, op, keys, l, err)

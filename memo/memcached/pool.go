@@ -29,6 +29,7 @@ type pool struct {
 	running int     // lanes that are taken
 	quiet   sync.Cond
 	era     uint64 // connections of an earlier era are not trusted to be alive
+	heard   uint64 // operations that left their connection in order: the server answered them
 	closed  bool
 }
 
@@ -50,6 +51,7 @@ func (p *pool) take() (*lane, error) {
 		return newLane(p), nil
 	}
 	l := p.idle[last]
+	l.heard = p.heard
 	p.idle[last] = nil
 	p.idle = p.idle[:last]
 	return l, nil
@@ -63,6 +65,9 @@ func (p *pool) put(l *lane) {
 		return
 	}
 	_ = l.close()
+	if l.isMute() {
+		p.endMuteEra(l)
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.release()
@@ -74,6 +79,7 @@ func (p *pool) keepIdle(l *lane) bool {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.heard++
 	if p.closed || l.era != p.era || len(p.idle) >= p.keep {
 		return false
 	}
@@ -95,7 +101,7 @@ func (p *pool) currentEra() uint64 {
 	return p.era
 }
 
-// endEra is told that a pooled connection of an era was found dead, and drops
+// endEra is told that a pooled connection of era was found dead, and drops
 // every idle one. Many operations find that out at the same moment, and only the
 // first may do so:
 //
@@ -111,6 +117,21 @@ func (p *pool) endEra(era uint64) {
 	}
 	p.mu.Unlock()
 	_ = closeAll(dead)
+}
+
+// endMuteEra is told that l was mute, and drops every idle connection, unless the
+// server answered somebody meanwhile and so is only slow:
+//
+//  1. the machine of the server dies, and its name is given to another one
+//  2. nobody is left to close the old connections: each of the idle ones would
+//     cost an operation its whole time, one after the other
+func (p *pool) endMuteEra(l *lane) {
+	p.mu.Lock()
+	slow := p.heard != l.heard
+	p.mu.Unlock()
+	if !slow {
+		p.endEra(l.era)
+	}
 }
 
 func (p *pool) close() error {

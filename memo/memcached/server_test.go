@@ -279,11 +279,15 @@ func TestADeadServerIsAnErrorAndAReturnedOneIsNot(t *testing.T) {
 	_, n := open(t, memcached.Config{Servers: []string{server.Addr()}, Timeout: 100 * time.Millisecond})
 	must(t, n.Ping(t.Context()))
 	must(t, server.Pause())
+	var group sync.WaitGroup
 	for op, run := range operations(n) {
-		if err := run(t.Context(), "secret"); !errors.Is(err, os.ErrDeadlineExceeded) || strings.Contains(err.Error(), "secret") {
-			t.Errorf("%s on a stopped server: %v", op, err)
-		}
+		group.Go(func() {
+			if err := run(t.Context(), "secret"); !errors.Is(err, os.ErrDeadlineExceeded) || strings.Contains(err.Error(), "secret") {
+				t.Errorf("%s on a stopped server: %v", op, err)
+			}
+		})
 	}
+	group.Wait()
 	must(t, server.Kill())
 	for op, run := range operations(n) {
 		err := run(t.Context(), "secret")

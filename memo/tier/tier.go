@@ -42,7 +42,7 @@ type Entry struct {
 	Key     string        // under which it is stored
 	Value   any           // the Go value; nil is a value
 	Err     error         // a cached negative; then Value is nil
-	Stamp   uint64        // the Node's sequence at which the entry is known to be valid: no later than Loaded
+	Stamp   uint64        // the Node's sequence, read before the value was loaded: it is newer than every invalidation up to it
 	Loaded  int64         // when the load, or the read of the shared tier, began; these three are nanoseconds on the engine's clock
 	Fresh   int64         // until when it is fresh
 	Expires int64         // until when it may be served stale; never before Fresh
@@ -90,8 +90,6 @@ type Node interface {
 	// Name identifies the Node in placement, statistics and logs, for example "10.0.0.2:11211".
 	Name() string
 	// GetMulti fills items[i] for keys[i] in one round trip; an absent key leaves a zero Item. len(items) == len(keys).
-	// The keys are read in their order: what a later key shows is never older than what an earlier one shows.
-	// The engine reads its counter first and relies on it.
 	GetMulti(ctx context.Context, keys []string, items []Item) error
 	// Add stores value if the key is absent, else ErrExists.
 	Add(ctx context.Context, key string, value []byte, ttl time.Duration) error

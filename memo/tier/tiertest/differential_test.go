@@ -3,10 +3,12 @@ package tiertest_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -88,13 +90,22 @@ func (w *twins) get(ctx context.Context, keys []string) [2]string {
 		for which := range items {
 			item := items[which][i]
 			version := slices.IndexFunc(w.seen[key], func(seen [2]uint64) bool { return seen[which] == item.CAS })
-			answers[which] += fmt.Sprintf("; %s found:%t nil:%t %q version %d", key, item.Found(), item.Value == nil, item.Value, version)
+			answers[which] += fmt.Sprintf("; %s found:%t nil:%t %s version %d", key, item.Found(), item.Value == nil, show(item.Value), version)
 		}
 		if answers[0] == answers[1] && ids[0] != 0 && !slices.Contains(w.seen[key], ids) {
 			w.seen[key] = append(w.seen[key], ids)
 		}
 	}
 	return answers
+}
+
+// show quotes a short value. To quote one of a megabyte would take most of the
+// test's time.
+func show(value []byte) string {
+	if len(value) > 100 {
+		return fmt.Sprintf("%d bytes, hash %x", len(value), sha256.Sum256(value))
+	}
+	return strconv.Quote(string(value))
 }
 
 // version picks ids of key that were seen before, mostly the last.

@@ -161,7 +161,7 @@ func TestALateCallKeepsNothingOfItsCaller(t *testing.T) {
 			if err := call(); err != errFault {
 				t.Errorf("got %v, want %v", err, errFault)
 			}
-			time.Sleep(1) // so that they are applied in this order, too
+			time.Sleep(time.Nanosecond) // so that they are applied in this order, too
 		}
 		value[0], keys[0], keys[1] = 'X', "new", "new"
 		ok(t, f.WaitIdle(t.Context()))

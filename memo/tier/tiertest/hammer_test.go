@@ -32,7 +32,7 @@ func hammer(t *testing.T, n tier.Node, f func(worker int)) {
 		defer done.Store(true)
 		keys := slices.Repeat([]string{"none"}, 100_000)
 		items := make([]tier.Item, len(keys))
-		for range 20 {
+		for range 8 {
 			if err := n.GetMulti(t.Context(), keys, items); err != nil {
 				t.Error(err)
 			}

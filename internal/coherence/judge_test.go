@@ -1,0 +1,193 @@
+package coherence_test
+
+import (
+	"math"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tiermemo/tiermemo/internal/coherence"
+	"github.com/tiermemo/tiermemo/internal/wire"
+	"github.com/tiermemo/tiermemo/memo/tier"
+)
+
+const (
+	wall  int64  = 1_700_000_000_000 // now, in unix milliseconds
+	seq          = first + 100       // the counter
+	never        = int64(tier.NoExpiry)
+	skew         = int64(5000) // milliseconds that a clock may be ahead
+	ttl          = int64(60_000)
+	day          = int64(24 * time.Hour / time.Millisecond)
+	shape uint64 = 0xfeed
+)
+
+var reader = coherence.Reader{Key: "user:7", Codec: "json", Fingerprint: shape}
+
+// stored is a value that reader can use, as change makes it.
+func stored(change func(v *wire.Value)) wire.Value {
+	v := wire.Value{
+		Stamp: seq - 1, Created: wall - 10, Fresh: wall + ttl, Expires: wall + 2*ttl, Took: 7, Negative: true,
+		Fingerprint: shape, Codec: "json", Key: "user:7", Tags: []string{"users"}, Payload: []byte(`{"name":"a"}`),
+	}
+	if change != nil {
+		change(&v)
+	}
+	return v
+}
+
+// bytesOf is what stands under the key for that value.
+func bytesOf(change func(v *wire.Value)) []byte {
+	v := stored(change)
+	return wire.AppendValue(nil, &v)
+}
+
+func leaseOf(stamp uint64) []byte { return wire.AppendLease(nil, wire.Lease{Stamp: stamp, Token: 9}) }
+
+func item(data []byte) tier.Item { return tier.Item{Value: data, CAS: 1} }
+
+func TestJudge(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name string
+		data []byte // nil: nothing stands there
+		want coherence.Verdict
+	}{
+		{"nothing", nil, coherence.Absent},
+		{"no bytes", []byte{}, coherence.Void},
+		{"no envelope", []byte("what somebody else keeps under this key"), coherence.Void},
+		{"a counter", wire.AppendSeq(nil, seq), coherence.Void},
+		{"a record", record(seq), coherence.Void},
+
+		{"a value", bytesOf(nil), coherence.Valid},
+		{"a value that lost its end", bytesOf(nil)[:40], coherence.Void},
+		{"a value with a bit that flipped", flipped(bytesOf(nil)), coherence.Void},
+		{"a value whose codec has a name beyond the limit", bytesOf(func(v *wire.Value) { v.Codec = strings.Repeat("c", wire.MaxCodec+1) }), coherence.Void},
+		{"a value of a later version", laterVersion(bytesOf(nil)), coherence.Foreign},
+		{"a value with a flag of a later release", laterFlag(bytesOf(nil)), coherence.Foreign},
+
+		{"a value from the first number of the epoch", bytesOf(func(v *wire.Value) { v.Stamp = first }), coherence.Valid},
+		{"a value that was stored after the counter was read", bytesOf(func(v *wire.Value) { v.Stamp = seq + 1 }), coherence.Valid},
+		{"a value of an epoch before", bytesOf(func(v *wire.Value) { v.Stamp = first - 1 }), coherence.Void},
+		{"a value of an epoch with a greater number", bytesOf(func(v *wire.Value) { v.Stamp = other }), coherence.Void},
+
+		{"a value on its last millisecond", bytesOf(func(v *wire.Value) { v.Fresh = wall + 1 }), coherence.Valid},
+		{"a value at its end", bytesOf(func(v *wire.Value) { v.Fresh = wall }), coherence.Void},
+		{"a value without an end", bytesOf(func(v *wire.Value) { v.Fresh, v.Expires = never, never }), coherence.Valid},
+
+		{"a value of another key", bytesOf(func(v *wire.Value) { v.Key = "user:8" }), coherence.Void},
+		{"a value of another codec", bytesOf(func(v *wire.Value) { v.Codec = "gob" }), coherence.Foreign},
+		{"a value of another type", bytesOf(func(v *wire.Value) { v.Fingerprint++ }), coherence.Foreign},
+
+		// What nobody can use is not left alone.
+		{"a foreign value of another epoch", bytesOf(func(v *wire.Value) { v.Codec, v.Stamp = "gob", other }), coherence.Void},
+		{"a foreign value at its end", bytesOf(func(v *wire.Value) { v.Codec, v.Fresh = "gob", wall }), coherence.Void},
+		{"a foreign value of another key", bytesOf(func(v *wire.Value) { v.Codec, v.Key = "gob", "user:8" }), coherence.Void},
+
+		{"a lease", leaseOf(seq - 1), coherence.Leased},
+		{"a lease that was taken after the counter was read", leaseOf(seq + 1), coherence.Leased},
+		{"a lease of an epoch before", leaseOf(first - 1), coherence.Void},
+		{"a lease of an epoch with a greater number", leaseOf(other), coherence.Void},
+		{"a lease with a bit that flipped", flipped(leaseOf(seq)), coherence.Void},
+		{"a lease that goes on", sealed(append(leaseOf(seq), 0)), coherence.Void},
+		{"a lease of a later version", laterVersion(leaseOf(seq)), coherence.Foreign},
+		{"a lease with a flag of a later release", laterFlag(leaseOf(seq)), coherence.Foreign},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			var at tier.Item
+			if test.data != nil {
+				at = item(test.data)
+			}
+			if got := coherence.Judge(reader, at, seq, wall, new(wire.Value)); got != test.want {
+				t.Errorf("verdict %d, want %d", got, test.want)
+			}
+		})
+	}
+}
+
+func TestAValidValueIsFilledIn(t *testing.T) {
+	t.Parallel()
+	data := bytesOf(nil)
+	got := wire.Value{Stamp: 1, Codec: "old", Key: "old", Tags: []string{"old"}, Payload: []byte("old")}
+	verdict := coherence.Judge(reader, item(data), seq, wall, &got)
+	if want := stored(nil); verdict != coherence.Valid || !reflect.DeepEqual(got, want) {
+		t.Fatalf("verdict %d with %+v, want Valid with %+v", verdict, got, want)
+	}
+	clear(data)
+	if got.Payload[0] != 0 {
+		t.Error("the payload is a copy")
+	}
+}
+
+func TestALeaseTellsItsStamp(t *testing.T) {
+	t.Parallel()
+	for _, stamp := range []uint64{first, seq, first + math.MaxUint32} {
+		var got wire.Value
+		verdict := coherence.Judge(reader, item(leaseOf(stamp)), seq, wall, &got)
+		if verdict != coherence.Leased || !reflect.DeepEqual(got, wire.Value{Stamp: stamp}) {
+			t.Errorf("verdict %d with %+v, want Leased with the stamp %d and no more", verdict, got, stamp)
+		}
+	}
+}
+
+func TestAValueFromAClockThatIsAhead(t *testing.T) {
+	t.Parallel()
+	type times struct{ created, fresh, expires int64 }
+	for _, test := range []struct {
+		name        string
+		given, want times
+		verdict     coherence.Verdict
+	}{
+		{"by as much as clocks may differ",
+			times{wall + skew, wall + skew + ttl, wall + skew + 2*ttl},
+			times{wall + skew, wall + skew + ttl, wall + skew + 2*ttl}, coherence.Valid},
+		{"by a millisecond more: it counts as written now",
+			times{wall + skew + 1, wall + skew + 1 + ttl, wall + skew + 1 + 2*ttl},
+			times{wall, wall + ttl, wall + 2*ttl}, coherence.Valid},
+		{"by a year",
+			times{wall + 365*day, wall + 365*day + ttl, wall + 365*day + 2*ttl},
+			times{wall, wall + ttl, wall + 2*ttl}, coherence.Valid},
+		{"and that has no end",
+			times{wall + 365*day, never, never}, times{wall, never, never}, coherence.Valid},
+		{"and that may be served stale for ever",
+			times{wall + 365*day, wall + 365*day + ttl, never}, times{wall, wall + ttl, never}, coherence.Valid},
+		{"and that ended before it began",
+			times{wall + 365*day, wall + 365*day, wall + 365*day}, times{wall, wall, wall}, coherence.Void},
+		{"to the end of time, its own end before all time",
+			times{math.MaxInt64, math.MinInt64, math.MinInt64},
+			times{wall, math.MinInt64, math.MinInt64}, coherence.Void},
+		{"not, but behind",
+			times{wall - 365*day, wall + ttl, wall + 2*ttl}, times{wall - 365*day, wall + ttl, wall + 2*ttl}, coherence.Valid},
+		{"not, but from before all time",
+			times{math.MinInt64, wall + ttl, wall + 2*ttl}, times{math.MinInt64, wall + ttl, wall + 2*ttl}, coherence.Valid},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			data := bytesOf(func(v *wire.Value) {
+				v.Created, v.Fresh, v.Expires = test.given.created, test.given.fresh, test.given.expires
+			})
+			var v wire.Value
+			verdict := coherence.Judge(reader, item(data), seq, wall, &v)
+			got := times{v.Created, v.Fresh, v.Expires}
+			if verdict != test.verdict || got != test.want {
+				t.Errorf("verdict %d with %+v, want %d with %+v", verdict, got, test.verdict, test.want)
+			}
+		})
+	}
+}
+
+// Not parallel: it counts the allocations of the whole process.
+func TestToJudgeAHitCostsNoAllocation(t *testing.T) {
+	at := item(bytesOf(func(v *wire.Value) { v.Tags = nil }))
+	held := item(leaseOf(seq))
+	var v wire.Value
+	if n := testing.AllocsPerRun(100, func() {
+		v = wire.Value{}
+		if coherence.Judge(reader, at, seq, wall, &v) != coherence.Valid || coherence.Judge(reader, held, seq, wall, &v) != coherence.Leased {
+			t.Fatal("not what the test is about")
+		}
+	}); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}

@@ -1,0 +1,187 @@
+package coherence_test
+
+import (
+	"math"
+	"slices"
+	"testing"
+
+	"github.com/tiermemo/tiermemo/internal/coherence"
+)
+
+// log_poll_test.go is what happens before the first poll of a log, and while one
+// is under way.
+
+func TestLogThatHasReadNothing(t *testing.T) {
+	t.Parallel()
+	var l coherence.Log
+	if wanted := l.Wanted(); wanted != nil {
+		t.Errorf("wants %d before it knows the counter", wanted)
+	}
+	l.Own(first + 1) // an invalidation before the first poll
+	l.Own(1)
+	if n := l.Covered(); n != 0 {
+		t.Errorf("covers %d, want 0", n)
+	}
+	// No counter of ours is that small: an operator wrote it. It is one, nevertheless.
+	if act := poll(&l, 0, 5, nil); !act.Purge || !act.Complete || act.More || l.Covered() != 5 {
+		t.Errorf("purge %v, complete %v, more %v, covered %d; want to begin at 5", act.Purge, act.Complete, act.More, l.Covered())
+	}
+}
+
+func TestNumbersOfEpochsThatAreNeighboursHaveNoOrder(t *testing.T) {
+	t.Parallel()
+	l := coherence.Log{GiveUp: giveUp}
+	poll(&l, 0, other-1, nil)
+	l.Own(other) // of the epoch that the next poll will find
+	if n := l.Covered(); n != other-1 {
+		t.Errorf("covers %d, of an epoch that it has not seen", n)
+	}
+	if act := poll(&l, 0, other+1, nil); !act.Purge || !act.Complete || l.Covered() != other+1 {
+		t.Errorf("purge %v, complete %v, covered %d; want to begin anew", act.Purge, act.Complete, l.Covered())
+	}
+}
+
+func TestWantedIsTheHolesAndWhatComesNext(t *testing.T) {
+	t.Parallel()
+	l := coherence.Log{GiveUp: giveUp}
+	poll(&l, 0, first+10, nil)
+	poll(&l, 0, first+18, map[uint64][]byte{first + 12: record(first + 12), first + 14: record(first + 14)})
+	want := []uint64{first + 11, first + 13}
+	for n := first + 15; n <= first+26; n++ {
+		want = append(want, n)
+	}
+	if got := l.Wanted(); !slices.Equal(got, want) {
+		t.Errorf("wants %d, want %d", got, want)
+	}
+}
+
+func TestRecordBeyondTheCounterIsTheNextPolls(t *testing.T) {
+	t.Parallel()
+	l := coherence.Log{GiveUp: giveUp}
+	poll(&l, 0, first+10, nil)
+	// The counter is read, an invalidation counts to 11 and writes, record 11 is read.
+	store := map[uint64][]byte{first + 11: record(first + 11)}
+	if act := poll(&l, 0, first+10, store); len(act.Drop) > 0 || !act.Complete {
+		t.Errorf("drops %d, complete %v, at a counter that has not come there", dropped(act), act.Complete)
+	}
+	if act := poll(&l, 0, first+11, store); !slices.Equal(dropped(act), []uint64{first + 11}) {
+		t.Errorf("the next poll drops %d, want record 11", dropped(act))
+	}
+}
+
+func TestWhatChangedDuringThePollIsNoHole(t *testing.T) {
+	t.Parallel()
+	t.Run("this process wrote what was one", func(t *testing.T) {
+		t.Parallel()
+		l := coherence.Log{GiveUp: giveUp}
+		poll(&l, 0, first+10, nil)
+		poll(&l, 0, first+11, nil) // 11 is this process's, under way
+		wanted := l.Wanted()
+		l.Own(first + 11) // while the answer without the record is on its way
+		if act := read(&l, 0, first+11, wanted, make([][]byte, len(wanted))); !act.Complete || l.Covered() != first+11 {
+			t.Errorf("complete %v, covered %d: an applied number is open again", act.Complete, l.Covered())
+		}
+	})
+	t.Run("this process began an epoch", func(t *testing.T) {
+		t.Parallel()
+		l := coherence.Log{GiveUp: giveUp}
+		poll(&l, 0, first+10, nil)
+		wanted := l.Wanted() // numbers of the old epoch
+		l.Restart(other)
+		act := read(&l, 0, other, wanted, make([][]byte, len(wanted)))
+		if act.Purge || !act.Complete || l.Covered() != other {
+			t.Errorf("purge %v, complete %v, covered %d: numbers of the old epoch are open in the new one", act.Purge, act.Complete, l.Covered())
+		}
+		if act := poll(&l, ms(1000), other, nil); act.Purge {
+			t.Error("a purge, for numbers of the old epoch")
+		}
+	})
+	t.Run("this process began an epoch, and others counted in it", func(t *testing.T) {
+		t.Parallel()
+		l := coherence.Log{GiveUp: giveUp}
+		poll(&l, 0, first+10, nil)
+		wanted := l.Wanted()
+		l.Restart(other)
+		act := read(&l, 0, other+1, wanted, make([][]byte, len(wanted)))
+		if act.Purge || act.Complete || !act.More || l.Covered() != other {
+			t.Errorf("purge %v, complete %v, more %v, covered %d; want to read on", act.Purge, act.Complete, act.More, l.Covered())
+		}
+		act = poll(&l, 0, other+1, map[uint64][]byte{other + 1: record(other + 1)})
+		if !act.Complete || !slices.Equal(dropped(act), []uint64{other + 1}) {
+			t.Errorf("complete %v, drops %d; want record 1 of the new epoch", act.Complete, dropped(act))
+		}
+	})
+}
+
+func TestNothingIsCoveredBeforeItIsDone(t *testing.T) {
+	t.Parallel()
+	// An invalidation of this process, its number 12, ends while the poll that has
+	// read record 11 is about to drop its key.
+	l := coherence.Log{GiveUp: giveUp}
+	poll(&l, 0, first+10, nil)
+	wanted := l.Wanted()
+	l.Read(0, first+11, wanted, look(map[uint64][]byte{first + 11: record(first + 11)}, wanted))
+	l.Own(first + 12)
+	if n := l.Covered(); n != first+10 {
+		t.Errorf("covers %d before record 11 is applied, want %d", n, first+10)
+	}
+	l.Done()
+	if n := l.Covered(); n != first+12 {
+		t.Errorf("covers %d, want both", n)
+	}
+
+	// The same while it is about to forget everything.
+	l.Read(0, other, nil, nil)
+	if n := l.Covered(); n != first+12 {
+		t.Errorf("covers %d before everything is forgotten, want what was covered before", n)
+	}
+	l.Done()
+	if n := l.Covered(); n != other {
+		t.Errorf("covers %d, want %d", n, other)
+	}
+}
+
+func TestARestartIsDoneAtOnce(t *testing.T) {
+	t.Parallel()
+	// While a poll is about to forget everything, this process begins an epoch: it
+	// has forgotten everything already.
+	l := coherence.Log{GiveUp: giveUp}
+	poll(&l, 0, first+10, nil)
+	l.Read(0, first+9, nil, nil)
+	l.Restart(other)
+	if n := l.Covered(); n != other {
+		t.Errorf("covers %d, want %d", n, other)
+	}
+}
+
+func TestRestartForgetsWhatWasOpen(t *testing.T) {
+	t.Parallel()
+	l := coherence.Log{GiveUp: giveUp}
+	poll(&l, 0, first+10, nil)
+	poll(&l, 0, first+30, nil) // holes, and more to read
+	l.Own(first + 50)
+	l.Restart(other)
+	if wanted := l.Wanted(); len(wanted) != 8 || wanted[0] != other+1 {
+		t.Errorf("wants %d, want the 8 numbers behind the new one", wanted)
+	}
+	if n := l.Covered(); n != other {
+		t.Errorf("covers %d, want %d", n, other)
+	}
+}
+
+func TestCounterAtTheEndOfItsNumbers(t *testing.T) {
+	t.Parallel()
+	// No counter of ours comes there; what an operator has written there must not
+	// stop a process.
+	for back := range uint64(300) {
+		l := coherence.Log{GiveUp: giveUp}
+		seq := math.MaxUint64 - back
+		poll(&l, 0, seq, nil)
+		if wanted := l.Wanted(); len(wanted) != 8 {
+			t.Fatalf("at %d it wants %d numbers, want 8", seq, len(wanted))
+		}
+		if act := poll(&l, 0, seq, nil); act.Purge || !act.Complete {
+			t.Errorf("at %d: purge %v, complete %v, although nothing was counted", seq, act.Purge, act.Complete)
+		}
+	}
+}
