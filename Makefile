@@ -28,6 +28,7 @@ help: ## list the targets (the default)
 .PHONY: test
 test: tools ## every test of every module, with the race detector and a real memcached
 	$(call each,$(MODULES),TIERMEMO_REQUIRE_MEMCACHED=1 $(GO) test -race -shuffle=on -timeout=5m $(GOTESTFLAGS) ./...)
+	$(call each,$(MODULES),$(GO) test -run 'Allocations' ./...) # counted without the race detector, which allocates
 
 # The race detector needs a C compiler. With TIERMEMO_REQUIRE_MEMCACHED a test
 # that finds no memcached fails; without it (plain `go test`) it skips.

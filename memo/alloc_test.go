@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tiermemo/tiermemo/memo"
+	"github.com/tiermemo/tiermemo/memo/tier/tiertest"
 )
 
 // What a call allocates on the heap, counted. The tests have one P while they
@@ -47,11 +48,28 @@ func TestHitAllocations(t *testing.T) {
 		allocates(t, where+", with two options", 0, func() {
 			who(memo.Do(ctx, "user:7", loadUser, memo.TTL(time.Minute), memo.LoadTimeout(time.Second)))
 		})
-		id := 7
+		id, wide := 7, 1<<40
 		allocates(t, where+", a key concatenated for the call", 0, func() { who(memo.Do(ctx, "user:"+strconv.Itoa(id), loadUser)) })
 		allocates(t, where+", a fn that captures", 1, func() {
 			who(memo.Do(ctx, "user:7", func(context.Context) (user, error) { return user{ID: id, Name: "Ada"}, nil }))
 		})
+
+		// A key of memo.Key is the caller's: one string, and Do adds nothing to it.
+		allocates(t, where+", a key of memo.Key", 1, func() { who(memo.Do(ctx, memo.Key("user", id), loadUser)) })
+		allocates(t, where+", a key of memo.Key with a large number", 1, func() { who(memo.Do(ctx, memo.Key("user", wide), loadUser)) })
+		made := memo.Key("user", wide)
+		allocates(t, where+", a key of memo.Key made before", 0, func() { who(memo.Do(ctx, made, loadUser)) })
+	}
+}
+
+// With a shared tier a hit in L2 looks at the time of the last poll as well.
+func TestSharedHitAllocations(t *testing.T) {
+	c := newCache(t, patient(memo.Config{Prefix: "t", Shared: tiertest.NewMemory(), PollInterval: patience / 2}))
+	who := hit(t, user{ID: 7, Name: "Ada"})
+	request, end := c.Begin(context.Background())
+	defer end()
+	for where, ctx := range map[string]context.Context{"L1": request, "L2": c.With(context.Background())} {
+		allocates(t, where+" above a shared tier", 0, func() { who(memo.Do(ctx, "user:7", loadUser)) })
 	}
 }
 

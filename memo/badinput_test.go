@@ -4,24 +4,20 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"math"
 	"reflect"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
-	"github.com/tiermemo/tiermemo/internal/mcserver"
 	"github.com/tiermemo/tiermemo/memo"
 	"github.com/tiermemo/tiermemo/memo/codec"
-	"github.com/tiermemo/tiermemo/memo/memcached"
+	"github.com/tiermemo/tiermemo/memo/lru"
 	"github.com/tiermemo/tiermemo/memo/tier"
 	"github.com/tiermemo/tiermemo/memo/tier/tiertest"
 )
 
-// Bad input, and odd input that is not bad: each has one outcome that says what
-// to do. Values that the shared tier cannot hold are in unstorable_test.go.
+// Mistakes of the program: each is a *UsageError that says what to do. Odd input
+// that is not bad is in oddkeys_test.go, lifetime_test.go and unstorable_test.go.
 
 // verbs are the calls on one key.
 var verbs = map[string]func(ctx context.Context, key string) error{
@@ -96,34 +92,6 @@ func TestCallsWithoutWhatTheyNeed(t *testing.T) {
 	must(t, verbs["Do"](ctx, "k"))
 }
 
-func TestCallsWithoutACache(t *testing.T) {
-	t.Parallel()
-	ctx, runs := context.Background(), 0
-	for range 2 {
-		v, err := memo.Do(ctx, "TestCallsWithoutACache", func(got context.Context) (int, error) {
-			if got != ctx {
-				t.Error("fn did not get its caller's ctx")
-			}
-			runs++
-			return runs, nil
-		})
-		if v != runs || err != nil {
-			t.Errorf("run %d: got %d, %v", runs, v, err)
-		}
-	}
-	if runs != 2 {
-		t.Errorf("fn ran %d times for two calls, want 2", runs)
-	}
-	for verb, want := range map[string]error{"Get": memo.ErrMiss, "Set": memo.ErrNoCache, "Invalidate": memo.ErrNoCache} {
-		if err := verbs[verb](ctx, "k"); !errors.Is(err, want) {
-			t.Errorf("%s without a cache: %v, want %v", verb, err, want)
-		}
-	}
-	if err := memo.InvalidateAll(ctx); !errors.Is(err, memo.ErrNoCache) {
-		t.Errorf("InvalidateAll without a cache: %v", err)
-	}
-}
-
 func TestOptionsThatAreRefused(t *testing.T) {
 	t.Parallel()
 	c := newCache(t, memo.Config{})
@@ -171,10 +139,19 @@ func TestCloneGivesEveryCallerACopy(t *testing.T) {
 	}
 }
 
-// unnamed is a codec without a name.
-type unnamed struct{ codec.JSON }
+// named is a codec with a name of its own.
+type named struct {
+	codec.JSON
+	name string
+}
 
-func (unnamed) Name() string { return "" }
+func (n named) Name() string { return n.name }
+
+// members is a shared tier of any number of Nodes.
+type members []tier.Node
+
+func (m members) Nodes() []tier.Node     { return m }
+func (m members) Place(string) tier.Node { return m[0] }
 
 func TestConfigsThatAreRefused(t *testing.T) {
 	t.Parallel()
@@ -192,7 +169,9 @@ func TestConfigsThatAreRefused(t *testing.T) {
 		"WriteTimeout of -1ns":                                          {WriteTimeout: -1},
 		"MaxRequestEntries of -1; give a number above 0":                {MaxRequestEntries: -1},
 		"2 Nodes, and this version uses one; give a Shared of one Node": {Prefix: "t", Shared: tiertest.NewMemory("a", "b")},
-		`Codec name ""; give the Codec a name of 1 to 16 bytes`:         {Codec: unnamed{}},
+		"0 Nodes, and this version uses one":                            {Prefix: "t", Shared: members{}},
+		`Codec name ""; give the Codec a name of 1 to 16 bytes`:         {Codec: named{name: ""}},
+		`Codec name "seventeen-letters"`:                                {Codec: named{name: "seventeen-letters"}},
 	} {
 		cfg.Name = "shop"
 		c, err := memo.New(cfg)
@@ -212,162 +191,29 @@ func TestConfigsThatAreRefused(t *testing.T) {
 	}
 }
 
-// oddKeys are not nice, and are keys.
-func oddKeys() map[string]string {
-	return map[string]string{
-		"10 KB":           strings.Repeat("long:", 2<<10),
-		"a NUL":           "a\x00b",
-		"CRLF":            "a\r\nset x 0 0 1\r\n1\r\n",
-		"a space":         "a b",
-		"unicode":         "straße/東京/🍣",
-		"invalid UTF-8":   "a\xff\xfeb",
-		"a percent":       "a%20b",
-		"a lone NUL":      "\x00",
-		"of memo.Key":     memo.Key("a b", 7, "c:d", []byte{0}, true),
-		"as the counter":  "seq",
-		"250 bytes":       strings.Repeat("k", 250),
-		"64 KB":           strings.Repeat("k", 64<<10),
-		"200 odd bytes":   strings.Repeat("\xff", 200),
-		"a long, 1 apart": strings.Repeat("long:", 2<<10) + "x",
-	}
-}
-
-func TestOddKeysWorkInEveryTier(t *testing.T) {
+// The last value of each field that is not refused.
+func TestConfigsAtTheirLimits(t *testing.T) {
 	t.Parallel()
-	memory, server := tiertest.NewMemory(), mcserver.ForTest(t)
-	for name, shared := range map[string]func() tier.Shared{
-		"memory": func() tier.Shared { return memory },
-		"memcached": func() tier.Shared {
-			c, err := memcached.New(server.Addr())
-			must(t, err)
-			return c
-		},
+	for name, cfg := range map[string]memo.Config{
+		"nothing":           {},
+		"a prefix, alone":   {Prefix: "shop"},
+		"64 bytes":          {Prefix: strings.Repeat("\xff", 64), Shared: tiertest.NewMemory()},
+		"least bound":       {PollInterval: 100 * time.Millisecond, StaleBound: 200 * time.Millisecond, Prefix: "t", Shared: tiertest.NewMemory()},
+		"twice the poll":    {PollInterval: time.Minute, StaleBound: 2 * time.Minute},
+		"outage as stale":   {StaleBound: time.Minute, OutageBound: time.Minute},
+		"1 ns":              {PollInterval: 1, ReadTimeout: 1, WriteTimeout: 1},
+		"one entry":         {MaxRequestEntries: 1, Local: lru.New(1)},
+		"a name of 16":      {Codec: named{name: "sixteen-letters!"}},
+		"one of many names": {Prefix: "t", Shared: tiertest.NewMemory("a")},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			open := func() *memo.Cache { return newCache(t, memo.Config{Prefix: "odd", Shared: shared()}) }
-			a, b := open(), open()
-			for name, key := range oddKeys() {
-				t.Run(name, func(t *testing.T) { worksInEveryTier(t, a, b, key, name) })
-			}
-			c := open() // nothing of one key is under another
-			for name, key := range oddKeys() {
-				if v, err := memo.Get[string](c.With(context.Background()), key); v != "new "+name || err != nil {
-					t.Errorf("%s: a third process reads %q, %v", name, v, err)
-				}
-			}
-		})
-	}
-}
-
-func worksInEveryTier(t *testing.T, a, b *memo.Cache, key, name string) {
-	ctx, end := a.Begin(context.Background())
-	defer end()
-	load := func(context.Context) (string, error) { return name, nil }
-	before := a.Snapshot().Total
-	for _, ctx := range []context.Context{ctx, ctx, a.With(context.Background())} {
-		if v, err := memo.Do(ctx, key, load); v != name || err != nil {
-			t.Fatalf("Do: %q, %v", v, err)
+		cfg.Logger = quiet
+		c, err := memo.New(cfg)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
 		}
-	}
-	after := a.Snapshot().Total
-	if loads, l1, l2 := after.Loads-before.Loads, after.L1-before.L1, after.L2-before.L2; loads != 1 || l1 != 1 || l2 != 1 {
-		t.Errorf("%d loads, %d hits in L1 and %d in L2, want 1 of each", loads, l1, l2)
-	}
-	l3 := b.Snapshot().Total.L3
-	if v, err := memo.Get[string](b.With(context.Background()), key); v != name || err != nil || b.Snapshot().Total.L3 != l3+1 {
-		t.Errorf("another process gets %q, %v", v, err)
-	}
-	must(t, memo.Invalidate(ctx, key))
-	if _, err := memo.Get[string](ctx, key); !errors.Is(err, memo.ErrMiss) {
-		t.Errorf("after Invalidate: %v, want ErrMiss", err)
-	}
-	must(t, memo.Set(ctx, key, "new "+name))
-	if v, err := memo.Get[string](a.With(context.Background()), key); v != "new "+name || err != nil {
-		t.Errorf("after Set: %q, %v", v, err)
-	}
-}
-
-func TestLifetimes(t *testing.T) {
-	t.Parallel()
-	const day = 24 * time.Hour
-	for _, test := range []struct {
-		ttl, still, gone time.Duration // gone 0: never
-	}{
-		{300 * time.Millisecond, 299 * time.Millisecond, 320 * time.Millisecond},
-		{time.Nanosecond, 0, 20 * time.Millisecond},
-		{45 * day, 44 * day, 45*day + 20*time.Millisecond},
-		{memo.NoExpiry, 400 * day, 0},
-		{math.MaxInt64 - 1, 400 * day, 0},
-	} {
-		for _, ahead := range []bool{false, true} {
-			t.Run(fmt.Sprintf("%v, clock ahead %t", test.ttl, ahead), func(t *testing.T) {
-				t.Parallel()
-				synctest.Test(t, func(t *testing.T) {
-					f := newFleet()
-					writer, _ := f.process(t, slowPoll)
-					reader, _ := f.process(t, slowPoll)
-					begin := time.Now()
-					_, err := memo.Do(writer.With(context.Background()), "k", func(context.Context) (int, error) { return 1, nil }, memo.TTL(test.ttl))
-					must(t, err)
-					if ahead {
-						f.shift(t, "t:v:k", time.Hour, test.ttl)
-						for range 2 {
-							_, _ = memo.Get[int](reader.With(context.Background()), "k")
-						}
-						if s := reader.Snapshot().Total; test.ttl > time.Millisecond && s.L2 != 1 {
-							t.Errorf("of two reads by another process %d were hits in L2, want the second", s.L2)
-						}
-					}
-					until := func(d time.Duration) { time.Sleep(d - time.Since(begin)) }
-					until(test.still)
-					for name, c := range map[string]*memo.Cache{"its process": writer, "another process": reader} {
-						if test.ttl < time.Millisecond {
-							continue
-						}
-						if v, err := memo.Get[int](c.With(context.Background()), "k"); v != 1 || err != nil {
-							t.Errorf("after %v %s has %d, %v", test.still, name, v, err)
-						}
-					}
-					if test.gone == 0 {
-						return
-					}
-					for time.Since(begin) < test.gone && test.gone < time.Second { // what is read all the time ends as well
-						_, _ = memo.Get[int](writer.With(context.Background()), "k")
-						time.Sleep(time.Millisecond)
-					}
-					until(test.gone)
-					third, _ := f.process(t, slowPoll)
-					for name, c := range map[string]*memo.Cache{"its process": writer, "one that has read it": reader, "a third": third} {
-						if c != writer && ahead {
-							continue // its time began when it was read
-						}
-						if v, err := memo.Get[int](c.With(context.Background()), "k"); !errors.Is(err, memo.ErrMiss) {
-							t.Errorf("after %v %s has %d, %v, want ErrMiss", test.gone, name, v, err)
-						}
-					}
-				})
-			})
-		}
-	}
-}
-
-func TestLifetimesOnMemcached(t *testing.T) {
-	t.Parallel()
-	server := mcserver.ForTest(t)
-	open := func() context.Context {
-		shared, err := memcached.New(server.Addr())
-		must(t, err)
-		return newCache(t, memo.Config{Prefix: "t", Shared: shared}).With(context.Background())
-	}
-	a, b := open(), open()
-	for _, ttl := range []time.Duration{time.Minute, 45 * 24 * time.Hour, 150 * 365 * 24 * time.Hour, memo.NoExpiry} {
-		key := memo.Key("ttl", int64(ttl))
-		_, err := memo.Do(a, key, func(context.Context) (int, error) { return 1, nil }, memo.TTL(ttl))
-		must(t, err)
-		if v, err := memo.Get[int](b, key); v != 1 || err != nil {
-			t.Errorf("TTL of %v: another process gets %d, %v", ttl, v, err)
-		}
+		hit(t, 1<<40)(memo.Do(c.With(context.Background()), "k", loadNumber))
+		must(t, c.Close(context.Background()))
 	}
 }
 

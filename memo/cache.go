@@ -110,17 +110,20 @@ func (c *Cache) unstorable(why string, err error) {
 // Close stops c: reads go on by running fn, everything else returns ErrClosed.
 // It delivers pending invalidations, waits for loads, and closes the tiers that
 // are io.Closers (as sql.DB does with its Connector). When ctx ends first it
-// cancels the loads, and its error is ctx's, joined with ErrDeferred if
-// invalidations were lost. A second Close returns nil.
+// cuts all of that short, and its error is ctx's if loads were cancelled, joined
+// with ErrDeferred if invalidations were lost. A second Close returns nil.
 func (c *Cache) Close(ctx context.Context) error {
 	if c.closed.Swap(true) {
 		return nil
 	}
 	errs := []error{c.flights.Drain(ctx)}
 	close(c.stop)
-	<-c.stopped // at most one poll
 	if d := c.domain; d != nil {
+		spare := context.AfterFunc(ctx, d.quit)
+		<-c.stopped // at most one poll
 		errs = append(errs, d.deliverLast(ctx))
+		spare()
+		d.quit()
 	}
 	c.clock.Stop()
 	for _, t := range []any{c.cfg.Shared, c.cfg.Local} {

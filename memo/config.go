@@ -26,7 +26,7 @@ type Config struct {
 	StaleBound        time.Duration // no L2 value is older than this against the shared tier's log; 1s, at least twice PollInterval
 	OutageBound       time.Duration // the same while the shared tier is away; StaleBound
 	ReadTimeout       time.Duration // budget of one read of the shared tier; 100ms
-	WriteTimeout      time.Duration // budget of one invalidation or poll; 500ms
+	WriteTimeout      time.Duration // budget of one invalidation or poll, the same in every process of a Prefix; 500ms
 	MaxRequestEntries int           // bound of one request's memory; 10_000
 
 	// LoadContext returns, from a caller's ctx, one with the values that loaders may see: a trace, a logger. Its deadline is

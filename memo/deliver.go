@@ -22,8 +22,7 @@ const (
 )
 
 // deliver tells the shared tier that keys are invalid, and returns the numbers
-// of its records. It ends within WriteTimeout, whatever ctx does: the caller's
-// write is committed, and somebody has to tell.
+// of its records. It ends within WriteTimeout.
 //
 // The items are deleted before the record can be seen:
 //
@@ -42,7 +41,7 @@ const (
 // A lease taken after the second deletion sees the number, and does not use an
 // L2 that has not read its record (local.go).
 func (d *domain) deliver(ctx context.Context, keys []string) ([]uint64, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), d.cache.cfg.WriteTimeout)
+	ctx, cancel := context.WithTimeout(ctx, d.cache.cfg.WriteTimeout)
 	defer cancel()
 	places := make([]string, len(keys))
 	for i, key := range keys {
@@ -116,6 +115,16 @@ func (d *domain) record(ctx context.Context, numbers []uint64, batches [][]strin
 			return err
 		}
 	}
+	return overdue(ctx)
+}
+
+// overdue is the error of an invalidation that was in time for every call, and
+// yet not as a whole, because its process was stopped: who polls may have given
+// its number up.
+func overdue(ctx context.Context) error {
+	if end, ok := ctx.Deadline(); ok && time.Now().After(end) {
+		return context.DeadlineExceeded
+	}
 	return nil
 }
 
@@ -135,7 +144,7 @@ func batch(keys []string) [][]string {
 
 // deliverAll begins a new epoch: everything that is stored is void.
 func (d *domain) deliverAll(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), d.cache.cfg.WriteTimeout)
+	ctx, cancel := context.WithTimeout(ctx, d.cache.cfg.WriteTimeout)
 	defer cancel()
 	at := make([]tier.Item, 1)
 	err := d.timed(ctx, "get_multi", func(ctx context.Context) error {
@@ -178,12 +187,12 @@ func (d *domain) suspend(all bool, keys []string) {
 
 // deliverPending delivers what is queued, and reports whether nothing is left
 // that could not be. Only the poller calls it.
-func (d *domain) deliverPending() bool {
+func (d *domain) deliverPending(ctx context.Context) bool {
 	for d.waiting.Load() > 0 {
 		d.mu.Lock()
 		b := d.pending.Next(recordKeys)
 		d.mu.Unlock()
-		if err := d.deliverBatch(b); err != nil {
+		if err := d.deliverBatch(ctx, b); err != nil {
 			d.failed(err)
 			return false
 		}
@@ -195,11 +204,11 @@ func (d *domain) deliverPending() bool {
 	return true
 }
 
-func (d *domain) deliverBatch(b coherence.Batch) error {
+func (d *domain) deliverBatch(ctx context.Context, b coherence.Batch) error {
 	if b.All {
-		return d.deliverAll(context.Background())
+		return d.deliverAll(ctx)
 	}
-	numbers, err := d.deliver(context.Background(), b.Keys)
+	numbers, err := d.deliver(ctx, b.Keys)
 	if err != nil {
 		return err
 	}
@@ -217,10 +226,7 @@ func deferred(cause error) error {
 
 // deliverLast tries to deliver what is queued before the process goes.
 func (d *domain) deliverLast(ctx context.Context) error {
-	if d.waiting.Load() == 0 {
-		return nil
-	}
-	if ctx.Err() == nil && d.deliverPending() {
+	if ctx.Err() == nil && d.deliverPending(ctx) || d.waiting.Load() == 0 {
 		return nil
 	}
 	return ErrDeferred

@@ -35,8 +35,12 @@ type domain struct {
 	failing  atomic.Bool   // the last read failed
 	begun    atomic.Uint64 // polls; one runs at a time
 
+	life context.Context // of the poller's calls; ends when Close has no more time
+	quit context.CancelFunc
+
 	attached chan struct{} // closed after the first poll, however it ended
 	polling  chan struct{} // holds a token while somebody polls
+	owing    bool          // an epoch was due, and may not have begun: see rotate. Of who polls.
 
 	mu      sync.Mutex // never held over I/O, nor when a flight's lock is taken
 	log     coherence.Log
@@ -48,7 +52,9 @@ type domain struct {
 }
 
 func newDomain(c *Cache, node tier.Node, space keys.Space) *domain {
+	life, quit := context.WithCancel(context.Background())
 	d := &domain{
+		life: life, quit: quit,
 		cache: c, node: node, space: space,
 		attached: make(chan struct{}), polling: make(chan struct{}, 1),
 		log:     coherence.Log{GiveUp: 2 * c.cfg.WriteTimeout},

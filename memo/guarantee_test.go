@@ -17,7 +17,7 @@ import (
 )
 
 // The promises of docs/guarantees.md that one process can keep by itself. G5 and
-// G7 are in outage_test.go, G6 in stale_test.go, G11 and G12 in limits_test.go.
+// G7 are in outage_test.go, G6 in stale_test.go, G11 in limits_test.go, G12 in foreign_test.go.
 
 // nothing is a process tier that keeps nothing: what a request must remember
 // without it.

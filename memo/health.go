@@ -11,6 +11,9 @@ import (
 
 // failed notes that a poll or an invalidation did not reach the Node.
 func (d *domain) failed(err error) {
+	if d.life.Err() != nil {
+		return // Close has cut it short
+	}
 	now := d.cache.clock.Exact()
 	d.mu.Lock()
 	down := d.health.Failed(now)

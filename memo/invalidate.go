@@ -98,7 +98,7 @@ func (d *domain) tell(ctx context.Context, keys []string) ([]uint64, error) {
 		d.suspend(false, keys)
 		return nil, deferred(nil)
 	}
-	numbers, err := d.deliver(ctx, keys)
+	numbers, err := d.deliver(context.WithoutCancel(ctx), keys) // the write is committed: somebody has to tell
 	if err == nil {
 		return numbers, nil
 	}
@@ -151,7 +151,7 @@ func (d *domain) tellAll(ctx context.Context) error {
 		d.suspend(true, nil)
 		return deferred(nil)
 	}
-	err := d.deliverAll(ctx)
+	err := d.deliverAll(context.WithoutCancel(ctx))
 	if err == nil {
 		return nil
 	}

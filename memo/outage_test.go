@@ -225,6 +225,59 @@ func TestG07_InvalidationLostWithItsProcessIsCoveredByANewEpoch(t *testing.T) {
 	})
 }
 
+func TestG07_EpochThatCouldNotBeginIsOwed(t *testing.T) {
+	for name, faults := range map[string][]tiertest.Fault{
+		"the guard is placed, and its answer lost": {{Ops: []tiertest.Op{tiertest.OpAdd}, Match: ":rot", Lost: errDown, Times: 1}},
+		"the counter cannot be moved":              {{Ops: []tiertest.Op{tiertest.OpCompareAndSwap}, Match: ":seq", Err: errDown, Times: 1}},
+		"and then the guard cannot be read": {
+			{Ops: []tiertest.Op{tiertest.OpCompareAndSwap}, Match: ":seq", Err: errDown, Times: 1},
+			{Ops: []tiertest.Op{tiertest.OpGetMulti}, Match: ":rot", Err: errDown, Times: 1},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFleet()
+				writer, cut := f.process(t)
+				reader, own := f.process(t)
+				rctx := reader.With(context.Background())
+				f.db.do(t, rctx, "k")
+				down := f.store.Inject(tiertest.Fault{Err: errDown})
+				cut.Inject(tiertest.Fault{Err: errDown}) // for ever
+				f.db.write("k")
+				if err := memo.Invalidate(writer.With(context.Background()), "k"); !errors.Is(err, memo.ErrDeferred) {
+					t.Fatal(err)
+				}
+				_ = writer.Close(context.Background())
+				time.Sleep(2 * time.Second)
+				for _, fault := range faults {
+					own.Inject(fault)
+				}
+				down()
+				time.Sleep(time.Second)
+				if v := f.db.do(t, rctx, "k"); v != 1 || !reader.Snapshot().Nodes[0].Up {
+					t.Errorf("the survivor reads version %d, want 1, of a shared tier that is up: %t", v, reader.Snapshot().Nodes[0].Up)
+				}
+			})
+		})
+	}
+}
+
+func TestG07_InvalidationThatWasStoppedOnItsWayIsNotDone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet()
+		c, store := f.process(t)
+		// Its record is written, and the process stopped for a second before it sees
+		// the answer. By then others may have given the number up as a hole.
+		defer store.Inject(tiertest.Fault{
+			Ops: []tiertest.Op{tiertest.OpAdd}, Match: ":g:", Times: 1,
+			After: func(context.Context, tiertest.Op, []string) { time.Sleep(time.Second) },
+		})()
+		if err := memo.Invalidate(c.With(context.Background()), "k"); !errors.Is(err, memo.ErrDeferred) {
+			t.Errorf("Invalidate: %v, want ErrDeferred: it draws another number later", err)
+		}
+	})
+}
+
 func TestG07_ShortOutageKeepsWhatIsStored(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFleet()

@@ -2,7 +2,6 @@ package memo
 
 import (
 	"context"
-	"math/rand/v2"
 	"time"
 
 	"github.com/tiermemo/tiermemo/internal/coherence"
@@ -15,19 +14,15 @@ import (
 // the records of the invalidations that were counted since. It alone brings a
 // Node back that was down.
 
-// rotateEvery is how often the fleet may begin a new epoch because of an outage:
-// one process that keeps losing the Node must not empty everyone's cache.
-const rotateEvery = time.Minute
-
 // mostPolls is how often in a row the log is read while there is more of it.
 const mostPolls = 32
 
-// follow polls until stop is closed.
+// follow polls until stop is closed, or life ends.
 func (d *domain) follow(stop <-chan struct{}) {
 	tick := time.NewTicker(d.cache.cfg.PollInterval)
 	defer tick.Stop()
 	for {
-		d.catchUp(context.Background())
+		d.catchUp(d.life)
 		select {
 		case <-stop:
 			return
@@ -74,7 +69,7 @@ func (d *domain) poll() (more bool) {
 	items := make([]tier.Item, len(names))
 
 	began := d.cache.clock.Exact()
-	ctx, cancel := context.WithTimeout(context.Background(), d.cache.cfg.WriteTimeout)
+	ctx, cancel := context.WithTimeout(d.life, d.cache.cfg.WriteTimeout)
 	defer cancel()
 	err := d.timed(ctx, "get_multi", func(ctx context.Context) error { return d.node.GetMulti(ctx, names, items) })
 	if err != nil {
@@ -145,78 +140,25 @@ func (d *domain) reached(ctx context.Context, before, seq uint64, counter tier.I
 	d.mu.Lock()
 	ret := d.health.Polled(d.cache.clock.Exact())
 	d.mu.Unlock()
+	if !d.deliverPending(d.life) {
+		return
+	}
 	switch ret {
 	case coherence.Stay:
-		d.deliverPending()
 		d.refresh()
 	case coherence.Attach:
-		d.deliverPending()
 		d.back(false)
-	case coherence.Replay, coherence.Rotate:
-		if !d.deliverPending() {
-			return
-		}
-		calm := true
-		if ret == coherence.Rotate && before != 0 {
-			calm = coherence.SameEpoch(before, seq) && !d.rotate(ctx, seq, counter)
-		}
-		d.back(calm)
-	}
-}
-
-// rotate begins a new epoch after an outage, so that nothing that was stored
-// before it counts: a process that died in it may have taken invalidations with
-// it that nobody else knows of.
-func (d *domain) rotate(ctx context.Context, seq uint64, counter tier.Item) bool {
-	guard := d.timed(ctx, "add", func(ctx context.Context) error {
-		return d.node.Add(ctx, d.space.Rotation(), wire.AppendSeq(nil, seq), rotateEvery)
-	})
-	if guard != nil {
-		return false // done within the last minute, by this process or by another
-	}
-	next, err := d.newEpoch(ctx, counter, seq)
-	if err != nil {
-		return false
-	}
-	d.restart(next)
-	d.cache.cfg.Logger.Info("memo: new epoch after an outage of the shared tier: everything is loaded again",
-		"cache", d.cache.cfg.Name, "tier", d.node.Name())
-	return true
-}
-
-// newEpoch moves the counter, last read as seq in counter, to a new epoch.
-func (d *domain) newEpoch(ctx context.Context, counter tier.Item, seq uint64) (uint64, error) {
-	for {
-		next := coherence.NewEpoch(rand.Uint64(), seq)
-		value := wire.AppendSeq(nil, next)
-		err := d.timed(ctx, "compare_and_swap", func(ctx context.Context) error {
-			if counter.Found() {
-				return d.node.CompareAndSwap(ctx, d.space.Seq(), counter.CAS, value, tier.NoExpiry)
+	case coherence.Replay:
+		d.back(true)
+	case coherence.Rotate:
+		anew := before == 0 || !coherence.SameEpoch(before, seq)
+		if !anew {
+			var err error
+			if anew, err = d.rotate(ctx, seq, counter); err != nil {
+				d.failed(err) // down still: the next poll tries again
+				return
 			}
-			return d.node.Add(ctx, d.space.Seq(), value, tier.NoExpiry)
-		})
-		if err == nil || !tier.IsAnswer(err) {
-			return next, err
 		}
-		items := make([]tier.Item, 1) // somebody counted in between
-		err = d.timed(ctx, "get_multi", func(ctx context.Context) error {
-			return d.node.GetMulti(ctx, []string{d.space.Seq()}, items)
-		})
-		if err != nil {
-			return 0, err
-		}
-		counter = items[0]
-		if n, err := wire.ParseSeq(counter.Value); err == nil {
-			seq = n
-		}
+		d.back(!anew)
 	}
-}
-
-// restart begins to read the log at seq, in an epoch that this process began.
-func (d *domain) restart(seq uint64) {
-	d.cache.purge()
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.log.Restart(seq)
-	d.position.Store(d.log.Covered())
 }

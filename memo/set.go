@@ -36,6 +36,9 @@ func Set[T any](ctx context.Context, key string, v T, opts ...Option) error {
 }
 
 func (c *Cache) set(ctx context.Context, n *node, l *load, e *tier.Entry) error {
+	if c.domain != nil {
+		c.domain.attach(context.WithoutCancel(ctx)) // the first poll forgets what is under way
+	}
 	claim := c.flights.Claim(l.key)
 	defer claim.Release()
 	var w written
@@ -70,7 +73,6 @@ type written struct {
 // other processes drop what they have; and the swap, which fails if an
 // invalidation came in between.
 func (d *domain) write(ctx context.Context, l *load, e *tier.Entry, claim *call) written {
-	d.attach(ctx)
 	if !d.reachable() {
 		d.suspend(false, []string{l.key})
 		return written{err: deferred(nil)}

@@ -15,7 +15,6 @@ import (
 	"github.com/tiermemo/tiermemo/internal/mcserver"
 	"github.com/tiermemo/tiermemo/internal/wire"
 	"github.com/tiermemo/tiermemo/memo"
-	"github.com/tiermemo/tiermemo/memo/memcached"
 	"github.com/tiermemo/tiermemo/memo/tier"
 	"github.com/tiermemo/tiermemo/memo/tier/tiertest"
 )
@@ -42,21 +41,6 @@ func (d *diary) String() string {
 }
 
 func (d *diary) logger() *slog.Logger { return slog.New(slog.NewTextHandler(d, nil)) }
-
-// shift makes a stored value, which has ttl left, that of a process whose clock
-// is ahead by d.
-func (f *fleet) shift(tb testing.TB, key string, d, ttl time.Duration) {
-	tb.Helper()
-	at := f.item(tb, key)
-	data := revalue(tb, at.Value, func(v *wire.Value) {
-		v.Created += d.Milliseconds()
-		if v.Fresh != int64(memo.NoExpiry) {
-			v.Fresh += d.Milliseconds()
-			v.Expires += d.Milliseconds()
-		}
-	})
-	must(tb, f.store.Nodes()[0].CompareAndSwap(context.Background(), key, at.CAS, data, ttl))
-}
 
 const secret = "token:0a1b2c3d"
 
@@ -142,15 +126,10 @@ func TestValueThatTheCodecCannotCarry(t *testing.T) {
 func TestValueTooLargeForMemcached(t *testing.T) {
 	t.Parallel()
 	server := mcserver.ForTest(t)
-	client := func() *memcached.Client {
-		c, err := memcached.New(server.Addr())
-		must(t, err)
-		return c
-	}
-	watch := client()
+	watch := dial(t, server)
 	defer watch.Close()
 	open := func(l *slog.Logger) *memo.Cache {
-		c := newCache(t, memo.Config{Prefix: "t", Shared: client(), Logger: l})
+		c := newCache(t, patient(memo.Config{Prefix: "t", Shared: dial(t, server), Logger: l}))
 		_, _ = memo.Get[int](c.With(context.Background()), "first") // the poller has been there
 		return c
 	}
@@ -161,6 +140,27 @@ func TestValueTooLargeForMemcached(t *testing.T) {
 	}
 	large := strings.Repeat("large", 1<<18)
 	staysHere(t, open, place, "the shared tier refused a value", large, func(v string) bool { return v == large })
+}
+
+// 1. a process begins, and its first call is a Set
+// 2. its poller reads the log for the first time, and forgets what is in flight
+// 3. the Set ends: it has begun after everything that the log tells
+func TestSetThatIsTheFirstCallOfItsProcess(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := tiertest.NewFaulty(tiertest.NewMemory())
+		store.Inject(tiertest.Fault{Ops: []tiertest.Op{tiertest.OpGetMulti}, Times: 1, Delay: 10 * time.Millisecond})
+		c := newCache(t, memo.Config{Prefix: "t", Shared: store})
+		ctx, end := c.Begin(context.Background())
+		defer end()
+		ch := make(chan int)
+		must(t, memo.Set(ctx, "k", ch))
+		for where, ctx := range map[string]context.Context{"its request": ctx, "its process": c.With(context.Background())} {
+			if got, err := memo.Get[chan int](ctx, "k"); got != ch || err != nil {
+				t.Errorf("%s reads %v, %v, want what was set", where, got, err)
+			}
+		}
+	})
 }
 
 func TestErrorsAndLogsNameNoKey(t *testing.T) {

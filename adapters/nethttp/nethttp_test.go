@@ -111,7 +111,7 @@ func count[T any](pointers []weak.Pointer[T]) (n int) {
 
 func TestG11_EveryRequestIsFreedHoweverItEnds(t *testing.T) {
 	t.Parallel()
-	const requests = 200
+	const requests = 50
 	for _, hold := range []bool{false, true} {
 		for name, finish := range map[string]func(w http.ResponseWriter, r *http.Request){
 			"returns": func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "done") },

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"log"
 	"net/http"
-	"sync"
+	"time"
 
 	"github.com/tiermemo/tiermemo/adapters/nethttp"
 	"github.com/tiermemo/tiermemo/memo"
@@ -17,16 +17,17 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	var db sync.Map // stands for the database that hurts
 	http.HandleFunc("GET /users/{id}", func(w http.ResponseWriter, r *http.Request) {
-		id := r.PathValue("id")
-		name, err := memo.Do(r.Context(), memo.Key("user", id), func(ctx context.Context) (any, error) { v, _ := db.Load(id); return v, nil })
-		fmt.Fprintln(w, name, err)
+		key := memo.Key("user", r.PathValue("id"))
+		user, err := memo.Do(r.Context(), key, func(ctx context.Context) (string, error) {
+			return "loaded at " + time.Now().String(), nil // in place of a slow query
+		})
+		fmt.Fprintln(w, user, err)
 	})
-	http.HandleFunc("PUT /users/{id}/{name}", func(w http.ResponseWriter, r *http.Request) {
-		db.Store(r.PathValue("id"), r.PathValue("name"))
-		err := memo.Invalidate(r.Context(), memo.Key("user", r.PathValue("id"))) // after the commit
-		fmt.Fprintln(w, err)
+	http.HandleFunc("PUT /users/{id}", func(w http.ResponseWriter, r *http.Request) {
+		key := memo.Key("user", r.PathValue("id"))
+		fmt.Fprintln(w, memo.Invalidate(r.Context(), key)) // after the commit
 	})
-	log.Fatal(http.ListenAndServe("127.0.0.1:8080", nethttp.Middleware(cache)(http.DefaultServeMux)))
+	handler := nethttp.Middleware(cache)(http.DefaultServeMux)
+	log.Fatal(http.ListenAndServe("127.0.0.1:8080", handler))
 }

@@ -17,11 +17,13 @@ type client struct {
 	http *http.Client
 }
 
-// newClient bounds the connections to each instance, as a proxy in front of it
-// would: 1,000 clients at once wait for one of them.
+// atOnce is how many requests are on their way at a time. More would wait for
+// the operating system, which opens a connection for each, and not for a cache.
+const atOnce = 100
+
+// newClient has half of atOnce for each instance; further requests wait.
 func newClient() *client {
-	const most = 32
-	return &client{&http.Client{Transport: &http.Transport{MaxConnsPerHost: most, MaxIdleConnsPerHost: most}}}
+	return &client{&http.Client{Transport: &http.Transport{MaxConnsPerHost: atOnce / 2, MaxIdleConnsPerHost: atOnce / 2}}}
 }
 
 func (c *client) close() { c.http.CloseIdleConnections() }

@@ -17,6 +17,15 @@ import (
 	"github.com/tiermemo/tiermemo/memo"
 )
 
+// A service leaves these times at their defaults, which are shorter. Here two
+// instances, a crowd of clients and the shared tier compete for the processors
+// of one machine: on a busy one they would take each other for slow, and go on
+// alone.
+const (
+	staleBound = 3 * time.Second // how old an answer of B may be
+	unhurried  = 2 * time.Second // for one operation of the shared tier
+)
+
 // newHandler is newShop, or what a test puts in its place.
 type newHandler func(*memo.Cache, *database) http.Handler
 
@@ -62,12 +71,9 @@ func startInstance(name, prefix string, shared *sharedTier, db *database, shop n
 		Shared: tier,
 		Logger: slog.New(slog.DiscardHandler), // the story says what the log would
 
-		// A service leaves these out. Here two instances, a crowd of clients and the
-		// shared tier compete for the processors of one machine. With the defaults
-		// they would on a busy one take each other for slow, and go on alone.
 		StaleBound:   staleBound,
-		ReadTimeout:  2 * time.Second,
-		WriteTimeout: time.Second,
+		ReadTimeout:  unhurried,
+		WriteTimeout: unhurried / 2,
 	}, memo.TTL(time.Minute))
 	if err != nil {
 		return nil, err

@@ -10,8 +10,8 @@
 // would copy. fleet.go starts it twice on one shared tier (shared.go), and
 // story.go is their client.
 //
-// The exit status is 1 if a line of the story did not happen, and 2 for a wrong
-// flag.
+// It ends at the first line of the story that does not happen, with status 1. The
+// status is 2 for a wrong flag.
 package main
 
 import (
@@ -28,14 +28,14 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	status := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	status := run(ctx, newShop, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
 	os.Exit(status)
 }
 
 // run is main with everything that a test replaces. When it returns, nothing
 // that it started is left.
-func run(ctx context.Context, args []string, out, errs io.Writer) (status int) {
+func run(ctx context.Context, shop newHandler, args []string, out, errs io.Writer) (status int) {
 	flags := flag.NewFlagSet("quickstart", flag.ContinueOnError)
 	flags.SetOutput(errs)
 	where := flags.String("memcached", "", "`HOST:PORT` of a memcached; auto starts one; without it the shared tier is in memory")
@@ -50,11 +50,11 @@ func run(ctx context.Context, args []string, out, errs io.Writer) (status int) {
 	}
 
 	const longest = 20 * time.Second // on a machine that has much else to do; 2 seconds as a rule
-	ctx, cancel := context.WithTimeout(ctx, longest)
+	ctx, cancel := context.WithTimeoutCause(ctx, longest, fmt.Errorf("it took more than %v", longest))
 	defer cancel()
 	shared, err := openShared(ctx, *where)
 	if err == nil {
-		err = play(ctx, shared, newShop, out)
+		err = play(ctx, shared, shop, out)
 		err = errors.Join(err, shared.close())
 	}
 	if err != nil {
@@ -70,9 +70,13 @@ func play(ctx context.Context, shared *sharedTier, shop newHandler, out io.Write
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, fleet.stop()) }()
+	defer func() {
+		if stopped := fleet.stop(); err == nil { // else it says only what comes of err
+			err = stopped
+		}
+	}()
 	client := newClient()
-	defer client.close() // before the servers stop: they wait for connections that are open
+	defer client.close() // before the servers stop: they wait for a connection that was opened in vain
 	s := &story{fleet: fleet, client: client, report: newReport(out, fleet), shared: shared}
 	return s.tell(ctx)
 }

@@ -7,9 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
-	"github.com/tiermemo/tiermemo/internal/mcserver"
 	"github.com/tiermemo/tiermemo/memo/memcached"
 	"github.com/tiermemo/tiermemo/memo/tier"
 	"github.com/tiermemo/tiermemo/memo/tier/tiertest"
@@ -48,25 +46,6 @@ func inMemory() *sharedTier {
 	}
 }
 
-func startMemcached() (*sharedTier, error) {
-	server, err := mcserver.Start()
-	if errors.Is(err, mcserver.ErrNotInstalled) {
-		return nil, errors.New("-memcached auto: there is no memcached on PATH; " +
-			"install it (apt-get install memcached, brew install memcached), or run quickstart without -memcached")
-	}
-	if err != nil {
-		return nil, fmt.Errorf("-memcached auto: %w", err)
-	}
-	return &sharedTier{
-		name:    "a memcached of its own",
-		address: server.Addr(),
-		connect: connectTo(server.Addr()),
-		hang:    server.Pause,
-		goOn:    server.Resume,
-		close:   server.Close,
-	}, nil
-}
-
 // memcachedAt asks once whether anybody is there. A service would not: its cache
 // works without the shared tier, and takes it into use when it answers. A story
 // of three tiers cannot be told without it.
@@ -87,6 +66,9 @@ func memcachedAt(ctx context.Context, address string) (*sharedTier, error) {
 	}, nil
 }
 
+// connectTo is memcached.New(address) for most services; see unhurried.
 func connectTo(address string) func() (tier.Shared, error) {
-	return func() (tier.Shared, error) { return memcached.NewFromConfig(memcached.Config{Servers: []string{address}, Timeout: 2 * time.Second}) }
+	return func() (tier.Shared, error) {
+		return memcached.NewFromConfig(memcached.Config{Servers: []string{address}, Timeout: unhurried})
+	}
 }

@@ -64,8 +64,6 @@ func Table() []Row {
 
 		{Folder: "middleware", Ours: []string{"memo"}, Why: "the start and the end of a request, for any framework: it imports none"},
 		{Folder: "adapters/nethttp", Ours: []string{"middleware", "memo"}, Why: "an adapter translates; what it would do more belongs to middleware"},
-		{Folder: "adapters/echo", Ours: []string{"middleware", "memo"}, Theirs: []string{"github.com/labstack/echo/v4"},
-			Why: "an adapter translates; what it would do more belongs to middleware"},
 		{Folder: "adapters/...", Ours: []string{"middleware", "memo"},
 			Why: "an adapter translates, and what it needs of others it requires in a go.mod of its own, so that nobody else downloads it"},
 

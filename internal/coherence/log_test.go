@@ -1,7 +1,6 @@
 package coherence_test
 
 import (
-	"math"
 	"slices"
 	"testing"
 	"time"

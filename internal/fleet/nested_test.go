@@ -37,4 +37,3 @@ func TestALoadInsideALoadHasHeardOfWhatItsStampCovers(t *testing.T) {
 		})
 	}
 }
-

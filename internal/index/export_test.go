@@ -2,6 +2,9 @@ package index
 
 import "fmt"
 
+// Len is the number of Items.
+func (m *Map[V]) Len() int { return m.live }
+
 // Check looks for broken rules in the structure of m.
 func (m *Map[V]) Check() error {
 	t := m.table.Load()

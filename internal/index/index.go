@@ -74,7 +74,7 @@ func (t *table[V]) find(hash uint32, key string) (uint32, *Item[V]) {
 func (m *Map[V]) Put(it *Item[V]) *Item[V] {
 	t := m.table.Load()
 	if t == nil || 2*(m.used+1) > len(t.slots) {
-		t = m.rebuild(m.live)
+		t = m.rebuild()
 	}
 	end, old := t.find(it.Hash, it.Key)
 	if old != nil {
@@ -133,17 +133,6 @@ func (m *Map[V]) Clear() {
 	m.live, m.used = 0, 0
 }
 
-// Grow makes room for n Items in all, for a caller who knows how many will
-// come.
-func (m *Map[V]) Grow(n int) {
-	if t := m.table.Load(); n > m.live && (t == nil || 2*n > len(t.slots)) {
-		m.rebuild(n)
-	}
-}
-
-// Len is the number of Items.
-func (m *Map[V]) Len() int { return m.live }
-
 // Range calls yield for each Item, in no order, until it returns false:
 //
 //	for it := range m.Range { ... }
@@ -161,8 +150,8 @@ func (m *Map[V]) Range(yield func(*Item[V]) bool) {
 	}
 }
 
-// rebuild publishes a copy of the table that n Items fill to a quarter or less,
-// and that has forgotten what is gone. The old one is never written again, and
+// rebuild publishes a copy of the table that the Items fill to a quarter or
+// less, and that has forgotten what is gone. The old one is never written again, and
 // a reader that still holds it is right:
 //
 //  1. A reader loads the old table.
@@ -173,9 +162,9 @@ func (m *Map[V]) Range(yield func(*Item[V]) bool) {
 // Its Get began before 3 and may answer as of 2; a Get that begins after 3
 // loads the new table. To clear the old slots and fill them again would spare
 // the collector, and show a reader in the midst of it a map without half its keys.
-func (m *Map[V]) rebuild(n int) *table[V] {
+func (m *Map[V]) rebuild() *table[V] {
 	size := minSlots
-	for size < 4*n {
+	for size < 4*m.live {
 		size *= 2
 	}
 	t := &table[V]{slots: make([]atomic.Pointer[Item[V]], size)}

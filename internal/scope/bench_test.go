@@ -35,7 +35,7 @@ func BenchmarkGet(b *testing.B) {
 func BenchmarkFromContextTableGet(b *testing.B) {
 	type owner struct{}
 	var s scope.Scope
-	ctx := scope.NewContext(context.Background(), &s)
+	ctx := carrier{context.Background(), &s}
 	s.Table(owner{}).Add("user:1000", new(int))
 	b.ReportAllocs()
 	for b.Loop() {

@@ -16,24 +16,3 @@ func FromContext(ctx context.Context) *Scope {
 	s, _ := ctx.Value(Key{}).(*Scope)
 	return s
 }
-
-// NewContext returns a ctx that carries s; a nil s hides the Scope of ctx.
-func NewContext(ctx context.Context, s *Scope) context.Context {
-	return &carrier{ctx, s}
-}
-
-type carrier struct {
-	context.Context
-	scope *Scope
-}
-
-func (c *carrier) Value(key any) any {
-	if _, ok := key.(Key); ok {
-		return c.scope
-	}
-	return c.Context.Value(key)
-}
-
-// String keeps a context that is printed from showing what the request
-// remembers, and from reading it without its lock.
-func (c *carrier) String() string { return "scope.NewContext" }

@@ -6,3 +6,10 @@ func Need(p, c *Call) { p.need(c) }
 
 // AddTable is Table for who came too late to find the Table of owner.
 func AddTable(s *Scope, owner any) *Table { return s.addTable(owner) }
+
+// Len is the number of values in t.
+func (t *Table) Len() int {
+	t.scope.mu.Lock()
+	defer t.scope.mu.Unlock()
+	return t.live
+}

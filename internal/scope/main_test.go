@@ -1,6 +1,7 @@
 package scope_test
 
 import (
+	"context"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -9,6 +10,19 @@ import (
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// carrier is a context with a scope, as packages memo and reqcache make them.
+type carrier struct {
+	context.Context
+	scope *scope.Scope
+}
+
+func (c carrier) Value(key any) any {
+	if _, ok := key.(scope.Key); ok {
+		return c.scope
+	}
+	return c.Context.Value(key)
+}
 
 // open returns a table of a new scope.
 func open(t *testing.T, limit int) (*scope.Scope, *scope.Table) {

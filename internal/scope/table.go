@@ -103,10 +103,3 @@ func (t *Table) put(key string, v any, replace bool) {
 		t.few.Store(f.with(key, v))
 	}
 }
-
-// Len is the number of values in t.
-func (t *Table) Len() int {
-	t.scope.mu.Lock()
-	defer t.scope.mu.Unlock()
-	return t.live
-}

@@ -14,7 +14,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestNothingIsLost(t *testing.T) {
 	t.Parallel()
-	const goroutines, each = 8, 2_000_000
+	const goroutines, each = 8, 200_000
 	s := stripe.NewSet(3)
 	shared := s.Stripe()
 	start := make(chan struct{})

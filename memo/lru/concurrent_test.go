@@ -29,7 +29,7 @@ func TestNeverAboveCapWhileSetsRun(t *testing.T) {
 			})
 			for w := range 4 {
 				writers.Go(func() {
-					for i := range 5000 {
+					for i := range 2000 {
 						c.Set(strconv.Itoa(w)+":"+strconv.Itoa(i), &tier.Entry{})
 					}
 				})
@@ -38,7 +38,7 @@ func TestNeverAboveCapWhileSetsRun(t *testing.T) {
 			stop.Store(true)
 			watcher.Wait()
 			if c.Len() != size {
-				t.Errorf("Len = %d after 20 000 Sets, want %d", c.Len(), size)
+				t.Errorf("Len = %d after 8000 Sets, want %d", c.Len(), size)
 			}
 		})
 	}
@@ -50,7 +50,7 @@ func TestOnEvictHearsOfEachEntryOnce(t *testing.T) {
 	for _, size := range []int{1, 50, 1500} {
 		t.Run(strconv.Itoa(size), func(t *testing.T) {
 			t.Parallel()
-			const writers, each = 4, 3000
+			const writers, each = 4, 1000
 			c := lru.New(size)
 			var out sync.Map // entry -> key
 			c.OnEvict(func(key string, e *tier.Entry) {
@@ -157,7 +157,7 @@ func TestReadersSeeEveryChangeInOrder(t *testing.T) {
 			}
 			for w := range writers {
 				changing.Go(func() {
-					for range 10_000 {
+					for range 3000 {
 						registers[rand.IntN(keys/writers)*writers+w].change(c)
 					}
 				})
@@ -189,7 +189,7 @@ func TestGetAfterClearFindsNothing(t *testing.T) {
 				}
 			}
 		})
-		for round := int64(1); round <= 300; round++ {
+		for round := int64(1); round <= 100; round++ {
 			for i := range 40 {
 				c.Set(strconv.Itoa(i), &tier.Entry{Value: round})
 			}
@@ -212,7 +212,7 @@ func TestIndexAndPolicyAgree(t *testing.T) {
 			var wg sync.WaitGroup
 			for range 4 {
 				wg.Go(func() {
-					for range 10_000 {
+					for range 3000 {
 						key := strconv.Itoa(rand.IntN(keys))
 						switch n := rand.IntN(1000); {
 						case n < 2:

@@ -31,6 +31,23 @@ func TestSecondHitMovesNothing(t *testing.T) {
 	}
 }
 
+// TestHitSoonAfterSetMovesNothing: to have been set is to have been used.
+func TestHitSoonAfterSetMovesNothing(t *testing.T) {
+	t.Parallel()
+	const size = 800
+	c := lru.New(size)
+	for i := range size {
+		c.Set(strconv.Itoa(i), &tier.Entry{})
+	}
+	c.Get("798")
+	for i := range size - 1 {
+		c.Set("new "+strconv.Itoa(i), &tier.Entry{})
+	}
+	if c.Peek("798") != nil || c.Peek("799") == nil {
+		t.Errorf("after all others left, 798 stayed is %v and 799 stayed is %v", c.Peek("798") != nil, c.Peek("799") != nil)
+	}
+}
+
 // TestGetWaitsForNoLock hits, and misses, while all locks are held; some of the
 // hits would like to move their entry.
 func TestGetWaitsForNoLock(t *testing.T) {

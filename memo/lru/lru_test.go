@@ -24,7 +24,7 @@ func TestHoldsExactlyItsSize(t *testing.T) {
 			if c.Cap() != size {
 				t.Errorf("Cap = %d, want %d", c.Cap(), size)
 			}
-			for i := range 6 * size { // enough to fill the unluckiest shard
+			for i := range 4 * size { // enough to fill the unluckiest shard
 				c.Set(strconv.Itoa(i), &tier.Entry{})
 				if i%size == 0 && c.Len() > size {
 					t.Fatalf("Len = %d after %d Sets", c.Len(), i+1)
@@ -61,7 +61,7 @@ func TestSmallCacheIsAnExactLRU(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for step := range 10_000 {
+			for step := range 3000 {
 				key := strconv.Itoa(rnd.IntN(2*size + 2))
 				switch n := rnd.IntN(100); {
 				case n < 45:

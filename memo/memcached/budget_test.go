@@ -159,6 +159,24 @@ func TestAnOperationEndsWithItsContext(t *testing.T) {
 	}
 }
 
+func TestAContextThatHadEndedReachesNoServer(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		dials := 0
+		_, n := open(t, memcached.Config{DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			dials++
+			return overPipe((*peer).drain)(ctx, network, address)
+		}})
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		for op, run := range operations(n) {
+			if err := run(ctx, "k"); !errors.Is(err, context.Canceled) || dials != 0 {
+				t.Errorf("%s: %v after %d dials", op, err, dials)
+			}
+		}
+	})
+}
+
 // deadlineOnly is a context that says when it ends and does not signal it.
 type deadlineOnly struct {
 	context.Context

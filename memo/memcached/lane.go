@@ -118,11 +118,11 @@ func isLost(fault error) bool {
 		errors.Is(fault, syscall.ETIMEDOUT)
 }
 
-// isMute reports whether a pooled connection gave no answer up to the deadline
-// of an operation that could wait for one. A caller who allows less than a tenth
-// of Config.Timeout learns nothing about the connection.
+// isMute reports whether the connection gave no answer up to the deadline of an
+// operation that could wait for one. A caller who allows less than a tenth of
+// Config.Timeout learns nothing about the connection.
 func (l *lane) isMute() bool {
-	return !l.dialed && isTimeout(l.fault) && !time.Now().Before(l.deadline) && l.deadline.Sub(l.began) >= l.pool.timeout/10
+	return isTimeout(l.fault) && !time.Now().Before(l.deadline) && l.deadline.Sub(l.began) >= l.pool.timeout/10
 }
 
 // distrust drops the connection although gomemcache was content with it.

@@ -181,23 +181,31 @@ func TestASurplusReplyNeverAnswersAnotherKey(t *testing.T) {
 // one before it asked for.
 func TestAReplyForOtherKeysIsAnErrorAndCostsTheConnection(t *testing.T) {
 	t.Parallel()
-	for _, keys := range [][]string{{"k"}, {"k", "m"}} {
+	const other, own = "VALUE old 0 1 9\r\nx\r\n", "VALUE k 0 1 9\r\nx\r\n"
+	for _, tc := range []struct {
+		keys  []string
+		reply string
+	}{
+		{[]string{"k"}, other}, {[]string{"k"}, other + own}, {[]string{"k"}, own + other}, {[]string{"k"}, own + own},
+		{[]string{"k", "m"}, other}, {[]string{"k", "m"}, own + other},
+	} {
+		keys := tc.keys
 		var connections counter
 		addr := onLoopback(t, func(_ int, p *peer) {
 			for {
 				if _, ok := p.line(); !ok {
 					return
 				}
-				p.say("VALUE old 0 1 9\r\nx\r\nEND\r\n")
+				p.say("%sEND\r\n", tc.reply)
 			}
 		})
 		_, n := open(t, memcached.Config{Servers: []string{addr}, Timeout: long, DialContext: connections.dial})
 		items := make([]tier.Item, len(keys))
 		if err := n.GetMulti(t.Context(), keys, items); err == nil || tier.IsAnswer(err) || items[0].Found() {
-			t.Errorf("%d keys: %v, %+v", len(keys), err, items)
+			t.Errorf("%d keys answered by %q: %v, %+v", len(keys), tc.reply, err, items)
 		}
 		if open := connections.open.Load(); open != 0 {
-			t.Errorf("%d keys: the connection was kept", len(keys))
+			t.Errorf("%d keys answered by %q: the connection was kept", len(keys), tc.reply)
 		}
 	}
 }
@@ -345,6 +353,51 @@ func TestHalfAReplyIsNoReply(t *testing.T) {
 		if got := get(t, n, "k"); string(got.Value) != "hello" || got.CAS != 9 {
 			t.Errorf("the operation after it: %q", got.Value)
 		}
+	}
+}
+
+// The server is restarted while it answers on a pooled connection: what came of
+// that reply plays no part in the second.
+func TestAPooledConnectionThatDiesInTheMidstOfAReplyCostsNoOperation(t *testing.T) {
+	t.Parallel()
+	const whole = "VALUE k 0 5 9\r\nhello\r\nEND\r\n"
+	for cut := range len(whole) {
+		addr := onLoopback(t, func(connection int, p *peer) {
+			for request := 1; ; request++ {
+				if _, ok := p.line(); !ok {
+					return
+				}
+				if connection == 1 && request == 2 {
+					p.say("%s", whole[:cut])
+					return
+				}
+				p.say("%s", whole)
+			}
+		})
+		_, n := open(t, memcached.Config{Servers: []string{addr}, Timeout: long})
+		for i := range 3 {
+			if got := get(t, n, "k"); string(got.Value) != "hello" || got.CAS != 9 {
+				t.Errorf("cut after %d bytes, operation %d: %q", cut, i+1, got.Value)
+			}
+		}
+	}
+}
+
+func TestWhatARepeatedOperationEndedWithIsTheSecondReply(t *testing.T) {
+	t.Parallel()
+	addr := onLoopback(t, func(connection int, p *peer) {
+		if p.line(); connection == 1 {
+			p.say("VERSION 1.6\r\n")
+			p.line()
+			return
+		}
+		p.say("HELLO\r\n")
+		p.drain()
+	})
+	_, n := open(t, memcached.Config{Servers: []string{addr}, Timeout: long})
+	must(t, n.Ping(t.Context()))
+	if err := n.Ping(t.Context()); err == nil || errors.Is(err, io.EOF) || !strings.Contains(err.Error(), "malformed reply") {
+		t.Errorf("the second server does not speak the protocol: %v", err)
 	}
 }
 

@@ -20,27 +20,14 @@ import (
 
 const workers = 8
 
-// hammer runs f in each worker, again and again, while a reader holds n's lock
-// for a millisecond and more at a time, so that the workers stand in a queue
-// for it. A sync.Mutex that someone has waited for that long goes to the head
-// of the queue at every unlock. If a method let go of the lock halfway, another
-// worker would therefore come between every time, and not once in a million.
-func hammer(t *testing.T, n tier.Node, f func(worker int)) {
+// hammer runs f in each worker, again and again. That another call comes between
+// two halves of one is rare here: that a method has no halves is shown by
+// TestEveryMethodHoldsTheLockOnce.
+func hammer(t *testing.T, f func(worker int)) {
 	var group sync.WaitGroup
-	var done atomic.Bool
-	group.Go(func() {
-		defer done.Store(true)
-		keys := slices.Repeat([]string{"none"}, 100_000)
-		items := make([]tier.Item, len(keys))
-		for range 8 {
-			if err := n.GetMulti(t.Context(), keys, items); err != nil {
-				t.Error(err)
-			}
-		}
-	})
 	for w := range workers {
 		group.Go(func() {
-			for !done.Load() && !t.Failed() {
+			for i := 0; i < 500 && !t.Failed(); i++ {
 				f(w)
 			}
 		})
@@ -48,12 +35,35 @@ func hammer(t *testing.T, n tier.Node, f func(worker int)) {
 	group.Wait()
 }
 
+// What a method sees and what it does are one step to everybody else, for it
+// takes the lock once, and does not let go of it halfway:
+//
+//  1. one CompareAndSwap sees that the version is right, and lets go
+//  2. another does, too
+//  3. both store, and both say that they won
+func TestEveryMethodHoldsTheLockOnce(t *testing.T) {
+	t.Parallel()
+	for name, method := range methods {
+		for _, key := range []string{"k", "absent"} {
+			m := tiertest.NewMemory()
+			n := m.Nodes()[0]
+			add(t, n, "k", "1", time.Minute)
+			add(t, n, "other", "1", time.Minute)
+			locks := tiertest.CountLocks(m)
+			_ = method(t.Context(), n, key)
+			if got := locks(); got != 1 {
+				t.Errorf("%s of %q takes the lock %d times", name, key, got)
+			}
+		}
+	}
+}
+
 func TestIncrGivesEachNumberOnce(t *testing.T) {
 	t.Parallel()
 	n := memory()
 	add(t, n, "k", "0", time.Minute)
 	var given [workers][]uint64
-	hammer(t, n, func(worker int) {
+	hammer(t, func(worker int) {
 		sum, err := n.Incr(t.Context(), "k", 1)
 		if err != nil {
 			t.Errorf("Incr: %v", err)
@@ -74,7 +84,7 @@ func TestOneAddWins(t *testing.T) {
 	t.Parallel()
 	n := memory()
 	var holders atomic.Int32
-	hammer(t, n, func(int) {
+	hammer(t, func(int) {
 		err := n.Add(t.Context(), "lock", nil, time.Minute)
 		if errors.Is(err, tier.ErrExists) {
 			return
@@ -95,7 +105,7 @@ func TestNoCompareAndSwapIsLost(t *testing.T) {
 	n := memory()
 	add(t, n, "k", "0", time.Minute)
 	var swaps atomic.Int64
-	hammer(t, n, func(int) {
+	hammer(t, func(int) {
 		item := get(t, n, "k")
 		was, _ := strconv.ParseInt(string(item.Value), 10, 64)
 		switch err := n.CompareAndSwap(t.Context(), "k", item.CAS, strconv.AppendInt(nil, was+1, 10), time.Minute); err {
@@ -115,7 +125,7 @@ func TestOneCompareAndDeleteWins(t *testing.T) {
 	t.Parallel()
 	n := memory()
 	var added, deleted atomic.Int64
-	hammer(t, n, func(int) {
+	hammer(t, func(int) {
 		if n.Add(t.Context(), "k", nil, time.Minute) == nil {
 			added.Add(1)
 		}
@@ -140,7 +150,7 @@ func TestGetMultiShowsNoLaterKeyOlder(t *testing.T) {
 	add(t, n, "first", "0", time.Minute)
 	add(t, n, "later", "0", time.Minute)
 	keys := slices.Concat([]string{"first"}, slices.Repeat([]string{"between"}, 20), []string{"later"})
-	hammer(t, n, func(worker int) {
+	hammer(t, func(worker int) {
 		if worker == 0 {
 			_, err1 := n.Incr(t.Context(), "later", 1)
 			_, err2 := n.Incr(t.Context(), "first", 1)

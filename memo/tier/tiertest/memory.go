@@ -5,6 +5,7 @@ import (
 	"hash/fnv"
 	"io"
 	"slices"
+	"sync"
 
 	"github.com/tiermemo/tiermemo/memo/tier"
 )
@@ -34,7 +35,7 @@ func NewMemory(names ...string) *Memory {
 		if slices.ContainsFunc(m.nodes, func(n *memoryNode) bool { return n.name == name }) {
 			continue
 		}
-		n := &memoryNode{name: name, items: map[string]*stored{}}
+		n := &memoryNode{name: name, mu: new(sync.Mutex), items: map[string]*stored{}}
 		m.nodes = append(m.nodes, n)
 		m.members = append(m.members, n)
 	}

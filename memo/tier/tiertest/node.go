@@ -20,7 +20,7 @@ const sweepFloor = 1024
 type memoryNode struct {
 	name string
 
-	mu    sync.Mutex // guards all below; never held while calling out
+	mu    sync.Locker // guards all below; never held while calling out
 	items map[string]*stored
 	cas   uint64 // the id given last
 	sweep int    // how many items there may be before the expired ones are looked for
