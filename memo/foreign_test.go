@@ -253,16 +253,20 @@ func TestG12_PrefixesNeverMeet(t *testing.T) {
 					}
 				}
 			}
-			must(t, memo.InvalidateAll(write["a"]))
-			for _, p := range prefixes {
-				reader := open(p)
-				for _, key := range keys {
-					v, err := memo.Get[string](reader, key)
-					if p == "a" && !errors.Is(err, memo.ErrMiss) || p != "a" && (err != nil || v != p+" "+key) {
-						t.Errorf("after InvalidateAll of a, prefix %q reads %q, %v under %q", p, v, err, key)
+			read := func(when, emptied string) {
+				for _, p := range prefixes {
+					reader := open(p)
+					for _, key := range keys {
+						v, err := memo.Get[string](reader, key)
+						if p == emptied && !errors.Is(err, memo.ErrMiss) || p != emptied && (err != nil || v != p+" "+key) {
+							t.Errorf("%s, prefix %q reads %q, %v under %q", when, p, v, err, key)
+						}
 					}
 				}
 			}
+			read("when all have written", "")
+			must(t, memo.InvalidateAll(write["a"]))
+			read("after InvalidateAll of a", "a")
 		})
 	}
 }

@@ -57,14 +57,16 @@ func TestLifetimes(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				f := newFleet()
+				writer, _ := f.process(t, yearlyPoll)
+				time.Sleep(time.Second) // its clock is not at 0
 				begin := time.Now()
-				writer := f.load(t, test.ttl)
+				load(t, writer, test.ttl)
 				until := func(age time.Duration) { time.Sleep(age - time.Since(begin)) }
 				reader, _ := f.process(t, yearlyPoll)
 				if test.still > 0 {
 					until(test.still)
-					f.has(t, "its process", writer, true)
-					f.has(t, "another process", reader, true)
+					has(t, "its process", writer, true)
+					has(t, "another process", reader, true)
 				}
 				if test.gone == 0 {
 					return
@@ -75,9 +77,9 @@ func TestLifetimes(t *testing.T) {
 				}
 				until(test.gone)
 				third, _ := f.process(t, yearlyPoll)
-				f.has(t, "its process", writer, false)
-				f.has(t, "another process that has read it", reader, false)
-				f.has(t, "one that has not", third, false)
+				has(t, "its process", writer, false)
+				has(t, "another process that has read it", reader, false)
+				has(t, "one that has not", third, false)
 				if item := f.item(t, "t:v:k"); item.Found() {
 					t.Error("the shared tier holds it for longer than it lives")
 				}
@@ -95,35 +97,34 @@ func TestLifetimesOfAProcessWhoseClockIsAhead(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				f := newFleet()
-				f.load(t, ttl)
+				writer, _ := f.process(t, yearlyPoll)
+				load(t, writer, ttl)
 				f.shift(t, "t:v:k", 10*365*day, memo.NoExpiry)
 				reader, _ := f.process(t, yearlyPoll)
 				begin := time.Now()
-				f.has(t, "a reader", reader, true)
+				has(t, "a reader", reader, true)
 				time.Sleep(ttl - time.Millisecond - time.Since(begin))
-				f.has(t, "the reader, near the end", reader, true)
+				has(t, "the reader, near the end", reader, true)
 				if s := reader.Snapshot().Total; s.L2 != 1 || s.L3 != 1 {
 					t.Errorf("the reader had %d hits in L2 and %d in L3, want 1 of each", s.L2, s.L3)
 				}
 				must(t, f.store.Nodes()[0].Delete(context.Background(), "t:v:k"))
 				time.Sleep(ttl + late - time.Since(begin))
-				f.has(t, "the reader, after the end", reader, false)
+				has(t, "the reader, after the end", reader, false)
 			})
 		})
 	}
 }
 
-// load loads k in a new process.
-func (f *fleet) load(t *testing.T, ttl time.Duration) *memo.Cache {
+// load loads k in c.
+func load(t *testing.T, c *memo.Cache, ttl time.Duration) {
 	t.Helper()
-	c, _ := f.process(t, yearlyPoll)
 	_, err := memo.Do(c.With(context.Background()), "k", func(context.Context) (int, error) { return 1, nil }, memo.TTL(ttl))
 	must(t, err)
-	return c
 }
 
 // has fails unless c finds k, or does not.
-func (f *fleet) has(t *testing.T, who string, c *memo.Cache, want bool) {
+func has(t *testing.T, who string, c *memo.Cache, want bool) {
 	t.Helper()
 	v, err := memo.Get[int](c.With(context.Background()), "k")
 	if found := v == 1 && err == nil; found != want || !found && !errors.Is(err, memo.ErrMiss) {

@@ -30,7 +30,7 @@ func oddKeys() map[string]string {
 		"as the counter":  "seq",
 		"250 bytes":       strings.Repeat("k", 250),
 		"64 KB":           strings.Repeat("k", 64<<10),
-		"200 odd bytes":   strings.Repeat("\xff", 200),
+		"200 odd bytes":   strings.Repeat("\x01", 200),
 		"a long, 1 apart": strings.Repeat("long:", 2<<10) + "x",
 	}
 }

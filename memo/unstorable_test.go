@@ -155,6 +155,7 @@ func TestSetThatIsTheFirstCallOfItsProcess(t *testing.T) {
 		defer end()
 		ch := make(chan int)
 		must(t, memo.Set(ctx, "k", ch))
+		time.Sleep(time.Second) // the first poll has ended, and those that follow
 		for where, ctx := range map[string]context.Context{"its request": ctx, "its process": c.With(context.Background())} {
 			if got, err := memo.Get[chan int](ctx, "k"); got != ch || err != nil {
 				t.Errorf("%s reads %v, %v, want what was set", where, got, err)

@@ -26,8 +26,8 @@ type Call[V any] struct {
 	dirty   bool   // an invalidation came, or the load was given up: keep nothing
 	stamp   uint64 // see Stamp
 	cancel  context.CancelCauseFunc
-	grace   *time.Timer // ends a load that nobody waits for, or the wait of one that queues
-	limit   *time.Timer // ends a load that runs too long
+	grace   *alarm[V] // ends a load that nobody waits for, or the wait of one that queues
+	limit   *alarm[V] // ends a load that runs too long
 
 	loaded     outcome[V] // what Load returned, for the goroutine of the load
 	outcome[V]            // what the callers get: written before done is closed
@@ -80,10 +80,7 @@ func (c *Call[V]) Seen() uint64 { return c.stamp }
 func (c *Call[V]) Extend(d time.Duration) {
 	c.shard.mu.Lock()
 	defer c.shard.mu.Unlock()
-	if !c.limit.Stop() { // it has landed, or its time is up
-		return
-	}
-	c.limit = time.AfterFunc(d, func() { c.group.overdue(c, d) })
+	c.limit.extend(d)
 }
 
 // Job returns the job of the caller that leads c.
@@ -115,14 +112,14 @@ func (c *Call[V]) Keep(store func()) bool {
 // stop ends a timer that waits for c. The shard is locked.
 func (c *Call[V]) stop() {
 	if c.grace != nil {
-		c.grace.Stop()
+		c.grace.stop()
 	}
 }
 
 // queue bounds the time that c may wait for a place by the time that it may
 // run. The shard is locked.
 func (c *Call[V]) queue(d time.Duration) {
-	c.grace = time.AfterFunc(d, func() {
+	c.grace = newAlarm(c, d, func(c *Call[V]) {
 		c.shard.mu.Lock()
 		defer c.shard.mu.Unlock()
 		if !c.running {

@@ -27,7 +27,7 @@ func Unlocked[V any](g *Group[V]) (n int) {
 func Armed[V any](c *Call[V]) bool {
 	c.shard.mu.Lock()
 	defer c.shard.mu.Unlock()
-	return c.limit.Stop() || c.grace != nil && c.grace.Stop()
+	return c.limit.timer.Stop() || c.grace != nil && c.grace.timer.Stop()
 }
 
 // StartTwo starts a load that is out of date before its goroutine comes to run,

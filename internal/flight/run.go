@@ -12,9 +12,8 @@ import (
 // start runs c on a goroutine of its own. The shard is locked.
 func (g *Group[V]) start(k *slot[V], c *Call[V]) {
 	ctx, cancel := context.WithCancelCause(c.base)
-	limit := c.job.Timeout()
 	c.cancel = cancel
-	c.limit = time.AfterFunc(limit, func() { g.overdue(c, limit) })
+	c.limit = newAlarm(c, c.job.Timeout(), g.overdue)
 	c.running = true
 	c.shard.loads[c] = struct{}{}
 	k.runs++
@@ -59,9 +58,9 @@ func (c *Call[V]) load(ctx context.Context) {
 // overdue gives up a load that ran too long. One that does not heed its ctx
 // must not keep the key: its callers get the error, and the next one starts
 // anew.
-func (g *Group[V]) overdue(c *Call[V], limit time.Duration) {
-	err := timeoutError(limit)
+func (g *Group[V]) overdue(c *Call[V]) {
 	c.shard.mu.Lock()
+	err := timeoutError(c.limit.after)
 	g.settle(c, outcome[V]{err: err})
 	c.shard.mu.Unlock()
 	c.cancel(err)
@@ -83,7 +82,7 @@ func (g *Group[V]) land(c *Call[V]) {
 	s := c.shard
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c.limit.Stop()
+	c.limit.stop()
 	g.settle(c, c.loaded)
 	delete(s.loads, c)
 	k := s.keys[c.key]
@@ -131,7 +130,7 @@ func (g *Group[V]) leave(c *Call[V]) {
 		c.cancel(nil)
 	default:
 		c.stop()
-		c.grace = time.AfterFunc(c.job.Grace(), func() { g.expire(c) })
+		c.grace = newAlarm(c, c.job.Grace(), g.expire)
 	}
 }
 

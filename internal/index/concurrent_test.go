@@ -115,7 +115,7 @@ func TestAReplacedKeyIsNeverAway(t *testing.T) {
 				t.Error("a replaced key was away for a moment")
 			}
 		}
-	}, 50_000, func(int) {
+	}, 150_000, func(int) {
 		m.Put(other)
 		m.Put(one)
 	})

@@ -2,6 +2,7 @@ package lru_test
 
 import (
 	"math/rand/v2"
+	"runtime"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -25,6 +26,7 @@ func TestNeverAboveCapWhileSetsRun(t *testing.T) {
 						t.Errorf("Len = %d, Cap = %d", n, size)
 						return
 					}
+					runtime.Gosched()
 				}
 			})
 			for w := range 4 {
@@ -152,12 +154,13 @@ func TestReadersSeeEveryChangeInOrder(t *testing.T) {
 				reading.Go(func() {
 					for !stop.Load() {
 						registers[rand.IntN(keys)].check(t, get, size > keys)
+						runtime.Gosched()
 					}
 				})
 			}
 			for w := range writers {
 				changing.Go(func() {
-					for range 3000 {
+					for range 2000 {
 						registers[rand.IntN(keys/writers)*writers+w].change(c)
 					}
 				})
@@ -189,7 +192,7 @@ func TestGetAfterClearFindsNothing(t *testing.T) {
 				}
 			}
 		})
-		for round := int64(1); round <= 100; round++ {
+		for round := int64(1); round <= 50; round++ {
 			for i := range 40 {
 				c.Set(strconv.Itoa(i), &tier.Entry{Value: round})
 			}
@@ -212,7 +215,7 @@ func TestIndexAndPolicyAgree(t *testing.T) {
 			var wg sync.WaitGroup
 			for range 4 {
 				wg.Go(func() {
-					for range 3000 {
+					for range 2000 {
 						key := strconv.Itoa(rand.IntN(keys))
 						switch n := rand.IntN(1000); {
 						case n < 2:

@@ -21,7 +21,7 @@ func TestHitRatioIsThatOfAnExactLRU(t *testing.T) {
 	const keys = 8000
 	for name, trace := range map[string][]string{
 		"zipf":          zipf(keys, 0),
-		"zipf and scan": zipf(keys, 5_000),
+		"zipf and scan": zipf(keys, 3_000),
 	} {
 		for _, percent := range []int{1, 10, 50} {
 			t.Run(fmt.Sprintf("%s/%d%%", name, percent), func(t *testing.T) {
@@ -37,17 +37,17 @@ func TestHitRatioIsThatOfAnExactLRU(t *testing.T) {
 	}
 }
 
-// zipf is 20 000 draws over keys. After each scan of them, unless scan is 0, come
-// a quarter as many new keys as there are, in a row, each asked for once.
+// zipf is 12 000 draws over keys. After each scan of them, unless scan is 0, come
+// an eighth as many new keys as there are, in a row, each asked for once.
 func zipf(keys uint64, scan int) []string {
 	rnd := rand.New(rand.NewSource(1))
 	draw := rand.NewZipf(rnd, 1.05, 1, keys-1)
 	var trace []string
 	once := 0
-	for i := range 20_000 {
+	for i := range 12_000 {
 		trace = append(trace, strconv.FormatUint(draw.Uint64(), 10))
 		if scan > 0 && i%scan == scan-1 {
-			for range keys / 4 {
+			for range keys / 8 {
 				trace = append(trace, "scan "+strconv.Itoa(once))
 				once++
 			}
