@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"math"
 	"reflect"
 	"strings"
 	"testing"
@@ -162,11 +163,14 @@ func TestConfigsThatAreRefused(t *testing.T) {
 		"raise StaleBound to 2s or more, or poll more often":            {PollInterval: time.Second},
 		"raise StaleBound to 200ms or more":                             {PollInterval: time.Millisecond, StaleBound: 100 * time.Millisecond},
 		"OutageBound of 100ms below StaleBound of 1s; leave":            {OutageBound: 100 * time.Millisecond},
-		"PollInterval of -1ns; give a duration above 0, or 0":           {PollInterval: -1},
+		"PollInterval of -1ns; give a duration above 0 and":             {PollInterval: -1},
 		"StaleBound of -1ns":                                            {StaleBound: -1},
 		"OutageBound of -1ns; give":                                     {OutageBound: -1},
 		"ReadTimeout of -1ns":                                           {ReadTimeout: -1},
 		"WriteTimeout of -1ns":                                          {WriteTimeout: -1},
+		"PollInterval of 2562047h47m16.854775807s; give a":              {PollInterval: math.MaxInt64, StaleBound: math.MaxInt64},
+		"StaleBound of 87600h0m0.000000001s":                            {StaleBound: 3650*24*time.Hour + 1},
+		"Shared is a nil *tiertest.Memory; look at the error":           {Prefix: "t", Shared: (*tiertest.Memory)(nil)},
 		"MaxRequestEntries of -1; give a number above 0":                {MaxRequestEntries: -1},
 		"2 Nodes, and this version uses one; give a Shared of one Node": {Prefix: "t", Shared: tiertest.NewMemory("a", "b")},
 		"0 Nodes, and this version uses one":                            {Prefix: "t", Shared: members{}},
@@ -200,6 +204,7 @@ func TestConfigsAtTheirLimits(t *testing.T) {
 		"64 bytes":          {Prefix: strings.Repeat("\xff", 64), Shared: tiertest.NewMemory()},
 		"least bound":       {PollInterval: 100 * time.Millisecond, StaleBound: 200 * time.Millisecond, Prefix: "t", Shared: tiertest.NewMemory()},
 		"twice the poll":    {PollInterval: time.Minute, StaleBound: 2 * time.Minute},
+		"longest":           {PollInterval: 3650 * 12 * time.Hour, StaleBound: 3650 * 24 * time.Hour, WriteTimeout: 3650 * 24 * time.Hour, Prefix: "t", Shared: tiertest.NewMemory()},
 		"outage as stale":   {StaleBound: time.Minute, OutageBound: time.Minute},
 		"1 ns":              {PollInterval: 1, ReadTimeout: 1, WriteTimeout: 1},
 		"one entry":         {MaxRequestEntries: 1, Local: lru.New(1)},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"reflect"
 	"time"
 
 	"github.com/tiermemo/tiermemo/internal/clock"
@@ -79,6 +80,9 @@ func (cfg Config) complete() Config {
 	return cfg
 }
 
+// longest is a duration that can be doubled and added up without care.
+const longest = 10 * 365 * 24 * time.Hour
+
 // validate says what is wrong with a complete cfg, and what to do.
 func (cfg Config) validate() error {
 	bad := func(fix, problem string, args ...any) error {
@@ -91,8 +95,8 @@ func (cfg Config) validate() error {
 		{"PollInterval", cfg.PollInterval}, {"StaleBound", cfg.StaleBound}, {"OutageBound", cfg.OutageBound},
 		{"ReadTimeout", cfg.ReadTimeout}, {"WriteTimeout", cfg.WriteTimeout},
 	} {
-		if d.value < 0 {
-			return bad("give a duration above 0, or 0 for the default", "%s of %v", d.name, d.value)
+		if d.value < 0 || d.value > longest {
+			return bad("give a duration above 0 and up to 3650 days, or 0 for the default", "%s of %v", d.name, d.value)
 		}
 	}
 	if cfg.MaxRequestEntries < 0 {
@@ -110,6 +114,9 @@ func (cfg Config) validate() error {
 	}
 	if cfg.Shared == nil {
 		return nil
+	}
+	if v := reflect.ValueOf(cfg.Shared); v.Kind() == reflect.Pointer && v.IsNil() {
+		return bad("look at the error of the call that made it", "Shared is a nil %T", cfg.Shared)
 	}
 	if _, err := keys.NewSpace(cfg.Prefix); err != nil {
 		return bad("set Config.Prefix to the name of the application, for example \"shop\": what has another prefix never meets", "Prefix %q with a Shared: %v", cfg.Prefix, err)

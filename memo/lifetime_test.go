@@ -181,3 +181,9 @@ func TestShortLifetimeOnMemcached(t *testing.T) {
 		}
 	}
 }
+
+func TestLoadTimeoutBeyondAllTime(t *testing.T) {
+	t.Parallel()
+	c := newCache(t, memo.Config{})
+	hit(t, 1<<40)(memo.Do(c.With(context.Background()), "k", loadNumber, memo.LoadTimeout(math.MaxInt64)))
+}

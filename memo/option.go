@@ -87,7 +87,7 @@ func (p *policy) apply(opts []Option) error {
 			if o.d <= 0 {
 				return badDuration("LoadTimeout", o.d)
 			}
-			p.loadTimeout = o.d
+			p.loadTimeout = min(o.d, longest)
 		case optionClone:
 			if o.fn == nil {
 				return &UsageError{Problem: "Clone has no function", Fix: "give it one, or leave Clone out"}
