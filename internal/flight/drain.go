@@ -15,7 +15,8 @@ func (g *Group[V]) Drain(ctx context.Context) error {
 	g.closed.Store(true)
 	for i := range g.shards { // who saw it open has started its load when this lock is free
 		g.shards[i].mu.Lock()
-		g.shards[i].mu.Unlock() //nolint:staticcheck // nothing to do under it
+		//lint:ignore SA2001 there is nothing to do under it
+		g.shards[i].mu.Unlock()
 	}
 	for {
 		done := make(chan struct{})

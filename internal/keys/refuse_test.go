@@ -11,7 +11,8 @@ import (
 )
 
 type hidden struct {
-	ID    int
+	ID int
+	//lint:ignore U1000 what cannot be seen is what this type is for
 	since int
 }
 

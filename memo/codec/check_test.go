@@ -38,6 +38,7 @@ type (
 
 	secret struct {
 		Name string
+		//lint:ignore U1000 what JSON does not see is what this type is for
 		note string
 	}
 	onlyWrites  struct{ N int }
@@ -99,6 +100,7 @@ func checks() []check {
 		kept[sql.NullString](), kept[sql.Null[time.Time]](), kept[json.RawMessage](), kept[colour](), kept[byPointer](),
 		kept[map[netip.Addr]string](), kept[struct{ N big.Int }](), kept[[]byPointer](), kept[[2]byPointer](), kept[map[string]*byPointer](),
 		kept[struct {
+			//lint:ignore SA5008 odd tags are the test
 			A int `json:"-,"`
 			B int `json:",string"`
 			C *string
@@ -155,6 +157,7 @@ func checks() []check {
 			Deep
 		}]("Deep.Base.ID", "JSON name"),
 		lost[struct {
+			//lint:ignore SA5008 odd tags are the test
 			A int `json:"bad\"name"`
 			B int `json:"A"`
 		}]("B", "JSON name"),
