@@ -25,6 +25,7 @@ type Cache struct {
 	lru     *lru.Cache // cfg.Local, if it is one: through the interface a key would escape
 	domain  *domain    // the shared tier; nil: none
 	flights *flight.Group[landing]
+	writers writers
 	clock   *clock.Clock
 	types   sync.Map // reflect.Type to *typeInfo
 	source  uint64   // names this process in the log
@@ -116,11 +117,12 @@ func (c *Cache) Close(ctx context.Context) error {
 	if c.closed.Swap(true) {
 		return nil
 	}
-	errs := []error{c.flights.Drain(ctx)}
+	errs := []error{c.flights.Drain(ctx), c.writers.close(ctx)}
 	close(c.stop)
 	if d := c.domain; d != nil {
 		spare := context.AfterFunc(ctx, d.quit)
-		<-c.stopped // at most one poll
+		<-c.stopped
+		d.polling <- struct{}{} // at most one poll is under way, and none comes after it
 		errs = append(errs, d.deliverLast(ctx))
 		spare()
 		d.quit()

@@ -257,3 +257,37 @@ func TestCloseAmongCalls(t *testing.T) {
 		})
 	}
 }
+
+// closer is a shared tier that fails when it is closed, as a client does.
+type closer struct {
+	tier.Shared
+	store *tiertest.Faulty
+}
+
+func (c closer) Close() error { c.store.Inject(tiertest.Fault{Err: errDown}); return nil }
+
+func TestCloseWaitsForInvalidations(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet()
+		reader, _ := f.process(t)
+		rctx := reader.With(context.Background())
+		f.db.do(t, rctx, "k")
+		own := tiertest.NewFaulty(f.store)
+		c, err := memo.New(memo.Config{Prefix: "t", Shared: closer{own, own}, Logger: quiet})
+		must(t, err)
+		synctest.Wait()
+		f.db.write("k")
+		closed := make(chan error, 1)
+		own.Inject(tiertest.Fault{Ops: []tiertest.Op{tiertest.OpIncr}, Times: 1,
+			Before: func(context.Context, tiertest.Op, []string) {
+				go func() { closed <- c.Close(context.Background()) }()
+				synctest.Wait()
+			}})
+		ierr := c.Invalidate(context.Background(), "k")
+		cerr := <-closed
+		time.Sleep(5 * time.Second)
+		if v := f.db.do(t, rctx, "k"); ierr != nil || cerr != nil || v != 1 {
+			t.Fatalf("Invalidate: %v, Close: %v, others read version %d; want what was under way to be done first", ierr, cerr, v)
+		}
+	})
+}

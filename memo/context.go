@@ -48,10 +48,11 @@ func (n *node) Value(key any) any {
 // Deadline implements context.Context. A load's deadline may move until it
 // begins, so that it is here and not in the context below.
 func (n *node) Deadline() (time.Time, bool) {
-	if n.load != nil && !n.load.deadline.IsZero() {
+	d, ok := n.Context.Deadline()
+	if n.load != nil && !n.load.deadline.IsZero() && (!ok || n.load.deadline.Before(d)) {
 		return n.load.deadline, true
 	}
-	return n.Context.Deadline()
+	return d, ok
 }
 
 // String keeps fmt from walking into the cache.
@@ -102,7 +103,7 @@ func (c *Cache) begin(ctx context.Context) (_ *node, opened *scope.Scope) {
 		return c.bind(ctx, outer), nil
 	}
 	if s := scope.FromContext(ctx); s != nil && !s.Closed() {
-		if outer != nil && outer.cache == c && outer.table != nil {
+		if outer != nil && outer.cache == c && outer.table == s.Table(c) {
 			return outer.on(ctx), nil
 		}
 		n := c.bind(ctx, outer)

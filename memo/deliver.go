@@ -17,6 +17,7 @@ import (
 
 const (
 	recordTTL   = 5 * time.Minute // how far behind a poller may be before it forgets everything
+	mostKeys    = 1000            // keys that are delivered at once, within one WriteTimeout; and that may wait
 	recordKeys  = 256             // keys of one record
 	recordBytes = 32 << 10
 )
@@ -30,16 +31,16 @@ const (
 //  2. it reads the old item from the shared tier, as of after the record
 //  3. the item is deleted, too late: no record to come drops the entry
 //
-// Several keys are deleted a second time, after the number was drawn. They may
-// depend on each other, say A is made of B:
+// Several keys are deleted a second time, between the number and its record. They
+// may depend on each other, say A is made of B:
 //
 //  1. A is deleted
 //  2. another process takes the lease of A, and makes it of the B in its L2,
 //     which is right, as far as the counter tells
 //  3. the number is drawn; the second deletion takes the lease of 2 away
 //
-// A lease taken after the second deletion sees the number, and does not use an
-// L2 that has not read its record (local.go).
+// A lease taken after the second deletion sees the number, and uses nothing that
+// is older until the record is there (local.go): with it all that is old is gone.
 func (d *domain) deliver(ctx context.Context, keys []string) ([]uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, d.cache.cfg.WriteTimeout)
 	defer cancel()
@@ -60,11 +61,12 @@ func (d *domain) deliver(ctx context.Context, keys []string) ([]uint64, error) {
 	for i := range batches {
 		numbers[i] = last - uint64(len(batches)-1-i)
 	}
-	again := func() error { return nil }
 	if len(keys) > 1 {
-		again = func() error { return d.delete(ctx, places) }
+		if err := d.delete(ctx, places); err != nil {
+			return nil, err
+		}
 	}
-	return numbers, both(again, func() error { return d.record(ctx, numbers, batches) })
+	return numbers, d.record(ctx, numbers, batches)
 }
 
 // both runs f beside g and returns the first of their errors.
@@ -190,9 +192,14 @@ func (d *domain) suspend(all bool, keys []string) {
 func (d *domain) deliverPending(ctx context.Context) bool {
 	for d.waiting.Load() > 0 {
 		d.mu.Lock()
-		b := d.pending.Next(recordKeys)
+		b := d.pending.Next(mostKeys)
 		d.mu.Unlock()
-		if err := d.deliverBatch(ctx, b); err != nil {
+		err := d.deliverBatch(ctx, b)
+		if err != nil && tier.IsAnswer(err) && !b.All { // its record is refused, and will be: everything, in place of it
+			d.suspend(true, nil)
+			continue
+		}
+		if err != nil {
 			d.failed(err)
 			return false
 		}
@@ -214,6 +221,23 @@ func (d *domain) deliverBatch(ctx context.Context, b coherence.Batch) error {
 	}
 	d.settled(numbers) // applied here when it was queued
 	return nil
+}
+
+// orQueue tells the Node of keys, or of everything, or queues that.
+func (d *domain) orQueue(all bool, keys []string, tell func() error) error {
+	if !d.reachable() {
+		d.suspend(all, keys)
+		return deferred(nil)
+	}
+	err := tell()
+	if err == nil {
+		return nil
+	}
+	d.suspend(all, keys)
+	if !tier.IsAnswer(err) {
+		d.failed(err)
+	}
+	return deferred(err)
 }
 
 // deferred is what the caller of an invalidation gets that waits.

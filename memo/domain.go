@@ -13,10 +13,6 @@ import (
 	"github.com/tiermemo/tiermemo/memo/tier"
 )
 
-// mostPending bounds the invalidations that wait for the shared tier. Beyond it
-// one for everything waits in their place.
-const mostPending = 10_000
-
 // domain is this process's part in the coherence of one Node: one counter, one
 // log, one poller. What it decides is in internal/coherence; here it is carried
 // out.
@@ -58,7 +54,7 @@ func newDomain(c *Cache, node tier.Node, space keys.Space) *domain {
 		cache: c, node: node, space: space,
 		attached: make(chan struct{}), polling: make(chan struct{}, 1),
 		log:     coherence.Log{GiveUp: 2 * c.cfg.WriteTimeout},
-		pending: coherence.Pending{Most: mostPending},
+		pending: coherence.Pending{Most: mostKeys},
 		health:  coherence.Health{Blip: c.cfg.StaleBound, Calm: c.cfg.PollInterval + c.cfg.WriteTimeout + 100*time.Millisecond},
 		since:   time.Now(),
 	}

@@ -31,6 +31,9 @@ func (l *load) fill(ctx context.Context, f *call, d *domain, place string, token
 	}
 	e.Stamp = stamp
 	s.end()
+	if f.Outdated() { // its invalidation may not have reached the shared tier
+		return landing{e, outcomeLoad}, nil
+	}
 	data, err := l.encode(e)
 	if err != nil {
 		l.cache.unstorable("the codec refused a value: it stays out of the shared tier", err)

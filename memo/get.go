@@ -3,10 +3,8 @@ package memo
 import (
 	"context"
 	"strings"
-	"time"
 
 	"github.com/tiermemo/tiermemo/internal/coherence"
-	"github.com/tiermemo/tiermemo/internal/wire"
 	"github.com/tiermemo/tiermemo/memo/tier"
 )
 
@@ -86,13 +84,8 @@ func (c *Cache) fetch(ctx context.Context, l *load) *tier.Entry {
 	if err != nil {
 		return nil
 	}
-	var v wire.Value
-	if coherence.Judge(l.reader(), at.item, at.seq, time.Now().UnixMilli(), &v) != coherence.Valid {
-		return nil
-	}
-	watch.Stamp(v.Stamp)
-	e, err := l.decode(&v, at)
-	if err != nil {
+	e, verdict := l.judge(watch, at)
+	if verdict != coherence.Valid || !l.admits(e.Stamp, e.Loaded) {
 		return nil
 	}
 	l.keep(watch, e)

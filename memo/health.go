@@ -24,6 +24,9 @@ func (d *domain) failed(err error) {
 
 // readFailed notes that a read did not.
 func (d *domain) readFailed(err error) {
+	if d.life.Err() != nil {
+		return
+	}
 	d.failing.Store(true)
 	now := d.cache.clock.Exact()
 	d.mu.Lock()

@@ -3,6 +3,7 @@ package memo
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/tiermemo/tiermemo/internal/flight"
@@ -27,9 +28,9 @@ import (
 // as a rule after Config.PollInterval. ErrDeferred: done here, and queued for
 // the shared tier, which does not answer; it is delivered when it does.
 //
-// It works also when ctx has ended, and takes at most Config.WriteTimeout. Keys
-// of one call may depend on each other; of two calls, the one for what others
-// are made of comes first.
+// It works also when ctx has ended, and takes at most Config.WriteTimeout for
+// each 1000 keys. Up to 1000 keys of one call may depend on each other; of two
+// calls, the one for what others are made of comes first.
 func Invalidate(ctx context.Context, keys ...string) error {
 	return invalidate(ctx, nil, keys)
 }
@@ -46,7 +47,8 @@ func InvalidateAll(ctx context.Context) error { return invalidateAll(ctx, nil) }
 func (c *Cache) InvalidateAll(ctx context.Context) error { return invalidateAll(ctx, c) }
 
 // writer returns the cache for a write under ctx, and the request's node of that
-// cache, if there is one. c is nil for the cache of ctx.
+// cache, if there is one. c is nil for the cache of ctx. Without an error the
+// write has entered c.writers, and its caller leaves them.
 func writer(ctx context.Context, c *Cache) (*Cache, *node, error) {
 	n := find(ctx)
 	if c == nil && n == nil {
@@ -55,11 +57,11 @@ func writer(ctx context.Context, c *Cache) (*Cache, *node, error) {
 	if c == nil {
 		c = n.cache
 	}
-	if c.closed.Load() {
+	if !c.writers.enter() {
 		return nil, nil, ErrClosed
 	}
-	if n == nil || n.cache != c {
-		n = c.bind(ctx, nil)
+	if n == nil || n.cache != c || n.table == nil { // With, inside of a request, is no way around its memory
+		n = c.bind(ctx, n)
 		n.table = c.tableOf(ctx)
 	}
 	return c, n, nil
@@ -70,8 +72,12 @@ func invalidate(ctx context.Context, c *Cache, keys []string) error {
 		return err
 	}
 	c, n, err := writer(ctx, c)
-	if err != nil || len(keys) == 0 {
+	if err != nil {
 		return err
+	}
+	defer c.writers.leave()
+	if len(keys) == 0 {
+		return nil
 	}
 	own := make([]string, len(keys))
 	for i, key := range keys {
@@ -92,21 +98,21 @@ func invalidate(ctx context.Context, c *Cache, keys []string) error {
 	return c.counted(err)
 }
 
-// tell delivers the invalidation of keys, or queues it.
-func (d *domain) tell(ctx context.Context, keys []string) ([]uint64, error) {
-	if !d.reachable() {
-		d.suspend(false, keys)
-		return nil, deferred(nil)
-	}
-	numbers, err := d.deliver(context.WithoutCancel(ctx), keys) // the write is committed: somebody has to tell
-	if err == nil {
-		return numbers, nil
-	}
-	d.suspend(false, keys)
-	if !tier.IsAnswer(err) {
-		d.failed(err)
-	}
-	return nil, deferred(err)
+// tell delivers the invalidation of keys, or queues it, whatever ctx does: the
+// write is committed, and somebody has to tell.
+func (d *domain) tell(ctx context.Context, keys []string) (numbers []uint64, err error) {
+	ctx = context.WithoutCancel(ctx)
+	err = d.orQueue(false, keys, func() error {
+		for some := range slices.Chunk(keys, mostKeys) {
+			drawn, err := d.deliver(ctx, some)
+			if err != nil {
+				return err
+			}
+			numbers = append(numbers, drawn...)
+		}
+		return nil
+	})
+	return numbers, err
 }
 
 // drop forgets keys in this process, in one step.
@@ -134,8 +140,10 @@ func invalidateAll(ctx context.Context, c *Cache) error {
 	if err != nil {
 		return err
 	}
+	defer c.writers.leave()
 	if d := c.domain; d != nil {
-		err = d.tellAll(ctx)
+		ctx := context.WithoutCancel(ctx)
+		err = d.orQueue(true, nil, func() error { return d.deliverAll(ctx) })
 	}
 	c.purge()
 	if n.table != nil {
@@ -143,23 +151,6 @@ func invalidateAll(ctx context.Context, c *Cache) error {
 	}
 	c.invalidatedAll.Add(1)
 	return c.counted(err)
-}
-
-// tellAll delivers the invalidation of everything, or queues it.
-func (d *domain) tellAll(ctx context.Context) error {
-	if !d.reachable() {
-		d.suspend(true, nil)
-		return deferred(nil)
-	}
-	err := d.deliverAll(context.WithoutCancel(ctx))
-	if err == nil {
-		return nil
-	}
-	d.suspend(true, nil)
-	if !tier.IsAnswer(err) {
-		d.failed(err)
-	}
-	return deferred(err)
 }
 
 func isNotFound(err error) bool { return errors.Is(err, tier.ErrNotFound) }

@@ -18,9 +18,12 @@ type load struct {
 	policy  policy
 	typ     *typeInfo
 	run     func(ctx context.Context) (any, error)
-	parent  *running // the load that this one is a part of
-	started int64    // on the cache's clock; before anything was read
+	started int64 // on the cache's clock; before anything was read
 	led     bool
+
+	parent *running // the load that this one is a part of
+	need   need     // of parent
+	sure   bool     // this process had heard of all that l needs, before anything was read
 }
 
 // landing is what a flight ends with.
@@ -43,17 +46,32 @@ func newLoad[T any](c *Cache, key string, opts []Option) (*load, func(T) T, erro
 
 // process is what lies below the request: L2, and one load for this process.
 func (c *Cache) process(ctx context.Context, n *node, l *load) (*tier.Entry, outcome, error) {
-	if n.load != nil {
-		if err := l.within(ctx, n.load); err != nil {
-			return nil, outcomeError, err
-		}
-	}
 	if c.domain != nil {
 		c.domain.attach(ctx)
 	}
-	if e := c.peek(l); e != nil {
-		return e, outcomeL2, nil
+	for {
+		if n.load != nil {
+			if err := l.within(ctx, n.load); err != nil {
+				return nil, outcomeError, err
+			}
+		}
+		if e := c.peek(l); e != nil {
+			return e, outcomeL2, nil
+		}
+		land, err := c.fly(ctx, l)
+		if err != nil {
+			return nil, outcomeError, err
+		}
+		// Who leads may be no part of a load, and content with an L2 entry that is not
+		// good enough for one that joined.
+		if e := land.entry; l.led || l.admits(e.Stamp, e.Loaded) {
+			return e, land.from, nil
+		}
 	}
+}
+
+// fly leads or joins the one load of l's key.
+func (c *Cache) fly(ctx context.Context, l *load) (landing, error) {
 	base := context.Background()
 	if c.cfg.LoadContext != nil {
 		if lc := c.cfg.LoadContext(ctx); lc != nil {
@@ -63,28 +81,10 @@ func (c *Cache) process(ctx context.Context, n *node, l *load) (*tier.Entry, out
 	l.started = c.clock.Exact()
 	land, led, err := c.flights.Do(ctx, base, l.parent.flight(), l.key, l)
 	l.led = led
-	if err != nil {
-		return nil, outcomeError, err
-	}
 	if !led && land.from == outcomeLoad {
-		return land.entry, outcomeJoined, nil
+		land.from = outcomeJoined
 	}
-	return land.entry, land.from, nil
-}
-
-// within prepares l as a part of the load r: it waits until it is known how new
-// a value must be, and fetches the log if this process is behind that.
-func (l *load) within(ctx context.Context, r *running) error {
-	l.parent = r
-	if err := r.leased(ctx); err != nil {
-		return err
-	}
-	d := l.cache.domain
-	if d == nil || !d.up.Load() || r.admits(l.cache, 0, 0) {
-		return nil
-	}
-	d.catchUp(ctx) // if it fails, or the Node is down, admits goes on saying no
-	return nil
+	return land, err
 }
 
 // Timeout implements flight.Job. It bounds the wait for another process's load,
@@ -113,7 +113,7 @@ func (l *load) Joinable(running *call) bool {
 	if now > d.horizon.Load() && now-began > d.bound.Load() {
 		return false
 	}
-	return l.parent == nil || l.parent.admits(c, running.Seen(), began)
+	return l.admits(running.Seen(), began)
 }
 
 // Load implements flight.Job.

@@ -1,6 +1,8 @@
 package memo
 
 import (
+	"context"
+
 	"github.com/tiermemo/tiermemo/internal/coherence"
 	"github.com/tiermemo/tiermemo/memo/tier"
 )
@@ -32,10 +34,7 @@ func (c *Cache) peek(l *load) *tier.Entry {
 	} else {
 		e = c.cfg.Local.Get(l.key)
 	}
-	if e = c.usable(e); e == nil || l.parent == nil {
-		return e
-	}
-	if !l.parent.admits(c, e.Stamp, e.Loaded) {
+	if e = c.usable(e); e == nil || !l.admits(e.Stamp, e.Loaded) {
 		return nil
 	}
 	return e
@@ -50,27 +49,57 @@ func (c *Cache) peek(l *load) *tier.Entry {
 //  3. the loader of A asks for B, and finds the old one in this process's L2
 //  4. an A made of the old B is stored for everyone, and no record to come drops it
 //
-// In 3 this process must have applied the log up to n, or not use its L2.
+// In 3 this process must have applied the log up to n. If it has not, say because
+// the record of n is not written yet, only values count that were loaded after n:
+// what the shared tier has may be about to be deleted.
 
 // need is how new a value must be to be used inside a load.
 type need struct {
 	seq uint64 // the counter, read after the load had its lease; 0: it has none
-	at  int64  // when that was; without a lease, when the load began
+	at  int64  // when that was, on its cache's clock; without a lease, when the load began
 }
 
-// admits reports whether an entry of c that was valid at stamp, and whose load
-// began at the time loaded, may be used in r's load.
-func (r *running) admits(c *Cache, stamp uint64, loaded int64) bool {
-	d := c.domain
-	if d == nil {
+// within prepares l as a part of the load r: it waits until it is known how new
+// a value must be, and fetches the log if this process is behind that.
+func (l *load) within(ctx context.Context, r *running) error {
+	l.parent, l.sure = r, false
+	if err := r.leased(ctx); err != nil {
+		return err
+	}
+	l.need = r.needs()
+	l.need.at = l.cache.clock.From(r.cache.clock, l.need.at)
+	if r.cache != l.cache {
+		l.need.seq = 0 // another cache counts for itself
+	}
+	if l.sure = l.heard(); l.sure || !l.cache.domain.up.Load() {
+		return nil
+	}
+	l.cache.domain.catchUp(ctx)
+	l.sure = l.heard()
+	return nil
+}
+
+// heard reports whether this process has applied what l needs. It is asked before
+// anything is read: who asks afterwards would take what was read before for new.
+func (l *load) heard() bool {
+	d := l.cache.domain
+	switch {
+	case d == nil:
 		return true // an only process has applied all of its invalidations
+	case l.need.seq == 0:
+		return d.covered.Load() > l.need.at
 	}
-	need := r.needs()
-	if loaded > need.at {
+	return d.covers(l.need.seq)
+}
+
+// admits reports whether a value may be used for l that was loaded when the
+// counter was stamp, or was read from the shared tier at the time loaded.
+func (l *load) admits(stamp uint64, loaded int64) bool {
+	switch {
+	case l.parent == nil || l.sure:
 		return true
+	case l.need.seq == 0:
+		return loaded > l.need.at
 	}
-	if c != r.cache || need.seq == 0 {
-		return d.covered.Load() > need.at
-	}
-	return coherence.SameEpoch(stamp, need.seq) && stamp >= need.seq || d.covers(need.seq)
+	return coherence.SameEpoch(stamp, l.need.seq) && stamp >= l.need.seq
 }

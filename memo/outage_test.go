@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/tiermemo/tiermemo/memo"
+	"github.com/tiermemo/tiermemo/memo/tier"
 	"github.com/tiermemo/tiermemo/memo/tier/tiertest"
 )
 
@@ -443,3 +444,51 @@ func TestUnreachableAtStart(t *testing.T) {
 type writer func(p []byte) (int, error)
 
 func (w writer) Write(p []byte) (int, error) { return w(p) }
+
+func TestG07_RefusedRecordDoesNotKeepTheSharedTierDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet()
+		c, store := f.process(t)
+		// memcached has no room for a record of this size
+		defer store.Inject(tiertest.Fault{Ops: []tiertest.Op{tiertest.OpAdd}, Match: ":g:", Err: tier.ErrRefused})()
+		if err := c.Invalidate(context.Background(), "k"); !errors.Is(err, memo.ErrDeferred) {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		if s := c.Snapshot().Nodes[0]; !s.Up || s.Pending > 0 {
+			t.Fatalf("a minute later: %+v", s)
+		}
+	})
+}
+
+func TestG06_LoadThatOverlappedADeferredInvalidation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet()
+		a, store := f.process(t, slowPoll)
+		b, _ := f.process(t, slowPoll)
+		actx, bctx := a.With(context.Background()), b.With(context.Background())
+		loaded, release, done := make(chan struct{}), make(chan struct{}), make(chan struct{})
+		go func() {
+			defer close(done)
+			_, _ = memo.Do(actx, "k", func(context.Context) (int, error) {
+				v := f.db.read("k")
+				close(loaded)
+				<-release
+				return v, nil
+			})
+		}()
+		<-loaded
+		synctest.Wait()
+		remove := store.Inject(tiertest.Fault{Err: errDown})
+		f.db.write("k")
+		if err := memo.Invalidate(actx, "k"); !errors.Is(err, memo.ErrDeferred) {
+			t.Fatal(err)
+		}
+		remove()
+		close(release)
+		<-done
+		if v := f.db.do(t, bctx, "k"); v != 1 {
+			t.Errorf("the load that an invalidation of its own process overtook was stored for everyone: b reads %d", v)
+		}
+	})
+}

@@ -39,10 +39,24 @@ func (d *domain) catchUp(ctx context.Context) {
 	case <-ctx.Done():
 		return
 	}
-	defer func() { <-d.polling }()
 	if d.begun.Load() > before { // while this caller waited; one at a time, so it has ended
+		<-d.polling
 		return
 	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		d.pollAll()
+		<-d.polling
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done(): // others wait for what it finds
+	}
+}
+
+// pollAll reads the log until there is no more of it.
+func (d *domain) pollAll() {
 	d.begun.Add(1)
 	for more, i := true, 0; more && i < mostPolls; i++ {
 		more = d.poll()
@@ -54,8 +68,7 @@ func (d *domain) catchUp(ctx context.Context) {
 	}
 }
 
-// poll reads the log once, and reports whether there is more of it. It does not
-// end with a caller's ctx: others wait for what it finds.
+// poll reads the log once, and reports whether there is more of it.
 func (d *domain) poll() (more bool) {
 	d.mu.Lock()
 	wanted := d.log.Wanted()

@@ -10,7 +10,9 @@ import (
 )
 
 // Set stores v under key in all tiers, in place of what is there. A load of key
-// that is in flight does not replace it; an invalidation that overlaps wins.
+// that is in flight does not replace it. If an invalidation overlaps, either of
+// the two may be the later one: a v that was read from the database before
+// somebody else's commit may be set after their Invalidate.
 // Like an invalidation it reaches the other processes, works when ctx has ended,
 // and returns ErrDeferred when the shared tier does not answer: v is stored here
 // then, and the other processes will load.
@@ -26,6 +28,7 @@ func Set[T any](ctx context.Context, key string, v T, opts ...Option) error {
 	if err != nil {
 		return err
 	}
+	defer c.writers.leave()
 	l, _, err := newLoad[T](c, key, opts)
 	if err != nil {
 		return misuse(err, "Set", key)
@@ -73,26 +76,22 @@ type written struct {
 // other processes drop what they have; and the swap, which fails if an
 // invalidation came in between.
 func (d *domain) write(ctx context.Context, l *load, e *tier.Entry, claim *call) written {
-	if !d.reachable() {
-		d.suspend(false, []string{l.key})
-		return written{err: deferred(nil)}
-	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), d.cache.cfg.WriteTimeout)
 	defer cancel()
-	w := d.writeWithin(ctx, l, e, claim)
-	if w.err == nil {
-		return w
+	var w written
+	err := d.orQueue(false, []string{l.key}, func() error {
+		w = d.writeWithin(ctx, l, e, claim)
+		return w.err
+	})
+	if err != nil {
+		return written{err: err}
 	}
-	d.suspend(false, []string{l.key})
-	if !tier.IsAnswer(w.err) {
-		d.failed(w.err)
-	}
-	return written{err: deferred(w.err)}
+	return w
 }
 
 func (d *domain) writeWithin(ctx context.Context, l *load, e *tier.Entry, claim *call) written {
 	if l.typ.lossy != nil {
-		return d.writeAbsence(ctx, l)
+		return d.writeAbsence(ctx, l, e, claim)
 	}
 	place, token := d.space.Value(l.key), rand.Uint64()
 	for range mostTurns {
@@ -107,7 +106,7 @@ func (d *domain) writeWithin(ctx context.Context, l *load, e *tier.Entry, claim 
 		}
 		return d.writeUnder(ctx, l, e, claim, place, token)
 	}
-	return d.writeAbsence(ctx, l) // too many others write it
+	return d.writeAbsence(ctx, l, e, claim) // too many others write it
 }
 
 // writeUnder draws a number and swaps e for the lease token.
@@ -152,10 +151,16 @@ func (d *domain) writeUnder(ctx context.Context, l *load, e *tier.Entry, claim *
 
 // writeAbsence invalidates l's key in the shared tier, for a value that it
 // cannot hold.
-func (d *domain) writeAbsence(ctx context.Context, l *load) written {
-	numbers, err := d.deliver(ctx, []string{l.key})
+func (d *domain) writeAbsence(ctx context.Context, l *load, e *tier.Entry, claim *call) written {
+	var number uint64
+	err := both(
+		func() error { return d.delete(ctx, []string{d.space.Value(l.key)}) },
+		func() (err error) { number, err = d.draw(ctx, 1); return err },
+	)
 	if err != nil {
 		return written{err: err}
 	}
-	return written{number: numbers[0]}
+	e.Stamp = number
+	claim.Stamp(number) // its own record does not concern it
+	return written{number: number, err: d.record(ctx, []uint64{number}, [][]string{{l.key}})}
 }

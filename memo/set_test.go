@@ -168,3 +168,21 @@ func TestGetDoesNotLoad(t *testing.T) {
 		}
 	})
 }
+
+func TestSetOfALossyTypeSurvivesItsOwnRecord(t *testing.T) {
+	type lossy struct {
+		A int
+		b int
+	}
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet()
+		c, store := f.process(t)
+		ctx := c.With(context.Background())
+		store.Inject(tiertest.Fault{Ops: []tiertest.Op{tiertest.OpAdd}, Match: ":g:", Times: 1,
+			After: func(context.Context, tiertest.Op, []string) { time.Sleep(150 * time.Millisecond) }}) // a poll comes by
+		must(t, memo.Set(ctx, "k", lossy{1, 2}))
+		if v, err := memo.Get[lossy](ctx, "k"); v != (lossy{1, 2}) || err != nil {
+			t.Fatalf("Get after Set: %v, %v", v, err)
+		}
+	})
+}

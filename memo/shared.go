@@ -22,52 +22,64 @@ const (
 
 // shared looks in the shared tier, and loads for the fleet if nobody else does.
 func (l *load) shared(ctx context.Context, f *call, d *domain) (landing, error) {
-	place := d.space.Value(l.key)
-	token := rand.Uint64()
+	place, token := d.space.Value(l.key), rand.Uint64()
 	patience := l.cache.clock.Exact() + int64(l.policy.loadTimeout)
 	wait := leastWait
-	for turn := 0; turn < mostTurns; turn++ {
-		look, err := d.look(ctx, place)
+	for lost := 0; lost < mostTurns; {
+		at, err := d.look(ctx, place)
 		if err != nil {
 			return l.withoutShared(ctx, f)
 		}
-		var v wire.Value
-		verdict := coherence.Judge(l.reader(), look.item, look.seq, time.Now().UnixMilli(), &v)
-		switch verdict {
-		case coherence.Valid, coherence.Leased: // the load that matters is, or was, another's
-			f.Stamp(v.Stamp)
-		default:
-			f.Stamp(look.seq)
-		}
-		if verdict == coherence.Valid {
-			e, err := l.decode(&v, look)
-			if err == nil {
-				l.keep(f, e)
-				return landing{e, outcomeL3}, nil
-			}
-			verdict = coherence.Void // its writer's codec did not keep its word
-		}
+		e, verdict := l.judge(f, at)
 		switch {
-		case verdict == coherence.Foreign, verdict == coherence.Leased && l.cache.clock.Exact() > patience:
-			return l.unshared(ctx, f, look)
-		case verdict == coherence.Leased && !own(look.item.Value, token):
+		case verdict == coherence.Valid && l.admits(e.Stamp, e.Loaded):
+			l.keep(f, e)
+			return landing{e, outcomeL3}, nil
+		case verdict == coherence.Valid, verdict == coherence.Foreign:
+			return l.unshared(ctx, f, at)
+		case verdict != coherence.Leased:
+			err = d.placeLease(ctx, place, at, token)
+		case own(at.item.Value, token): // a repeated command's first try has arrived
+		case l.cache.clock.Exact() > patience:
+			return l.unshared(ctx, f, at)
+		default:
 			if err := sleep(ctx, wait/2+rand.N(wait/2)); err != nil {
 				return landing{}, err
 			}
 			wait = min(2*wait, mostWait)
-			turn-- // to wait is not to lose
 			continue
-		case verdict != coherence.Leased: // else a repeated command's first try has arrived
-			err = d.placeLease(ctx, place, look, token)
 		}
-		if err == nil {
-			return l.fill(ctx, f, d, place, token, look.seq)
+		switch {
+		case err == nil:
+			return l.fill(ctx, f, d, place, token, at.seq)
+		case errors.Is(err, tier.ErrRefused), !tier.IsAnswer(err):
+			return l.unshared(ctx, f, at)
 		}
-		if errors.Is(err, tier.ErrRefused) || !tier.IsAnswer(err) {
-			return l.unshared(ctx, f, look)
-		}
+		lost++
 	}
 	return l.withoutShared(ctx, f)
+}
+
+// judge returns what at found: the entry, if it is Valid. It tells the flight how
+// new its result will be at least: as the load that is, or was, another's, or as
+// the one that l is about to begin.
+func (l *load) judge(f *call, at look) (*tier.Entry, coherence.Verdict) {
+	var v wire.Value
+	verdict := coherence.Judge(l.reader(), at.item, at.seq, time.Now().UnixMilli(), &v)
+	switch verdict {
+	case coherence.Leased:
+		f.Stamp(v.Stamp)
+	case coherence.Valid:
+		if e, err := l.decode(&v, at); err == nil {
+			f.Stamp(v.Stamp)
+			return e, verdict
+		}
+		verdict = coherence.Void // its writer's codec did not keep its word
+		fallthrough
+	default:
+		f.Stamp(at.seq)
+	}
+	return nil, verdict
 }
 
 // reader says which values l can use.
@@ -85,7 +97,8 @@ func (l *load) withoutShared(ctx context.Context, f *call) (landing, error) {
 
 // unshared loads for this process alone, and leaves what stands in the shared
 // tier: a value of another release, which would otherwise be loaded by the two
-// in turn, or a lease that ours cannot wait for.
+// in turn; a lease that ours cannot wait for; or a value that may be about to be
+// deleted, where l is a part of a load.
 func (l *load) unshared(ctx context.Context, f *call, at look) (landing, error) {
 	if ctx.Err() != nil {
 		return landing{}, context.Cause(ctx)

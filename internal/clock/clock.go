@@ -54,6 +54,9 @@ func (c *Clock) Now() int64 {
 // Exact returns the time without lag, at the price of asking the system.
 func (c *Clock) Exact() int64 { return int64(time.Since(c.base)) }
 
+// From returns what other's time t is on this Clock.
+func (c *Clock) From(other *Clock, t int64) int64 { return t + int64(other.base.Sub(c.base)) }
+
 // Stop ends the timer and returns when none of its ticks is running any more.
 // Now is Exact from then on. Stop may be called more than once.
 func (c *Clock) Stop() {

@@ -31,6 +31,11 @@ type Log struct {
 	own   map[uint64]struct{} // applied by their writer, this process, before it returned
 	wide  bool
 
+	// Where the reading began in the midst of an epoch, the writers of numbers
+	// before that may be about to delete still. What is read from the store until
+	// then may be old, and is forgotten when they must have ended. 0: it is over.
+	settled int64
+
 	busy bool   // what the last Read asked for is not Done
 	done uint64 // Covered, until it is
 }
@@ -75,14 +80,23 @@ func (l *Log) Wanted() []uint64 {
 // wanted no more does not become a hole.
 func (l *Log) Read(now int64, seq uint64, wanted []uint64, records [][]byte) Action {
 	l.done, l.busy = l.Covered(), true
-	if !l.known || !SameEpoch(seq, l.next) || seq < l.next || seq-l.next > tooFar {
-		l.restart(seq)
-		return Action{Purge: true, Complete: true}
-	}
 	var act Action
+	first := Epoch(seq) << countBits
+	switch {
+	case l.known && !SameEpoch(seq, l.next) && seq-first <= tooFar, !l.known && seq == first:
+		l.restart(first)
+		act.Purge = true
+	case !l.known || !SameEpoch(seq, l.next) || seq < l.next || seq-l.next > tooFar:
+		l.restart(seq)
+		l.settled = now + int64(l.GiveUp)
+		return Action{Purge: true}
+	case l.settled != 0 && now >= l.settled:
+		l.settled = 0
+		act.Purge = true
+	}
 	last := l.next
 	for i, n := range wanted {
-		if n > seq { // counted after the counter was read: the next poll's
+		if n > seq || !SameEpoch(n, seq) { // counted after the counter was read: the next poll's
 			continue
 		}
 		if _, open := l.holes[n]; n <= l.next && !open {
@@ -94,7 +108,7 @@ func (l *Log) Read(now int64, seq uint64, wanted []uint64, records [][]byte) Act
 	l.next = last
 	l.wide = last < seq
 	act.More = l.wide
-	act.Complete = !l.wide && len(l.holes) == 0
+	act.Complete = !l.wide && len(l.holes) == 0 && l.settled == 0
 	return act
 }
 
@@ -140,7 +154,7 @@ func (l *Log) Restart(seq uint64) {
 }
 
 func (l *Log) restart(seq uint64) {
-	l.known, l.next, l.wide = true, seq, false
+	l.known, l.next, l.wide, l.settled = true, seq, false, 0
 	l.holes = map[uint64]int64{}
 	l.own = map[uint64]struct{}{}
 }
@@ -162,6 +176,9 @@ func (l *Log) Own(n uint64) {
 func (l *Log) Covered() uint64 {
 	if l.busy {
 		return l.done
+	}
+	if l.settled != 0 {
+		return Epoch(l.next) << countBits
 	}
 	if len(l.holes) > 0 {
 		covered := l.next

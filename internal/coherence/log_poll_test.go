@@ -13,7 +13,7 @@ import (
 
 func TestLogThatHasReadNothing(t *testing.T) {
 	t.Parallel()
-	var l coherence.Log
+	l := coherence.Log{GiveUp: giveUp}
 	if wanted := l.Wanted(); wanted != nil {
 		t.Errorf("wants %d before it knows the counter", wanted)
 	}
@@ -23,28 +23,54 @@ func TestLogThatHasReadNothing(t *testing.T) {
 		t.Errorf("covers %d, want 0", n)
 	}
 	// No counter of ours is that small: an operator wrote it. It is one, nevertheless.
-	if act := poll(&l, 0, 5, nil); !act.Purge || !act.Complete || act.More || l.Covered() != 5 {
+	if act := poll(&l, 0, 5, nil); !act.Purge || act.Complete || act.More || l.Covered() != 0 {
 		t.Errorf("purge %v, complete %v, more %v, covered %d; want to begin at 5", act.Purge, act.Complete, act.More, l.Covered())
+	}
+}
+
+// Numbers up to that of the first poll may be those of invalidations under way:
+// counted, and neither deleted nor written. Their records are never read.
+func TestWhatIsReadWhileTheFirstNumbersAreOpenIsForgotten(t *testing.T) {
+	t.Parallel()
+	l := coherence.Log{GiveUp: giveUp}
+	poll(&l, 0, first+10, nil)
+	act := poll(&l, ms(99), first+11, map[uint64][]byte{first + 11: record(first + 11)})
+	if act.Purge || act.Complete || !slices.Equal(dropped(act), []uint64{first + 11}) || l.Covered() != first {
+		t.Errorf("purge %v, complete %v, drops %d, covered %d; want to read on, and to cover nothing", act.Purge, act.Complete, dropped(act), l.Covered())
+	}
+	if act := poll(&l, ms(100), first+11, nil); !act.Purge || !act.Complete || l.Covered() != first+11 {
+		t.Errorf("purge %v, complete %v, covered %d; want to forget once, and to cover all", act.Purge, act.Complete, l.Covered())
+	}
+	if act := poll(&l, ms(101), first+11, nil); act.Purge || !act.Complete {
+		t.Errorf("purge %v, complete %v afterwards", act.Purge, act.Complete)
+	}
+}
+
+func TestEpochThatNobodyCountedInIsCoveredAtOnce(t *testing.T) {
+	t.Parallel()
+	l := coherence.Log{GiveUp: giveUp}
+	if act := poll(&l, 0, first, nil); !act.Purge || !act.Complete || l.Covered() != first {
+		t.Errorf("purge %v, complete %v, covered %d; want to begin", act.Purge, act.Complete, l.Covered())
 	}
 }
 
 func TestNumbersOfEpochsThatAreNeighboursHaveNoOrder(t *testing.T) {
 	t.Parallel()
 	l := coherence.Log{GiveUp: giveUp}
-	poll(&l, 0, other-1, nil)
+	start(&l, other-1)
 	l.Own(other) // of the epoch that the next poll will find
 	if n := l.Covered(); n != other-1 {
 		t.Errorf("covers %d, of an epoch that it has not seen", n)
 	}
-	if act := poll(&l, 0, other+1, nil); !act.Purge || !act.Complete || l.Covered() != other+1 {
-		t.Errorf("purge %v, complete %v, covered %d; want to begin anew", act.Purge, act.Complete, l.Covered())
+	if act := poll(&l, 0, other+1, nil); !act.Purge || act.Complete || l.Covered() != other {
+		t.Errorf("purge %v, complete %v, covered %d; want to begin anew, and to wait for the record", act.Purge, act.Complete, l.Covered())
 	}
 }
 
 func TestWantedIsTheHolesAndWhatComesNext(t *testing.T) {
 	t.Parallel()
 	l := coherence.Log{GiveUp: giveUp}
-	poll(&l, 0, first+10, nil)
+	start(&l, first+10)
 	poll(&l, 0, first+18, map[uint64][]byte{first + 12: record(first + 12), first + 14: record(first + 14)})
 	want := []uint64{first + 11, first + 13}
 	for n := first + 15; n <= first+26; n++ {
@@ -60,7 +86,7 @@ func TestWantedIsTheHolesAndWhatComesNext(t *testing.T) {
 func TestRecordBeyondTheCounterIsTheNextPolls(t *testing.T) {
 	t.Parallel()
 	l := coherence.Log{GiveUp: giveUp}
-	poll(&l, 0, first+10, nil)
+	start(&l, first+10)
 	// The counter is read, an invalidation counts to 11 and writes, record 11 is read.
 	store := map[uint64][]byte{first + 11: record(first + 11)}
 	if act := poll(&l, 0, first+10, store); len(act.Drop) > 0 || !act.Complete {
@@ -76,7 +102,7 @@ func TestWhatChangedDuringThePollIsNoHole(t *testing.T) {
 	t.Run("this process wrote what was one", func(t *testing.T) {
 		t.Parallel()
 		l := coherence.Log{GiveUp: giveUp}
-		poll(&l, 0, first+10, nil)
+		start(&l, first+10)
 		poll(&l, 0, first+11, nil) // 11 is this process's, under way
 		wanted := l.Wanted()
 		l.Own(first + 11) // while the answer without the record is on its way
@@ -87,7 +113,7 @@ func TestWhatChangedDuringThePollIsNoHole(t *testing.T) {
 	t.Run("this process began an epoch", func(t *testing.T) {
 		t.Parallel()
 		l := coherence.Log{GiveUp: giveUp}
-		poll(&l, 0, first+10, nil)
+		start(&l, first+10)
 		wanted := l.Wanted() // numbers of the old epoch
 		l.Restart(other)
 		act := read(&l, 0, other, wanted, make([][]byte, len(wanted)))
@@ -101,7 +127,7 @@ func TestWhatChangedDuringThePollIsNoHole(t *testing.T) {
 	t.Run("this process began an epoch, and others counted in it", func(t *testing.T) {
 		t.Parallel()
 		l := coherence.Log{GiveUp: giveUp}
-		poll(&l, 0, first+10, nil)
+		start(&l, first+10)
 		wanted := l.Wanted()
 		l.Restart(other)
 		act := read(&l, 0, other+1, wanted, make([][]byte, len(wanted)))
@@ -120,7 +146,7 @@ func TestNothingIsCoveredBeforeItIsDone(t *testing.T) {
 	// An invalidation of this process, its number 12, ends while the poll that has
 	// read record 11 is about to drop its key.
 	l := coherence.Log{GiveUp: giveUp}
-	poll(&l, 0, first+10, nil)
+	start(&l, first+10)
 	wanted := l.Wanted()
 	l.Read(0, first+11, wanted, look(map[uint64][]byte{first + 11: record(first + 11)}, wanted))
 	l.Own(first + 12)
@@ -148,7 +174,7 @@ func TestARestartIsDoneAtOnce(t *testing.T) {
 	// While a poll is about to forget everything, this process begins an epoch: it
 	// has forgotten everything already.
 	l := coherence.Log{GiveUp: giveUp}
-	poll(&l, 0, first+10, nil)
+	start(&l, first+10)
 	l.Read(0, first+9, nil, nil)
 	l.Restart(other)
 	if n := l.Covered(); n != other {
@@ -159,7 +185,7 @@ func TestARestartIsDoneAtOnce(t *testing.T) {
 func TestRestartForgetsWhatWasOpen(t *testing.T) {
 	t.Parallel()
 	l := coherence.Log{GiveUp: giveUp}
-	poll(&l, 0, first+10, nil)
+	start(&l, first+10)
 	poll(&l, 0, first+30, nil) // holes, and more to read
 	l.Own(first + 50)
 	l.Restart(other)
@@ -178,7 +204,7 @@ func TestCounterAtTheEndOfItsNumbers(t *testing.T) {
 	for back := range uint64(300) {
 		l := coherence.Log{GiveUp: giveUp}
 		seq := math.MaxUint64 - back
-		poll(&l, 0, seq, nil)
+		start(&l, seq)
 		if wanted := l.Wanted(); len(wanted) != 8 {
 			t.Fatalf("at %d it wants %d numbers, want 8", seq, len(wanted))
 		}

@@ -28,8 +28,11 @@ type asked struct {
 	covered               uint64
 }
 
-// begin is the first poll of every story.
-var begin = moment{seq: 10, want: asked{purge: true, complete: true, covered: 10}}
+// begin is how every story begins.
+var begin = []moment{
+	{at: -200, seq: 10, want: asked{purge: true}},
+	{at: -100, seq: 10, want: asked{purge: true, complete: true, covered: 10}},
+}
 
 func TestLog(t *testing.T) {
 	t.Parallel()
@@ -110,21 +113,31 @@ func TestLog(t *testing.T) {
 		}},
 		{"the counter went back", []moment{
 			{at: 1, seq: 12, want: asked{covered: 10}},
-			{at: 2, seq: 9, own: []uint64{13}, want: asked{purge: true, complete: true, covered: 9}},
-			{at: 3, seq: 10, written: []uint64{10}, want: asked{complete: true, drop: []uint64{10}, covered: 10}},
-			{at: 4, seq: 13, written: []uint64{11, 12, 13}, want: asked{complete: true, drop: []uint64{11, 12, 13}, covered: 13}},
+			{at: 2, seq: 9, own: []uint64{13}, want: asked{purge: true}},
+			{at: 3, seq: 10, written: []uint64{10}, want: asked{drop: []uint64{10}}},
+			{at: 102, seq: 13, written: []uint64{11, 12, 13}, want: asked{purge: true, complete: true, drop: []uint64{11, 12, 13}, covered: 13}},
 		}},
-		{"another epoch", []moment{
+		{"another epoch: all of its records are read", []moment{
 			{at: 1, seq: 12, want: asked{covered: 10}},
-			{at: 2, seq: other - first + 5, want: asked{purge: true, complete: true, covered: other - first + 5}},
-			{at: 3, seq: other - first + 5, own: []uint64{11}, want: asked{complete: true, covered: other - first + 5}},
-			{at: 4, seq: other - first + 6, want: asked{covered: other - first + 5}},
+			{at: 2, seq: other - first + 3, want: asked{purge: true, more: true, covered: other - first}},
+			{at: 2, seq: other - first + 3, written: upTo(other-first+1, other-first+2), want: asked{drop: upTo(other-first+1, other-first+2), covered: other - first + 2}},
+			{at: 3, seq: other - first + 3, own: []uint64{11}, want: asked{covered: other - first + 2}},
+			{at: 4, seq: other - first + 3, written: []uint64{other - first + 3}, want: asked{complete: true, drop: []uint64{other - first + 3}, covered: other - first + 3}},
+		}},
+		{"another epoch, of which as many records are read as can be", []moment{
+			{at: 1, seq: other - first + 4096, want: asked{purge: true, more: true, covered: other - first}},
+		}},
+		{"another epoch, in which too much happened", []moment{
+			{at: 1, seq: other - first + 4097, want: asked{purge: true, covered: other - first}},
+			{at: 101, seq: other - first + 4097, want: asked{purge: true, complete: true, covered: other - first + 4097}},
 		}},
 		{"as far ahead as can be read", []moment{
 			{at: 1, seq: 10 + 4096, written: upTo(11, 18), want: asked{more: true, drop: upTo(11, 18), covered: 18}},
 		}},
 		{"too far ahead", []moment{
-			{at: 1, seq: 10 + 4097, want: asked{purge: true, complete: true, covered: 10 + 4097}},
+			{at: 1, seq: 10 + 4097, want: asked{purge: true}},
+			{at: 100, seq: 10 + 4097, want: asked{}},
+			{at: 101, seq: 10 + 4097, want: asked{purge: true, complete: true, covered: 10 + 4097}},
 		}},
 		{"a burst is read in wide steps, and then in small ones", []moment{
 			{at: 1, seq: 300, written: upTo(11, 300), want: asked{more: true, drop: upTo(11, 18), covered: 18}},
@@ -139,7 +152,7 @@ func TestLog(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			tell(t, append([]moment{begin}, test.story...))
+			tell(t, slices.Concat(begin, test.story))
 		})
 	}
 }

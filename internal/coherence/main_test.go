@@ -39,6 +39,12 @@ func poll(l *coherence.Log, now int64, seq uint64, store map[uint64][]byte) cohe
 	return read(l, now, seq, wanted, look(store, wanted))
 }
 
+// start lets l begin to read at seq, and waits until it knows what it missed.
+func start(l *coherence.Log, seq uint64) {
+	poll(l, -2*int64(l.GiveUp), seq, nil)
+	poll(l, -int64(l.GiveUp), seq, nil)
+}
+
 func read(l *coherence.Log, now int64, seq uint64, wanted []uint64, records [][]byte) coherence.Action {
 	act := l.Read(now, seq, wanted, records)
 	l.Done()

@@ -8,14 +8,8 @@ type Pending struct {
 	Most int
 
 	turn uint64
-	keys map[string]wish
-	all  uint64 // the turn in which everything was asked for last; 0: it was not
-}
-
-// A wish is to deliver the invalidation of one key.
-type wish struct {
-	turn uint64 // in which it was asked for last
-	told bool   // delivered once, when others were still to come
+	keys map[string]uint64 // the turn in which it was asked for last
+	all  uint64            // the same for everything; 0: not asked for
 }
 
 // A Batch is what is to be delivered.
@@ -23,17 +17,16 @@ type Batch struct {
 	All  bool
 	Keys []string
 	turn uint64
-	more bool // others were not delivered even once
 }
 
 // Add queues keys.
 func (p *Pending) Add(keys ...string) {
 	p.turn++
 	if p.keys == nil {
-		p.keys = map[string]wish{}
+		p.keys = map[string]uint64{}
 	}
 	for _, k := range keys {
-		p.keys[k] = wish{turn: p.turn}
+		p.keys[k] = p.turn
 	}
 	if len(p.keys) > p.Most {
 		p.AddAll()
@@ -64,60 +57,37 @@ func (p *Pending) Covers(key string) bool {
 	return ok
 }
 
-// Next returns what to deliver, at most most keys. Keys may depend on each other,
-// say A is made of B. If not all of them fit into one batch, all are delivered
-// once, and then all but the last batch again:
-//
-//  1. a batch with A is delivered
-//  2. another process, which has not heard of B, makes A of the B that it has,
-//     and stores it
-//  3. a batch with B is delivered
-//  4. A is delivered again: the A of 2 is gone
+// Next returns what to deliver, at most most keys.
 func (p *Pending) Next(most int) Batch {
 	b := Batch{All: p.all != 0, turn: p.turn}
 	if b.All {
 		return b
 	}
-	for _, told := range [...]bool{false, true} {
-		for k, w := range p.keys {
-			if w.told != told {
-				continue
-			}
-			if len(b.Keys) == most {
-				b.more = !told
-				return b
-			}
-			b.Keys = append(b.Keys, k)
-		}
-		if len(b.Keys) > 0 {
+	for k := range p.keys {
+		if len(b.Keys) == most {
 			break
 		}
+		b.Keys = append(b.Keys, k)
 	}
 	return b
 }
 
-// Delivered notes that b was delivered. What was asked for again while b was
-// under way stays in the queue: its write came after b's delete.
+// Delivered takes b out of the queue, but for what was asked for again while b
+// was under way: its write came after b's delete.
 func (p *Pending) Delivered(b Batch) {
 	if b.All {
 		if p.all <= b.turn {
 			p.all = 0
 		}
-		for k, w := range p.keys {
-			if w.turn <= b.turn {
+		for k, turn := range p.keys {
+			if turn <= b.turn {
 				delete(p.keys, k)
 			}
 		}
 		return
 	}
 	for _, k := range b.Keys {
-		w, ok := p.keys[k]
-		switch {
-		case !ok || w.turn > b.turn:
-		case b.more:
-			w.told = true
-			p.keys[k] = w
-		default:
+		if p.keys[k] <= b.turn {
 			delete(p.keys, k)
 		}
 	}

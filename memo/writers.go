@@ -1,0 +1,50 @@
+package memo
+
+import (
+	"context"
+	"sync"
+)
+
+// writers counts the invalidations and Sets under way. Close lets no more begin,
+// and waits for them: what they queue has to be delivered, or to be said lost.
+type writers struct {
+	mu     sync.Mutex
+	count  int
+	closed bool
+	idle   chan struct{} // made by close, closed when count is 0
+}
+
+func (w *writers) enter() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closed {
+		return false
+	}
+	w.count++
+	return true
+}
+
+func (w *writers) leave() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.count--; w.count == 0 && w.closed {
+		close(w.idle)
+	}
+}
+
+// close is called once, and returns ctx's error if that ends first.
+func (w *writers) close(ctx context.Context) error {
+	w.mu.Lock()
+	w.closed, w.idle = true, make(chan struct{})
+	none := w.count == 0
+	w.mu.Unlock()
+	if none {
+		return nil
+	}
+	select {
+	case <-w.idle:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
