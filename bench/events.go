@@ -75,7 +75,7 @@ func cache(size int) *memo.Cache {
 
 func requestHit(n int) event {
 	keys := names(n)
-	return event{"L1 hit, " + strconv.Itoa(n) + " keys in the request", []contender{
+	return event{"L1 hit, keys in the request: " + strconv.Itoa(n), []contender{
 		{"memo.Do", func(b *testing.B) {
 			ctx, end := cache(universe).Begin(context.Background())
 			defer end()

@@ -48,6 +48,7 @@ func TestNoReadIsStaleWhereItMustNotBe(t *testing.T) {
 		{name: "memcached stopped for 0.8 s and for 2 s", processes: 4, setup: plain, traffic: rowTraffic, chaos: stopped},
 		{name: "memcached killed and restarted", processes: 4, setup: plain, traffic: derivedTraffic, chaos: restarted},
 		{name: "memcached flushed every 0.7 s", processes: 4, setup: plain, traffic: derivedTraffic, chaos: flushed},
+		{name: "more processes start while one writes", processes: 2, setup: plain, traffic: derivedTraffic, chaos: joined(plain, derivedTraffic)},
 		{name: "records of the log lost", processes: 2, setup: fleet.Setup{TTL: time.Minute, ShortTTL: 100 * time.Millisecond, Flaw: fleet.Mute}, traffic: rowTraffic, chaos: peace},
 	} {
 		t.Run(fmt.Sprintf("%s, %d processes", s.name, s.processes), func(t *testing.T) {
@@ -119,6 +120,18 @@ func restarted(t *testing.T, f *fleet.Fleet, s *mcserver.Server) {
 	wait(t, writing(t)/4)
 	must(t, f.Outage(s.Kill, func() { wait(t, time.Second) }, s.Restart))
 	wait(t, writing(t)/2)
+}
+
+// joined starts one more process each second, which has missed the log so far.
+func joined(s fleet.Setup, tr fleet.Traffic) func(*testing.T, *fleet.Fleet, *mcserver.Server) {
+	return func(t *testing.T, f *fleet.Fleet, _ *mcserver.Server) {
+		for end := time.Now().Add(writing(t)); time.Now().Before(end); {
+			wait(t, 900*time.Millisecond)
+			p, err := f.Start(s)
+			must(t, err)
+			must(t, p.Begin(of(p, tr)))
+		}
+	}
 }
 
 func flushed(t *testing.T, _ *fleet.Fleet, s *mcserver.Server) {
