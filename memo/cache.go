@@ -18,6 +18,9 @@ import (
 	"github.com/tiermemo/tiermemo/memo/tier"
 )
 
+// A Cache is put together and taken apart here, from its tiers. Reads begin in
+// do.go, writes in invalidate.go and set.go.
+
 // Cache is one cache with its tiers. It is safe for concurrent use.
 type Cache struct {
 	cfg     Config

@@ -106,6 +106,30 @@ func TestNestedReadThroughACacheWithAnotherClock(t *testing.T) {
 	})
 }
 
+// What the one cache has counted says nothing of the other: that one's L2 is good
+// enough when it has heard of all that came before the load began.
+func TestNestedReadUsesTheL2OfAnotherCacheThatHasHeard(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet()
+		wholes, _ := f.process(t, slowPoll)
+		parts, store := f.process(t, func(c *memo.Config) { slowPoll(c); c.Prefix = "parts" })
+		f.db.do(t, parts.With(context.Background()), "part")
+		asked := 0
+		defer store.Inject(tiertest.Fault{
+			Ops: []tiertest.Op{tiertest.OpGetMulti}, Match: ":v:part",
+			Before: func(context.Context, tiertest.Op, []string) { asked++ },
+		})()
+		_, err := memo.Do(wholes.With(context.Background()), "whole", func(ctx context.Context) (int, error) {
+			time.Sleep(time.Millisecond) // the poll that the next line makes begins after the load
+			return f.db.do(t, parts.With(ctx), "part"), nil
+		})
+		must(t, err)
+		if asked > 0 || f.db.queries("part") != 1 {
+			t.Fatalf("the shared tier was asked %d times, and the database %d times, for what L2 has", asked, f.db.queries("part"))
+		}
+	})
+}
+
 func TestG09_RecursionThroughTwoCaches(t *testing.T) {
 	a, b := newCache(t, memo.Config{}), newCache(t, memo.Config{})
 	var fa, fb func(context.Context) (int, error)

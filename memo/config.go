@@ -14,6 +14,9 @@ import (
 	"github.com/tiermemo/tiermemo/memo/tier"
 )
 
+// Ahead of every path: a Config is completed and checked once, in New, so that
+// nothing below asks whether a duration or a tier makes sense.
+
 // Config is what an operator decides. The zero value works: request memory and
 // an LRU, no server.
 type Config struct {

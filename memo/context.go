@@ -8,6 +8,9 @@ import (
 	"github.com/tiermemo/tiermemo/internal/stripe"
 )
 
+// Ahead of every path: how a call finds its cache, its request's memory and, in a
+// loader, the load that it is a part of.
+
 // node is the one context of this package. It carries the cache, the request's
 // memory and, inside a loader, the load. A type of its own is found by a type
 // assertion where ctx is handed on unchanged, at a fifth of the cost of a

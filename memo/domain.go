@@ -13,6 +13,10 @@ import (
 	"github.com/tiermemo/tiermemo/memo/tier"
 )
 
+// Between the process and L3: whoever looks there, takes a lease or fills it sends
+// the command from here. deliver.go, poll.go and epoch.go send those of the protocol
+// between processes.
+
 // domain is this process's part in the coherence of one Node: one counter, one
 // log, one poller. What it decides is in internal/coherence; here it is carried
 // out.

@@ -6,6 +6,9 @@ import (
 	"reflect"
 )
 
+// What comes back up in place of a value. A tier that fails is not among it: a
+// read goes around it, and a write that could not says ErrDeferred.
+
 // Errors of this package; compare with errors.Is.
 var (
 	ErrMiss      = errors.New("memo: not cached")                                                    // Get: no tier has the key

@@ -9,6 +9,9 @@ import (
 	"github.com/tiermemo/tiermemo/memo/tier"
 )
 
+// The way back up from fn: the value takes the place of its lease in L3, and then
+// goes into L2.
+
 // fill loads under the lease token and stores the value in its place, if it is
 // still there. What overlapped an invalidation never is: the invalidation
 // deleted the lease, and the swap fails.

@@ -8,6 +8,9 @@ import (
 	"github.com/tiermemo/tiermemo/memo/tier"
 )
 
+// Get goes the way of Do as far as L3, and turns back where Do would take a lease
+// or wait for one.
+
 // Get returns the value of key if any tier has it, else ErrMiss. It waits for no
 // load: neither for one of this process nor for one of another.
 func Get[T any](ctx context.Context, key string) (v T, err error) {

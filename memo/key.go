@@ -7,6 +7,9 @@ import (
 	"github.com/tiermemo/tiermemo/internal/keys"
 )
 
+// A key is made before any path begins, and checked below the hit path: one that
+// is refused is in no tier to be hit.
+
 // maxKey bounds a key. Keys beyond memcached's 250 bytes are hashed for the
 // shared tier; a limit there must be, as a key is stored in every tier.
 const maxKey = 64 << 10

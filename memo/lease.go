@@ -9,6 +9,9 @@ import (
 	"github.com/tiermemo/tiermemo/memo/tier"
 )
 
+// Between a miss in L3 and fn: shared.go places the lease, what is here keeps it
+// while fn runs, and fill.go trades it for the value.
+
 // leaseTTL is how long a lease lives without being renewed: how long others
 // wait for a process that died while it was loading. memcached counts seconds,
 // and one of them may be short.

@@ -9,6 +9,9 @@ import (
 	"github.com/tiermemo/tiermemo/memo/tier"
 )
 
+// What L1 does not have comes by here: a look in L2 (local.go), and then the one
+// load of this process, of which shared.go is the next step.
+
 // load is one caller's wish for a key, on its way from L1 to fn. It is what the
 // flight calls a Job: whoever leads brings its own.
 type load struct {

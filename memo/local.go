@@ -21,7 +21,7 @@ func (c *Cache) usable(e *tier.Entry) *tier.Entry {
 		return nil
 	}
 	if d := c.domain; d != nil && now > d.horizon.Load() && now-e.Loaded > d.bound.Load() {
-		return nil // this process has not heard of other's invalidations for too long
+		return nil // this process has not heard of others' invalidations for too long
 	}
 	return e
 }

@@ -7,6 +7,9 @@ import (
 	"github.com/tiermemo/tiermemo/memo/tier"
 )
 
+// A hit only asks whether its options change anything; below it they become the
+// policy of one load.
+
 // NoExpiry as a TTL keeps a value until it is evicted or invalidated.
 const NoExpiry = tier.NoExpiry
 

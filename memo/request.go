@@ -7,9 +7,11 @@ import (
 	"github.com/tiermemo/tiermemo/memo/tier"
 )
 
-// request is L1: the request's own memory. Of the goroutines of one request that
-// ask for a key, one goes on to the tiers below and the others wait for it, so
-// that a request runs fn once even where no tier below may keep the value.
+// Here is L1 for those who miss: the hit path (do.go) has looked in it already.
+
+// request asks the request's own memory. Of the goroutines of one request that ask
+// for a key, one goes on to the tiers below and the others wait for it, so that a
+// request runs fn once even where no tier below may keep the value.
 func (c *Cache) request(ctx context.Context, n *node, l *load) (*tier.Entry, outcome, error) {
 	if n.table == nil {
 		return c.process(ctx, n, l)

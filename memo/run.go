@@ -7,8 +7,10 @@ import (
 	"github.com/tiermemo/tiermemo/memo/tier"
 )
 
-// running is fn at work: the end of the way down. Loads that fn makes know it by
-// their ctx.
+// The end of the way down: fn runs, and its result turns back up, by fill.go if
+// there is a lease.
+
+// running is fn at work. Loads that fn makes know it by their ctx.
 type running struct {
 	cache    *Cache
 	call     *call

@@ -9,6 +9,9 @@ import (
 	"github.com/tiermemo/tiermemo/memo/tier"
 )
 
+// Set takes the way of an invalidation, L3 first (invalidate.go says why), and
+// brings a value.
+
 // Set stores v under key in all tiers, in place of what is there. A load of key
 // that is in flight does not replace it. If an invalidation overlaps, either of
 // the two may be the later one: a v that was read from the database before

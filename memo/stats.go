@@ -2,6 +2,8 @@ package memo
 
 import "time"
 
+// Beside the path: each read is counted once, on its way out, by what answered it.
+
 // outcome says what answered a read. Each read has one, and is counted by it.
 type outcome uint8
 

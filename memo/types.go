@@ -7,6 +7,9 @@ import (
 	"github.com/tiermemo/tiermemo/memo/codec"
 )
 
+// What the way to L3 and back needs to know of a value's type. The hit path does
+// not ask.
+
 // typeInfo is what a cache knows about a Go type, found out at its first use.
 type typeInfo struct {
 	lossy       error  // why values of it stay out of the shared tier

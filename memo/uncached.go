@@ -7,6 +7,9 @@ import (
 	"github.com/tiermemo/tiermemo/internal/keys"
 )
 
+// The end of the path for a call without a cache: do.go notes it here, and runs
+// fn.
+
 // uncached remembers what was logged about calls that found no cache in their
 // ctx. It belongs to no cache, so it is the package's; it is bounded.
 var uncached = &notes{seen: map[string]bool{}}

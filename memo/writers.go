@@ -5,6 +5,9 @@ import (
 	"sync"
 )
 
+// At the door of invalidate.go and set.go: who writes is let in and counted here,
+// as the flights count who loads.
+
 // writers counts the invalidations and Sets under way. Close lets no more begin,
 // and waits for them: what they queue has to be delivered, or to be said lost.
 type writers struct {

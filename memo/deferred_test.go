@@ -1,0 +1,144 @@
+package memo_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/tiermemo/tiermemo/memo"
+	"github.com/tiermemo/tiermemo/memo/tier"
+	"github.com/tiermemo/tiermemo/memo/tier/tiertest"
+)
+
+// An invalidation that did not get through is queued, and in the end done: by its
+// process, or, if that has died, by those who wait for its record in vain.
+
+func TestG07_DeferredInvalidationIsDelivered(t *testing.T) {
+	for _, outage := range []time.Duration{400 * time.Millisecond, 5 * time.Second} {
+		t.Run(fmt.Sprint(outage), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFleet()
+				a, store := f.process(t)
+				b, _ := f.process(t)
+				actx, bctx := a.With(context.Background()), b.With(context.Background())
+				f.db.do(t, actx, "k")
+				f.db.do(t, bctx, "k")
+				remove := store.Inject(tiertest.Fault{Err: errDown}) // only a is cut off
+				f.db.write("k")
+				if err := memo.Invalidate(actx, "k"); !errors.Is(err, memo.ErrDeferred) {
+					t.Fatalf("Invalidate: %v, want ErrDeferred", err)
+				}
+				if s := a.Snapshot(); s.Nodes[0].Pending != 1 || s.Nodes[0].Up || s.Total.Invalidations.Deferred != 1 {
+					t.Errorf("snapshot says %+v, want one pending", s.Nodes[0])
+				}
+				time.Sleep(outage)
+				remove()
+				time.Sleep(250 * time.Millisecond) // a poll of a, and one of b
+				if v := f.db.do(t, bctx, "k"); v != 1 {
+					t.Errorf("after the outage the other process has version %d, want 1", v)
+				}
+				if s := a.Snapshot(); s.Nodes[0].Pending != 0 {
+					t.Errorf("%d invalidations still wait", s.Nodes[0].Pending)
+				}
+				time.Sleep(time.Second)
+				if s := a.Snapshot(); !s.Nodes[0].Up {
+					t.Error("the shared tier is back and reads do not use it")
+				}
+			})
+		})
+	}
+}
+
+func TestG06_LoadThatOverlappedADeferredInvalidation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet()
+		a, store := f.process(t, slowPoll)
+		b, _ := f.process(t, slowPoll)
+		actx, bctx := a.With(context.Background()), b.With(context.Background())
+		loaded, release, done := make(chan struct{}), make(chan struct{}), make(chan struct{})
+		go func() {
+			defer close(done)
+			_, _ = memo.Do(actx, "k", func(context.Context) (int, error) {
+				v := f.db.read("k")
+				close(loaded)
+				<-release
+				return v, nil
+			})
+		}()
+		<-loaded
+		synctest.Wait()
+		remove := store.Inject(tiertest.Fault{Err: errDown})
+		f.db.write("k")
+		if err := memo.Invalidate(actx, "k"); !errors.Is(err, memo.ErrDeferred) {
+			t.Fatal(err)
+		}
+		remove()
+		close(release)
+		<-done
+		if v := f.db.do(t, bctx, "k"); v != 1 {
+			t.Errorf("the load that an invalidation of its own process overtook was stored for everyone: b reads %d", v)
+		}
+	})
+}
+
+func TestG07_InvalidationThatWasStoppedOnItsWayIsNotDone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet()
+		c, store := f.process(t)
+		// Its record is written, and the process stopped for a second before it sees
+		// the answer. By then others may have given the number up as a hole.
+		defer store.Inject(tiertest.Fault{
+			Ops: []tiertest.Op{tiertest.OpAdd}, Match: ":g:", Times: 1,
+			After: func(context.Context, tiertest.Op, []string) { time.Sleep(time.Second) },
+		})()
+		if err := memo.Invalidate(c.With(context.Background()), "k"); !errors.Is(err, memo.ErrDeferred) {
+			t.Errorf("Invalidate: %v, want ErrDeferred: it draws another number later", err)
+		}
+	})
+}
+
+func TestG07_RefusedRecordDoesNotKeepTheSharedTierDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet()
+		c, store := f.process(t)
+		// memcached has no room for a record of this size
+		defer store.Inject(tiertest.Fault{Ops: []tiertest.Op{tiertest.OpAdd}, Match: ":g:", Err: tier.ErrRefused})()
+		if err := c.Invalidate(context.Background(), "k"); !errors.Is(err, memo.ErrDeferred) {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		if s := c.Snapshot().Nodes[0]; !s.Up || s.Pending > 0 {
+			t.Fatalf("a minute later: %+v", s)
+		}
+	})
+}
+
+func TestHoleIsWaitedForAndThenEverythingIsForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet()
+		a, store := f.process(t)
+		b, _ := f.process(t)
+		actx, bctx := a.With(context.Background()), b.With(context.Background())
+		f.db.do(t, actx, "k")
+		f.db.do(t, bctx, "k")
+		f.db.do(t, bctx, "other")
+		// a draws its number, deletes k, and dies before its record: to b nothing
+		// says what the number was about.
+		defer store.Inject(tiertest.Fault{Ops: []tiertest.Op{tiertest.OpAdd}, Match: ":g:", Err: errDown})()
+		f.db.write("k")
+		_ = memo.Invalidate(actx, "k")
+		defer store.Inject(tiertest.Fault{Err: errDown})()
+		time.Sleep(1500 * time.Millisecond) // twice WriteTimeout, and some polls
+		before := b.Snapshot().Total.L2
+		if v := f.db.do(t, bctx, "k"); v != 1 {
+			t.Errorf("b has version %d, want 1", v)
+		}
+		f.db.do(t, bctx, "other")
+		if b.Snapshot().Total.L2 != before {
+			t.Error("b answered from an L2 that a lost invalidation may concern")
+		}
+	})
+}
