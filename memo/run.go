@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/tiermemo/tiermemo/internal/loads"
 	"github.com/tiermemo/tiermemo/memo/tier"
 )
 
@@ -61,6 +62,7 @@ func (l *load) execute(ctx context.Context, f *call, r *running) (*tier.Entry, e
 
 	begin := c.clock.Exact()
 	c.runs.Add(1)
+	loads.Begins(ctx, l.key)
 	returned := false
 	defer func() {
 		c.runTime.Add(c.clock.Exact() - begin)

@@ -38,6 +38,7 @@ func Table() []Row {
 		{Folder: "internal/wire", Why: "a leaf: it reads bytes that others wrote, and is fuzzed alone"},
 		{Folder: "internal/clock", Why: "a leaf: time has no opinion on caches"},
 		{Folder: "internal/stripe", Why: "a leaf: a way to share memory between processors"},
+		{Folder: "internal/loads", Why: "a leaf: it passes the word from the engine to a test, and knows neither"},
 		{Folder: "internal/arrows", Why: "a judge that imports what it judges does not compile when it is needed"},
 		{Folder: "internal/mcserver", Why: "it starts a real memcached for the tests of anybody, so it can depend on nobody"},
 		{Folder: "internal/flight", Theirs: []string{"golang.org/x/sync"},
@@ -57,10 +58,13 @@ func Table() []Row {
 		{Folder: "internal/coherence", Ours: []string{"memo/tier", "internal/wire", "internal/keys"},
 			Why: "the protocol is pure: no client, no clock and no engine, so that a test can play every interleaving"},
 		{Folder: "memo", Ours: []string{
-			"internal/scope", "internal/flight", "internal/coherence", "internal/wire", "internal/keys", "internal/clock", "internal/stripe",
+			"internal/scope", "internal/flight", "internal/coherence", "internal/wire", "internal/keys", "internal/clock", "internal/stripe", "internal/loads",
 			"memo/tier", "memo/lru", "memo/codec"},
 			Why: "memo alone composes the tiers. It takes its Shared from the caller, so a program without memcached links no client (not memo/memcached), " +
 				"and it shares internal/scope with reqcache instead of living off reqcache's public API"},
+
+		{Folder: "memotest", Ours: []string{"memo", "memo/codec", "memo/tier/tiertest", "internal/keys", "internal/loads"}, Tests: true,
+			Why: "a cache for the tests of applications: the engine itself on a store in memory, with what a test wants to know of it"},
 
 		{Folder: "middleware", Ours: []string{"memo"}, Why: "the start and the end of a request, for any framework: it imports none"},
 		{Folder: "adapters/nethttp", Ours: []string{"middleware", "memo"}, Why: "an adapter translates; what it would do more belongs to middleware"},

@@ -4,7 +4,7 @@
 // A Shared is one or more Nodes. A Node has its own keys, its own counter and
 // its own log, and the coherence protocol runs once over each. For memcached a
 // Node is a server; for Redis it is a primary. Backend authors implement Node
-// and return Single(n).
+// and return Single(n); package tiertest checks the result.
 package tier
 
 import (
@@ -84,8 +84,8 @@ type Local interface {
 // A Node is one store with one order of writes. All methods are safe for
 // concurrent use and obey ctx's deadline. A write must be applied whole or not
 // at all, and may be applied after its call has failed. A ttl is a lower bound:
-// a backend that counts whole seconds rounds up. A ttl of 0 or less is an
-// error.
+// a backend that counts whole seconds rounds up. What has a ttl ends, within
+// seconds after it. A ttl of 0 or less is an error.
 type Node interface {
 	// Name identifies the Node in placement, statistics and logs, for example "10.0.0.2:11211".
 	Name() string

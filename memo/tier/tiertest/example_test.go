@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"testing"
 	"time"
 
+	"github.com/tiermemo/tiermemo/memo/lru"
 	"github.com/tiermemo/tiermemo/memo/tier"
 	"github.com/tiermemo/tiermemo/memo/tier/tiertest"
 )
@@ -56,4 +58,27 @@ func ExampleNewFaulty() {
 	// Output:
 	// connection reset
 	// 42 visits after 1 call of Incr
+}
+
+// A backend author's test. open connects to a server that runs; the suite closes
+// what it returns.
+func ExampleTestShared() {
+	connect := func() (tier.Node, error) { return tiertest.NewMemory().Nodes()[0], nil } // yours
+
+	_ = func(t *testing.T) { // func TestMyTier(t *testing.T)
+		tiertest.TestShared(t, func(t *testing.T) tier.Shared {
+			node, err := connect()
+			if err != nil {
+				t.Fatal(err)
+			}
+			return tier.Single(node)
+		})
+	}
+}
+
+// The test of a process tier.
+func ExampleTestLocal() {
+	_ = func(t *testing.T) { // func TestMyLocal(t *testing.T)
+		tiertest.TestLocal(t, func(_ *testing.T, capacity int) tier.Local { return lru.New(capacity) })
+	}
 }

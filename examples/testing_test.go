@@ -1,0 +1,166 @@
+package examples_test
+
+// testing_test.go is the code that docs/testing.md shows: tests of the README's
+// shop, as somebody who uses memo would write them. They run here.
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/tiermemo/tiermemo/adapters/nethttp"
+	"github.com/tiermemo/tiermemo/memo"
+	"github.com/tiermemo/tiermemo/memo/lru"
+	"github.com/tiermemo/tiermemo/memo/tier"
+	"github.com/tiermemo/tiermemo/memo/tier/tiertest"
+	"github.com/tiermemo/tiermemo/memotest"
+)
+
+func TestAUserIsLoadedOnce(t *testing.T) {
+	cache := memotest.New(t)
+	site := newSite(t, cache, newTable())
+
+	site.get("/users/7")
+	site.get("/users/7")
+	cache.WantLoads(memo.Key("user", 7), 1)
+}
+
+func TestAfterThePutTheGetShowsTheNewName(t *testing.T) {
+	cache := memotest.New(t)
+	site := newSite(t, cache, newTable())
+
+	site.get("/users/7")
+	site.put("/users/7", "Grace")
+	if name := site.get("/users/7"); name != "Grace" {
+		t.Errorf("after the PUT the GET shows %q", name)
+	}
+}
+
+func TestOtherProcessesShowTheNewName(t *testing.T) {
+	here := memotest.New(t)
+	there := here.Process()
+	db := newTable()
+
+	newSite(t, there, db).get("/users/7")
+	newSite(t, here, db).put("/users/7", "Grace")
+	there.CatchUp()
+	if name := newSite(t, there, db).get("/users/7"); name != "Grace" {
+		t.Errorf("after the PUT the other process shows %q", name)
+	}
+}
+
+func TestWithMemcachedDownItStillWorks(t *testing.T) {
+	cache := memotest.New(t)
+	site := newSite(t, cache, newTable())
+
+	cache.Server.Stop()
+	site.get("/users/7")
+	site.put("/users/7", "Grace") // answers 200, although the invalidation has to wait
+	if name := site.get("/users/7"); name != "Grace" {
+		t.Errorf("without memcached the GET shows %q", name)
+	}
+	cache.Server.Start()
+	cache.CatchUp()
+}
+
+func TestAUserIsLoadedAgainAfterAMinute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cache := memotest.New(t, memo.TTL(time.Minute))
+		site := newSite(t, cache, newTable())
+
+		site.get("/users/7")
+		time.Sleep(61 * time.Second)
+		site.get("/users/7")
+		cache.WantLoads(memo.Key("user", 7), 2)
+	})
+}
+
+func TestAUserKeepsItsMeaning(t *testing.T) {
+	memotest.RoundTrip(t, User{Name: "Ada"})
+}
+
+func TestMyTierConforms(t *testing.T) {
+	tiertest.TestShared(t, func(t *testing.T) tier.Shared {
+		return tier.Single(newNode(t)) // yours
+	})
+}
+
+func TestMyLocalConforms(t *testing.T) {
+	tiertest.TestLocal(t, func(t *testing.T, capacity int) tier.Local {
+		return newLocal(capacity) // yours
+	})
+}
+
+func newNode(*testing.T) tier.Node        { return tiertest.NewMemory().Nodes()[0] }
+func newLocal(capacity int) tier.Local    { return lru.New(capacity) }
+func newTable() *table                    { return &table{names: map[int]string{7: "Ada"}} }
+func userID(r *http.Request) (int, error) { return strconv.Atoi(r.PathValue("id")) }
+
+// site is the shop behind its middleware, as a client sees it.
+type site struct {
+	t       *testing.T
+	handler http.Handler
+}
+
+func newSite(t *testing.T, cache *memotest.Cache, db *table) site {
+	s, mux := &shop{db}, http.NewServeMux()
+	handle := func(pattern string, answer func(r *http.Request, id int) (string, error)) {
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+			id, err := userID(r)
+			if err == nil {
+				var body string
+				if body, err = answer(r, id); err == nil {
+					fmt.Fprint(w, body)
+					return
+				}
+			}
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+		})
+	}
+	handle("GET /users/{id}", func(r *http.Request, id int) (string, error) {
+		u, err := s.User(r.Context(), id)
+		return u.Name, err
+	})
+	handle("PUT /users/{id}", func(r *http.Request, id int) (string, error) {
+		name, err := io.ReadAll(r.Body)
+		return "", errors.Join(err, s.Rename(r.Context(), id, string(name)))
+	})
+	return site{t, nethttp.Middleware(cache.Cache)(mux)}
+}
+
+func (s site) get(path string) string       { return s.do("GET", path, "") }
+func (s site) put(path, body string) string { return s.do("PUT", path, body) }
+
+func (s site) do(method, path, body string) string {
+	s.t.Helper()
+	w := httptest.NewRecorder()
+	s.handler.ServeHTTP(w, httptest.NewRequestWithContext(context.Background(), method, path, strings.NewReader(body)))
+	if w.Code != http.StatusOK {
+		s.t.Errorf("%s %s: %d %s", method, path, w.Code, w.Body)
+	}
+	return w.Body.String()
+}
+
+// What the page shows is what ran above.
+func TestTestingPagesCodeCompiles(t *testing.T) {
+	t.Parallel()
+	compiled := read(t, "testing_test.go")
+	blocks := strings.Split(read(t, "../docs/testing.md"), "```go\n")[1:]
+	if len(blocks) < 5 {
+		t.Errorf("docs/testing.md has %d blocks of Go", len(blocks))
+	}
+	for _, block := range blocks {
+		block, _, ends := strings.Cut(block, "```")
+		if !ends || !strings.Contains(compiled, "\n\n"+block+"\n") {
+			t.Errorf("docs/testing.md shows what testing_test.go does not compile:\n%s", block)
+		}
+	}
+}

@@ -1,0 +1,170 @@
+package tiertest_test
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/tiermemo/tiermemo/memo/lru"
+	"github.com/tiermemo/tiermemo/memo/tier"
+	"github.com/tiermemo/tiermemo/memo/tier/tiertest"
+)
+
+// judged_test.go: the suites can fail. Each tier of brokenshared_test.go and
+// brokenlocal_test.go breaks one rule, and fails in the subtest of that rule and
+// in no other.
+
+// recorder is a testing.TB that keeps what it is told.
+type recorder struct {
+	testing.TB
+	said string
+}
+
+func (r *recorder) Helper() {}
+
+func (r *recorder) Fatalf(format string, args ...any) {
+	r.said = fmt.Sprintf(format, args...)
+	runtime.Goexit()
+}
+
+// A judged rule is one of either suite.
+type judged[S any] interface {
+	Name() string
+	Says() []string
+	Harm() string
+	Judge(tb testing.TB, open S)
+}
+
+// verdicts runs each rule in a bubble and returns what those that failed said.
+func verdicts[S any, R judged[S]](t *testing.T, rules []R, open func() S) map[string]string {
+	t.Helper()
+	failed := map[string]string{}
+	for _, rule := range rules {
+		synctest.Test(t, func(t *testing.T) {
+			r := &recorder{TB: t}
+			ended := make(chan struct{})
+			go func() {
+				defer close(ended)
+				rule.Judge(r, open())
+			}()
+			<-ended
+			if r.said != "" {
+				failed[rule.Name()] = r.said
+			}
+		})
+	}
+	return failed
+}
+
+// only expects that one rule failed, and said why, what the rule is, and what it
+// is good for.
+func only[S any, R judged[S]](t *testing.T, rules []R, breaks, saying string, failed map[string]string) {
+	t.Helper()
+	if names := slices.Sorted(maps.Keys(failed)); !slices.Equal(names, []string{breaks}) {
+		t.Fatalf("failed in %q, want %q alone: %v", names, breaks, failed)
+	}
+	i := slices.IndexFunc(rules, func(r R) bool { return r.Name() == breaks })
+	said := failed[breaks]
+	for _, want := range append([]string{saying, rules[i].Harm()}, rules[i].Says()...) {
+		if !strings.Contains(said, want) {
+			t.Errorf("the failure does not say %q:\n%s", want, said)
+		}
+	}
+	seen, _, _ := strings.Cut(said, "\n")
+	if strings.ContainsAny(seen, "\t") || len(seen) > 300 {
+		t.Errorf("what was seen is not told in one or two sentences: %s", seen)
+	}
+	t.Log(said)
+}
+
+func TestABrokenSharedFailsInItsRuleAlone(t *testing.T) {
+	t.Parallel()
+	tried := map[string]bool{}
+	for _, b := range brokenShareds() {
+		tried[b.breaks] = true
+		t.Run(b.breaks+"/"+b.how, func(t *testing.T) {
+			t.Parallel()
+			failed := verdicts(t, tiertest.SharedRules(), func() func() tier.Shared { return b.open })
+			only(t, tiertest.SharedRules(), b.breaks, b.saying, failed)
+		})
+	}
+	for _, rule := range tiertest.SharedRules() {
+		if !tried[rule.Name()] {
+			t.Errorf("no broken Shared shows that the rule %q can fail", rule.Name())
+		}
+	}
+}
+
+func TestABrokenLocalFailsInItsRuleAlone(t *testing.T) {
+	t.Parallel()
+	tried := map[string]bool{}
+	for _, b := range brokenLocals() {
+		tried[b.breaks] = true
+		t.Run(b.breaks+"/"+b.how, func(t *testing.T) {
+			t.Parallel()
+			failed := verdicts(t, tiertest.LocalRules(), func() func(int) tier.Local {
+				return func(capacity int) tier.Local { return b.open(lru.New(capacity)) }
+			})
+			only(t, tiertest.LocalRules(), b.breaks, b.saying, failed)
+		})
+	}
+	for _, rule := range tiertest.LocalRules() {
+		if !tried[rule.Name()] {
+			t.Errorf("no broken Local shows that the rule %q can fail", rule.Name())
+		}
+	}
+}
+
+func TestGoodTiersBreakNoRule(t *testing.T) {
+	t.Parallel()
+	for _, names := range [][]string{nil, {"a", "b", "c"}} {
+		failed := verdicts(t, tiertest.SharedRules(), func() func() tier.Shared {
+			return func() tier.Shared { return tiertest.NewMemory(names...) }
+		})
+		if len(failed) > 0 {
+			t.Errorf("a Memory of %d names: %v", len(names), failed)
+		}
+	}
+}
+
+// judgeABrokenTier is set for the child of the test below.
+const judgeABrokenTier = "TIERTEST_JUDGE_A_BROKEN_TIER"
+
+// What go test prints, in a process of its own, since such a test fails.
+func TestAuthorsReadWhatIsBroken(t *testing.T) {
+	t.Parallel()
+	if os.Getenv(judgeABrokenTier) != "" {
+		s, l := brokenShareds()[0], brokenLocals()[0]
+		tiertest.TestShared(t, func(*testing.T) tier.Shared { return s.open() })
+		tiertest.TestLocal(t, func(_ *testing.T, capacity int) tier.Local { return l.open(lru.New(capacity)) })
+		return
+	}
+	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$", "-test.parallel=64")
+	child.Env = append(os.Environ(), judgeABrokenTier+"=1")
+	out, err := child.CombinedOutput()
+	if err == nil {
+		t.Fatalf("two broken tiers pass:\n%s", out)
+	}
+	var failed []string
+	for _, m := range regexp.MustCompile(`--- FAIL: \w+/(\w+/\S+)`).FindAllStringSubmatch(string(out), -1) {
+		failed = append(failed, m[1])
+	}
+	slices.Sort(failed)
+	shared, local := brokenShareds()[0], brokenLocals()[0]
+	want := []string{"Local/" + strings.ReplaceAll(local.breaks, " ", "_"), "Shared/" + strings.ReplaceAll(shared.breaks, " ", "_")}
+	if !slices.Equal(failed, want) {
+		t.Errorf("failed in %q, want %q:\n%s", failed, want, out)
+	}
+	for _, reason := range []string{shared.saying, local.saying, "rule: ", "else: "} {
+		if !strings.Contains(string(out), reason) {
+			t.Errorf("go test does not print %q:\n%s", reason, out)
+		}
+	}
+}
