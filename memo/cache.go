@@ -120,7 +120,10 @@ func (c *Cache) Close(ctx context.Context) error {
 	if c.closed.Swap(true) {
 		return nil
 	}
-	errs := []error{c.flights.Drain(ctx), c.writers.close(ctx)}
+	errs := []error{c.flights.Drain(ctx)}
+	if c.writers.close(ctx) != nil {
+		errs = append(errs, ErrDeferred)
+	}
 	close(c.stop)
 	if d := c.domain; d != nil {
 		spare := context.AfterFunc(ctx, d.quit)

@@ -100,18 +100,46 @@ func TestG07_InvalidationThatWasStoppedOnItsWayIsNotDone(t *testing.T) {
 	})
 }
 
-func TestG07_RefusedRecordDoesNotKeepTheSharedTierDown(t *testing.T) {
+// A record that is refused is a hole: the others forget everything, once, and
+// nothing else is lost.
+func TestG07_RefusedRecordIsAHole(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet()
+		writer, store := f.process(t)
+		reader, _ := f.process(t)
+		rctx := reader.With(context.Background())
+		defer store.Inject(tiertest.Fault{Ops: []tiertest.Op{tiertest.OpAdd}, Match: ":g:", Err: tier.ErrRefused})()
+		f.db.do(t, rctx, "k")
+		f.db.do(t, rctx, "another")
+		f.db.write("k")
+		must(t, writer.Invalidate(context.Background(), "k"))
+		time.Sleep(time.Second)
+		if v := f.db.do(t, rctx, "k"); v != 1 {
+			t.Errorf("the other process has version %d after StaleBound, want 1", v)
+		}
+		if f.db.do(t, rctx, "another"); f.db.queries("another") != 1 || !writer.Snapshot().Nodes[0].Up {
+			t.Errorf("another key was loaded %d times, want 1, of a shared tier that is up: %t", f.db.queries("another"), writer.Snapshot().Nodes[0].Up)
+		}
+	})
+}
+
+func TestG07_RefusedDeleteBecomesANewEpoch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFleet()
 		c, store := f.process(t)
-		// memcached has no room for a record of this size
-		defer store.Inject(tiertest.Fault{Ops: []tiertest.Op{tiertest.OpAdd}, Match: ":g:", Err: tier.ErrRefused})()
+		defer store.Inject(tiertest.Fault{Ops: []tiertest.Op{tiertest.OpDelete}, Match: ":v:", Err: tier.ErrRefused})()
+		ctx := c.With(context.Background())
+		f.db.do(t, ctx, "k")
+		f.db.write("k")
 		if err := c.Invalidate(context.Background(), "k"); !errors.Is(err, memo.ErrDeferred) {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Minute)
 		if s := c.Snapshot().Nodes[0]; !s.Up || s.Pending > 0 {
 			t.Fatalf("a minute later: %+v", s)
+		}
+		if v := f.db.do(t, ctx, "k"); v != 1 {
+			t.Errorf("version %d, want 1", v)
 		}
 	})
 }
@@ -139,6 +167,27 @@ func TestHoleIsWaitedForAndThenEverythingIsForgotten(t *testing.T) {
 		f.db.do(t, bctx, "other")
 		if b.Snapshot().Total.L2 != before {
 			t.Error("b answered from an L2 that a lost invalidation may concern")
+		}
+	})
+}
+
+func TestCloseThatGivesUpOnAWriter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := tiertest.NewFaulty(tiertest.NewMemory())
+		c, err := memo.New(memo.Config{Prefix: "t", Shared: store, Logger: quiet})
+		must(t, err)
+		ctx := c.With(context.Background())
+		time.Sleep(time.Second)
+		store.Inject(tiertest.Fault{Ops: []tiertest.Op{tiertest.OpDelete}, Hang: true})
+		told := make(chan error, 1)
+		go func() { told <- memo.Invalidate(ctx, "k") }()
+		synctest.Wait()
+		closing, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+		defer cancel()
+		err = c.Close(closing)
+		inv := <-told
+		if !errors.Is(inv, memo.ErrDeferred) || !errors.Is(err, memo.ErrDeferred) {
+			t.Errorf("Invalidate: %v, Close: %v; want both to say that it was lost", inv, err)
 		}
 	})
 }

@@ -2,6 +2,7 @@ package memo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -113,7 +114,9 @@ func (d *domain) record(ctx context.Context, numbers []uint64, batches [][]strin
 		err := d.timed(ctx, "add", func(ctx context.Context) error {
 			return d.node.Add(ctx, d.space.Record(n), data, recordTTL)
 		})
-		if err != nil && !isExists(err) { // a number is one writer's: what exists is this, of a try that seemed to fail
+		// A number is one writer's: what exists is this, of a try that seemed to fail.
+		// One that is refused is a hole to the others, which says more.
+		if err != nil && !isExists(err) && !errors.Is(err, tier.ErrRefused) {
 			return err
 		}
 	}
@@ -195,7 +198,7 @@ func (d *domain) deliverPending(ctx context.Context) bool {
 		b := d.pending.Next(mostKeys)
 		d.mu.Unlock()
 		err := d.deliverBatch(ctx, b)
-		if err != nil && tier.IsAnswer(err) && !b.All { // its record is refused, and will be: everything, in place of it
+		if err != nil && tier.IsAnswer(err) && !b.All { // refused, and will be: everything, in place of it
 			d.suspend(true, nil)
 			continue
 		}

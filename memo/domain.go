@@ -87,12 +87,17 @@ func (d *domain) readable(key string) bool {
 	if !d.up.Load() {
 		return false
 	}
+	return !d.awaits(key)
+}
+
+// awaits reports whether an invalidation of key waits for the Node.
+func (d *domain) awaits(key string) bool {
 	if d.waiting.Load() == 0 {
-		return true
+		return false
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return !d.pending.Covers(key)
+	return d.pending.Covers(key)
 }
 
 // covers reports whether this process has applied every invalidation up to seq.

@@ -34,7 +34,7 @@ func (l *load) fill(ctx context.Context, f *call, d *domain, place string, token
 	}
 	e.Stamp = stamp
 	s.end()
-	if f.Outdated() { // its invalidation may not have reached the shared tier
+	if d.awaits(l.key) { // its invalidation has not reached the shared tier
 		return landing{e, outcomeLoad}, nil
 	}
 	data, err := l.encode(e)

@@ -2,6 +2,7 @@ package memo
 
 import (
 	"context"
+	"math/rand/v2"
 
 	"github.com/tiermemo/tiermemo/internal/coherence"
 	"github.com/tiermemo/tiermemo/memo/tier"
@@ -60,7 +61,8 @@ type need struct {
 }
 
 // within prepares l as a part of the load r: it waits until it is known how new
-// a value must be, and fetches the log if this process is behind that.
+// a value must be, and reads the log if this process is behind that; a few times,
+// as a record follows its number by a round trip or two.
 func (l *load) within(ctx context.Context, r *running) error {
 	l.parent, l.sure = r, false
 	if err := r.leased(ctx); err != nil {
@@ -74,9 +76,15 @@ func (l *load) within(ctx context.Context, r *running) error {
 	if l.sure = l.heard(); l.sure || !l.cache.domain.up.Load() {
 		return nil
 	}
-	l.cache.domain.catchUp(ctx)
-	l.sure = l.heard()
-	return nil
+	for wait := leastWait; ; wait *= 2 {
+		l.cache.domain.catchUp(ctx)
+		if l.sure = l.heard(); l.sure || wait > 8*leastWait {
+			return nil
+		}
+		if err := sleep(ctx, wait/2+rand.N(wait/2)); err != nil {
+			return err
+		}
+	}
 }
 
 // heard reports whether this process has applied what l needs. It is asked before
@@ -86,8 +94,8 @@ func (l *load) heard() bool {
 	switch {
 	case d == nil:
 		return true // an only process has applied all of its invalidations
-	case l.need.seq == 0:
-		return d.covered.Load() > l.need.at
+	case d.covered.Load() > l.need.at: // also where an epoch has ended meanwhile
+		return true
 	}
 	return d.covers(l.need.seq)
 }

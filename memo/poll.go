@@ -38,6 +38,8 @@ func (d *domain) catchUp(ctx context.Context) {
 	case d.polling <- struct{}{}:
 	case <-ctx.Done():
 		return
+	case <-d.life.Done(): // Close keeps the token
+		return
 	}
 	if d.begun.Load() > before { // while this caller waited; one at a time, so it has ended
 		<-d.polling

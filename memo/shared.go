@@ -103,6 +103,7 @@ func (l *load) unshared(ctx context.Context, f *call, at look) (landing, error) 
 	if ctx.Err() != nil {
 		return landing{}, context.Cause(ctx)
 	}
+	f.Stamp(at.seq)
 	e, err := l.execute(ctx, f, &running{cache: l.cache, need: need{seq: at.seq, at: l.cache.clock.Exact()}})
 	if err != nil {
 		return landing{}, err

@@ -83,13 +83,6 @@ func (c *Call[V]) Extend(d time.Duration) {
 	c.limit.extend(d)
 }
 
-// Outdated reports whether an invalidation came since c began.
-func (c *Call[V]) Outdated() bool {
-	c.shard.mu.Lock()
-	defer c.shard.mu.Unlock()
-	return c.dirty
-}
-
 // Job returns the job of the caller that leads c.
 func (c *Call[V]) Job() Job[V] { return c.job }
 
