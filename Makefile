@@ -91,6 +91,11 @@ fuzz: ## each fuzz target for FUZZTIME (50000x, or 30s)
 bench: ## compare with other caches (bench/)
 	$(MAKE) -C bench
 
+.PHONY: leak
+leak: ## 100,000 requests by wrk to echo v4 and v5, built with the race detector: nothing is left
+	@scripts/need wrk "$$($(GO) env CC | cut -d' ' -f1)=gcc,libc6-dev"
+	cd adapters/frameworks && $(GO) run -race ./leak
+
 .PHONY: quickstart
 quickstart: ## run the example that needs no server
 	$(GO) run ./examples/quickstart

@@ -1,181 +1,57 @@
 package nethttp_test
 
 import (
-	"bufio"
 	"context"
-	"errors"
 	"fmt"
-	"io"
-	"log"
-	"net"
 	"net/http"
 	"net/http/httptest"
-	"runtime"
-	"sync"
-	"sync/atomic"
 	"testing"
-	"weak"
+	"time"
 
 	"go.uber.org/goleak"
 
 	"github.com/tiermemo/tiermemo/adapters/nethttp"
-	"github.com/tiermemo/tiermemo/internal/scope"
+	"github.com/tiermemo/tiermemo/internal/adaptertest"
 	"github.com/tiermemo/tiermemo/memo"
-	"github.com/tiermemo/tiermemo/memo/lru"
+	"github.com/tiermemo/tiermemo/middleware"
+	"github.com/tiermemo/tiermemo/reqcache"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// newCache returns a cache whose process tier has room for one entry, which
-// belongs to nobody: what is kept longer than a request is kept by the request.
+// framework is net/http, where a handler that fails writes the response itself.
+func framework(c *memo.Cache, skip func(*http.Request) bool, h adaptertest.Handler) http.Handler {
+	var opts []middleware.Option
+	if skip != nil {
+		opts = append(opts, middleware.Skip(skip))
+	}
+	return nethttp.Middleware(c, opts...)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := h(w, r); err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+		}
+	}))
+}
+
+func TestAdapter(t *testing.T) {
+	t.Parallel()
+	adaptertest.Run(t, framework)
+}
+
+func TestG11_EveryRequestIsFreedHoweverItEnds(t *testing.T) {
+	t.Parallel()
+	adaptertest.Freed(t, framework)
+}
+
+func TestHeapIsBackAtItsBase(t *testing.T) { adaptertest.Heap(t, framework) }
+
 func newCache(tb testing.TB) *memo.Cache {
 	tb.Helper()
-	c, err := memo.New(memo.Config{Local: lru.New(1)})
+	c, err := memo.New(memo.Config{})
 	if err != nil {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() { _ = c.Close(context.Background()) })
 	return c
-}
-
-func serve(tb testing.TB, h http.Handler) *httptest.Server {
-	tb.Helper()
-	s := httptest.NewUnstartedServer(h)
-	s.Config.ErrorLog = log.New(io.Discard, "", 0) // the panics that are served
-	s.Start()
-	tb.Cleanup(s.Close)
-	return s
-}
-
-// get sends one request, and returns what came of it.
-func get(tb testing.TB, s *httptest.Server, path string) (string, error) {
-	tb.Helper()
-	r, err := s.Client().Get(s.URL + path)
-	if err != nil {
-		return "", err
-	}
-	defer r.Body.Close()
-	body, err := io.ReadAll(r.Body)
-	return string(body), err
-}
-
-// page is a value that is large enough to be missed.
-type page [4096]byte
-
-// memories are the scopes of requests and what was read in them, held weakly,
-// and the contexts of some, held.
-type memories struct {
-	mu     sync.Mutex
-	scopes []weak.Pointer[scope.Scope]
-	pages  []weak.Pointer[page]
-	held   []context.Context
-}
-
-func (m *memories) read(ctx context.Context, hold bool) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	p, err := memo.Do(ctx, memo.Key("page", len(m.pages)), func(context.Context) (*page, error) { return new(page), nil })
-	if err != nil {
-		panic(err)
-	}
-	if hold {
-		m.held = append(m.held, ctx)
-	} else {
-		m.scopes = append(m.scopes, weak.Make(scope.FromContext(ctx)))
-	}
-	m.pages = append(m.pages, weak.Make(p))
-}
-
-// left counts what the collector cannot free.
-func (m *memories) left() (scopes, pages int) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for range 50 {
-		runtime.GC()
-		if scopes, pages = count(m.scopes), count(m.pages); scopes+pages == 0 {
-			break
-		}
-		runtime.Gosched()
-	}
-	return scopes, pages
-}
-
-func count[T any](pointers []weak.Pointer[T]) (n int) {
-	for _, p := range pointers {
-		if p.Value() != nil {
-			n++
-		}
-	}
-	return n
-}
-
-func TestG11_EveryRequestIsFreedHoweverItEnds(t *testing.T) {
-	t.Parallel()
-	const requests = 50
-	for _, hold := range []bool{false, true} {
-		for name, finish := range map[string]func(w http.ResponseWriter, r *http.Request){
-			"returns": func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "done") },
-			"panics":  func(http.ResponseWriter, *http.Request) { panic("broken") },
-			"aborts":  func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
-			"exits":   func(http.ResponseWriter, *http.Request) { runtime.Goexit() },
-			"hijacks": func(w http.ResponseWriter, _ *http.Request) {
-				conn, _, err := w.(http.Hijacker).Hijack()
-				if err == nil {
-					conn.Close()
-				}
-			},
-		} {
-			t.Run(fmt.Sprintf("%s, its ctx held %t", name, hold), func(t *testing.T) {
-				t.Parallel()
-				c, m := newCache(t), &memories{}
-				s := serve(t, nethttp.Middleware(c)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-					m.read(r.Context(), hold)
-					finish(w, r)
-				})))
-				for range requests {
-					_, err := get(t, s, "/")
-					if (err == nil) != (name == "returns") {
-						t.Fatalf("the client got %v", err)
-					}
-				}
-				s.Close() // returns when every handler has
-				if _, err := memo.Do(c.With(context.Background()), "other", func(context.Context) (int, error) { return 0, nil }); err != nil {
-					t.Fatal(err)
-				}
-				if len(m.pages) < requests {
-					t.Fatalf("%d requests were served, want %d", len(m.pages), requests)
-				}
-				if scopes, pages := m.left(); scopes+pages > 0 {
-					t.Errorf("of %d requests, %d scopes and %d values are not freed", requests, scopes, pages)
-				}
-				runtime.KeepAlive(m.held)
-				runtime.KeepAlive(c)
-			})
-		}
-	}
-}
-
-func TestMemoryIsTheRequests(t *testing.T) {
-	t.Parallel()
-	c := newCache(t)
-	var loads atomic.Int64
-	s := serve(t, nethttp.Middleware(c)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		before := loads.Load()
-		for range 3 {
-			for _, key := range []string{"user", "cart"} { // the process tier has room for one
-				_, err := memo.Do(r.Context(), key, func(context.Context) (int64, error) { return loads.Add(1), nil })
-				if err != nil {
-					t.Error(err)
-				}
-			}
-		}
-		fmt.Fprint(w, loads.Load()-before)
-	})))
-	for _, want := range []string{"2", "2", "2"} {
-		if got, err := get(t, s, "/"); got != want || err != nil {
-			t.Errorf("a request made %s loads, %v, want %s", got, err, want)
-		}
-	}
 }
 
 // bare is a ResponseWriter that can do nothing else.
@@ -194,65 +70,6 @@ func TestResponseWriterIsTheServers(t *testing.T) {
 		})).ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
 		if !served {
 			t.Error("the handler did not run")
-		}
-	}
-}
-
-func TestFlushAndHijack(t *testing.T) {
-	t.Parallel()
-	c := newCache(t)
-	s := serve(t, nethttp.Middleware(c)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/flush" {
-			fmt.Fprint(w, "a")
-			w.(http.Flusher).Flush()
-			if err := http.NewResponseController(w).Flush(); err != nil {
-				t.Error(err)
-			}
-			return
-		}
-		conn, _, err := w.(http.Hijacker).Hijack()
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		defer conn.Close()
-		fmt.Fprint(conn, "raw\n")
-	})))
-	if body, err := get(t, s, "/flush"); body != "a" || err != nil {
-		t.Errorf("flushed: %q, %v", body, err)
-	}
-	conn, err := net.Dial("tcp", s.Listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	fmt.Fprint(conn, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-	if line, err := bufio.NewReader(conn).ReadString('\n'); line != "raw\n" || err != nil {
-		t.Errorf("hijacked: %q, %v", line, err)
-	}
-}
-
-// recovered runs h and returns what it panicked with.
-func recovered(h http.Handler) (p any) {
-	defer func() { p = recover() }()
-	h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
-	return nil
-}
-
-func TestPanicsPassThrough(t *testing.T) {
-	t.Parallel()
-	c := newCache(t)
-	broken := errors.New("broken")
-	for _, want := range []any{"text", broken, http.ErrAbortHandler} {
-		h := nethttp.Middleware(c)(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(want) }))
-		if got := recovered(h); got != want {
-			t.Errorf("a handler panicked with %v, and its server sees %v", want, got)
-		}
-		h = nethttp.Middleware(c)(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-			_, _ = memo.Do(r.Context(), "k", func(context.Context) (int, error) { panic(want) })
-		}))
-		if got := recovered(h); got != want {
-			t.Errorf("a loader panicked with %v, and its server sees %v", want, got)
 		}
 	}
 }
@@ -314,4 +131,58 @@ func must(err error) {
 	if err != nil {
 		panic(err)
 	}
+}
+
+// The mux writes r.Pattern into the request that it is given. The adapter gives
+// it a copy, for the ctx: what reads the pattern after next stands inside.
+func TestPatternsOfServeMux(t *testing.T) {
+	t.Parallel()
+	c := newCache(t)
+	var inside, outside string
+	pattern := func(next http.Handler, after *string) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			next.ServeHTTP(w, r)
+			*after = r.Pattern
+		})
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /users/{id}", func(_ http.ResponseWriter, r *http.Request) {
+		id, err := memo.Do(r.Context(), r.Pattern, func(context.Context) (string, error) { return r.PathValue("id"), nil })
+		if id != "7" || err != nil || r.Pattern != "GET /users/{id}" {
+			t.Errorf("the handler of %q reads the id %q, %v", r.Pattern, id, err)
+		}
+	})
+	mux.Handle("/one/route/", nethttp.Middleware(c)(http.StripPrefix("/one/route", mux)))
+	h := pattern(nethttp.Middleware(c)(pattern(mux, &inside)), &outside)
+	for path, want := range map[string]string{"/users/7": "GET /users/{id}", "/one/route/users/7": "/one/route/"} {
+		h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", path, nil))
+		if inside != want || outside != "" {
+			t.Errorf("%s: middleware inside the adapter reads the pattern %q, want %q; outside %q, want none", path, inside, want, outside)
+		}
+	}
+}
+
+// Inside the adapter, http.TimeoutHandler lets a handler go on when its request
+// has ended.
+func TestTimeoutHandlerInside(t *testing.T) {
+	t.Parallel()
+	c := newCache(t)
+	answered, done := make(chan struct{}), make(chan struct{})
+	late := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		defer close(done)
+		<-answered
+		if reqcache.From(r.Context()) != nil {
+			t.Error("the request has ended, and its memory has not")
+		}
+		if err := memo.Invalidate(r.Context(), "k"); err != nil {
+			t.Errorf("Invalidate after the end: %v", err)
+		}
+	})
+	w := httptest.NewRecorder()
+	nethttp.Middleware(c)(http.TimeoutHandler(late, time.Millisecond, "")).ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+	if w.Code != http.StatusServiceUnavailable {
+		t.Errorf("the client is answered %d, want 503", w.Code)
+	}
+	close(answered)
+	<-done
 }

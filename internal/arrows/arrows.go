@@ -68,9 +68,16 @@ func Table() []Row {
 
 		{Folder: "middleware", Ours: []string{"memo"}, Why: "the start and the end of a request, for any framework: it imports none"},
 		{Folder: "adapters/nethttp", Ours: []string{"middleware", "memo"}, Why: "an adapter translates; what it would do more belongs to middleware"},
+		{Folder: "adapters/echo", Ours: []string{"middleware", "memo"}, Theirs: []string{"github.com/labstack/echo/v4"},
+			Why: "an adapter translates; of the frameworks the core module knows this one"},
+		{Folder: "adapters/frameworks/leak", Ours: []string{public, "internal/census"},
+			Why: "two services as users write them, and the census of what they leave"},
 		{Folder: "adapters/...", Ours: []string{"middleware", "memo"},
 			Why: "an adapter translates, and what it needs of others it requires in a go.mod of its own, so that nobody else downloads it"},
 
+		{Folder: "internal/census", Ours: []string{"memo", "reqcache"}, Why: "it counts what anybody's requests leave, through the API that users have"},
+		{Folder: "internal/adaptertest", Ours: []string{"memo", "memo/lru", "reqcache", "internal/census"}, Tests: true,
+			Why: "what every adapter has to do cannot know any of them"},
 		{Folder: "internal/fleet", Ours: []string{"memo", "memo/memcached", "memo/tier", "internal/mcserver"}, Tests: true,
 			Why: "real processes on a real memcached, and only through the API that users have"},
 		{Folder: "examples/quickstart", Ours: []string{public, "internal/mcserver"}, Why: "an example shows what a user can do"},

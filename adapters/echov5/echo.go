@@ -1,0 +1,76 @@
+// Package memoecho opens a request scope for every request of an echo v5 router.
+// It has the names of the adapter of echo v4, in adapters/echo.
+//
+//	e.Use(memoecho.Middleware(cache))
+//
+// Handlers pass c.Request().Context() to package memo. The scope ends when the
+// handler returns, panics or exits. An error that it returned is handed on as it
+// is; echo makes the response of it later, so that an HTTPErrorHandler has the
+// cache in its ctx and no longer the request's memory. The ResponseWriter is not
+// wrapped.
+package memoecho
+
+import (
+	"errors"
+
+	"github.com/labstack/echo/v5"
+	echomw "github.com/labstack/echo/v5/middleware"
+
+	"github.com/tiermemo/tiermemo/memo"
+	"github.com/tiermemo/tiermemo/middleware"
+)
+
+// Config configures Middleware. Cache is required.
+type Config struct {
+	// Skipper opens no scope for the requests for which it is true; they use L2
+	// and L3, and can invalidate. It suits handlers that live for hours. nil:
+	// skips nothing.
+	Skipper echomw.Skipper
+	Cache   *memo.Cache
+}
+
+// DefaultConfig skips nothing; its Cache is to be set.
+var DefaultConfig = Config{Skipper: echomw.DefaultSkipper}
+
+// Middleware returns the middleware of c. It panics if c is nil.
+func Middleware(c *memo.Cache) echo.MiddlewareFunc {
+	cfg := DefaultConfig
+	cfg.Cache = c
+	return MiddlewareWithConfig(cfg)
+}
+
+// MiddlewareWithConfig returns the middleware of cfg. It panics on an invalid
+// cfg, as echo's own do.
+func MiddlewareWithConfig(cfg Config) echo.MiddlewareFunc {
+	mw, err := cfg.ToMiddleware()
+	if err != nil {
+		panic(err)
+	}
+	return mw
+}
+
+var _ echo.MiddlewareConfigurator = Config{}
+
+// ToMiddleware returns the middleware of cfg, or says what is wrong with it.
+func (cfg Config) ToMiddleware() (echo.MiddlewareFunc, error) {
+	if cfg.Cache == nil {
+		return nil, errors.New("memoecho: Config.Cache is nil: set it to the cache that memo.New returned")
+	}
+	if cfg.Skipper == nil {
+		cfg.Skipper = echomw.DefaultSkipper
+	}
+	m := middleware.New(cfg.Cache)
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c *echo.Context) error {
+			if cfg.Skipper(c) {
+				r := c.Request()
+				c.SetRequest(r.WithContext(cfg.Cache.With(r.Context())))
+				return next(c)
+			}
+			r, end := m.Begin(c.Request())
+			defer end()
+			c.SetRequest(r)
+			return next(c)
+		}
+	}, nil
+}

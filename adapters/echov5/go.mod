@@ -1,0 +1,17 @@
+module github.com/tiermemo/tiermemo/adapters/echov5
+
+go 1.26.0
+
+replace github.com/tiermemo/tiermemo => ../../
+
+require (
+	github.com/labstack/echo/v5 v5.3.1
+	github.com/tiermemo/tiermemo v0.0.0
+	go.uber.org/goleak v1.3.0
+)
+
+require (
+	github.com/hashicorp/golang-lru/v2 v2.0.7 // indirect
+	golang.org/x/sync v0.24.0 // indirect
+	golang.org/x/time v0.15.0 // indirect
+)
