@@ -79,13 +79,12 @@ modules: ## build and vet each nested module by itself
 # executes nothing else meanwhile: a short run would fuzz for three seconds.
 .PHONY: fuzz
 fuzz: ## each fuzz target for FUZZTIME (50000x, or 30s)
-	$(call each,$(MODULES),\
-		found=$$($(GO) test -list '^Fuzz' ./...) || { echo "$$found" >&2; exit 1; }; \
-		echo "$$found" | awk '/^Fuzz/ {name[n++] = $$1} /^ok/ {while (n) print $$2 " " name[--n]}' | \
-		while read -r package target; do \
-			echo "fuzz $$package $$target"; \
-			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x "$$package"; \
-		done)
+	@grep -rnoE --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' . | \
+		sed -E 's|^(.*)/[^/]*:[0-9]+:func (.*)$$|\1 \2|' | sort | \
+		while read -r folder target; do \
+			echo "fuzz $$folder $$target"; \
+			(cd "$$folder" && $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x .) || exit 1; \
+		done
 
 .PHONY: bench
 bench: ## compare with other caches (bench/)
