@@ -1,14 +1,12 @@
-// Package examples_test holds the README to what the examples are. The package
-// of quickstart holds it to what quickstart prints.
+// Package examples_test is the code of the README and of docs/, a file a page. That
+// the pages show what stands here is a rule of internal/arrows; that it works is
+// tested here. The package of quickstart holds the README to what quickstart prints.
 package examples_test
 
 import (
 	"os"
-	"path"
-	"regexp"
 	"strings"
 	"testing"
-	"unicode"
 
 	"go.uber.org/goleak"
 )
@@ -27,20 +25,6 @@ func TestReadmeBeginsWithHello(t *testing.T) {
 	}
 }
 
-func TestReadmesCodeCompiles(t *testing.T) {
-	t.Parallel()
-	compiled := read(t, "snippets_test.go")
-	blocks := goBlocks(t)[1:]
-	if len(blocks) == 0 {
-		t.Error("README.md shows no code but hello")
-	}
-	for _, block := range blocks {
-		if !strings.Contains(compiled, "\n\n"+block+"\n") {
-			t.Errorf("README.md shows what snippets_test.go does not compile:\n%s", block)
-		}
-	}
-}
-
 // What does not fit belongs into docs/.
 func TestReadmeFitsOnItsPage(t *testing.T) {
 	t.Parallel()
@@ -54,42 +38,6 @@ func TestReadmeFitsOnItsPage(t *testing.T) {
 			}
 		}
 	}
-}
-
-// That the files exist is tested for all documents, in internal/arrows.
-func TestReadmesLinksLeadToHeadings(t *testing.T) {
-	t.Parallel()
-	links := regexp.MustCompile(`\]\(([^)#:]*)#([^)]+)\)`).FindAllStringSubmatch(read(t, "../README.md"), -1)
-	if len(links) == 0 {
-		t.Error("README.md has no link to a heading; the guarantees have one each")
-	}
-	for _, link := range links {
-		if !anchors(read(t, path.Join("..", link[1])))[link[2]] {
-			t.Errorf("%s has no heading %q", link[1], link[2])
-		}
-	}
-}
-
-// anchors are the names that a forge gives to the headings of a document: lower
-// case, a hyphen for each space, and no punctuation.
-func anchors(document string) map[string]bool {
-	all := map[string]bool{}
-	for line := range strings.Lines(document) {
-		title := strings.TrimSpace(strings.TrimLeft(line, "#"))
-		if !strings.HasPrefix(line, "#") {
-			continue
-		}
-		all[strings.Map(func(r rune) rune {
-			switch {
-			case r == ' ':
-				return '-'
-			case r == '-' || r == '_' || unicode.IsLetter(r) || unicode.IsDigit(r):
-				return unicode.ToLower(r)
-			}
-			return -1
-		}, title)] = true
-	}
-	return all
 }
 
 // goBlocks returns the Go code of the README; hello is the first.

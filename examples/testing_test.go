@@ -1,6 +1,6 @@
 package examples_test
 
-// testing_test.go is the code that docs/testing.md shows: tests of the README's
+// testing_test.go is the code of docs/testing.md: tests of the README's
 // shop, as somebody who uses memo would write them. They run here.
 
 import (
@@ -18,9 +18,6 @@ import (
 
 	"github.com/tiermemo/tiermemo/adapters/nethttp"
 	"github.com/tiermemo/tiermemo/memo"
-	"github.com/tiermemo/tiermemo/memo/lru"
-	"github.com/tiermemo/tiermemo/memo/tier"
-	"github.com/tiermemo/tiermemo/memo/tier/tiertest"
 	"github.com/tiermemo/tiermemo/memotest"
 )
 
@@ -87,20 +84,6 @@ func TestAUserKeepsItsMeaning(t *testing.T) {
 	memotest.RoundTrip(t, User{Name: "Ada"})
 }
 
-func TestMyTierConforms(t *testing.T) {
-	tiertest.TestShared(t, func(t *testing.T) tier.Shared {
-		return tier.Single(newNode(t)) // yours
-	})
-}
-
-func TestMyLocalConforms(t *testing.T) {
-	tiertest.TestLocal(t, func(t *testing.T, capacity int) tier.Local {
-		return newLocal(capacity) // yours
-	})
-}
-
-func newNode(*testing.T) tier.Node        { return tiertest.NewMemory().Nodes()[0] }
-func newLocal(capacity int) tier.Local    { return lru.New(capacity) }
 func newTable() *table                    { return &table{names: map[int]string{7: "Ada"}} }
 func userID(r *http.Request) (int, error) { return strconv.Atoi(r.PathValue("id")) }
 
@@ -147,20 +130,4 @@ func (s site) do(method, path, body string) string {
 		s.t.Errorf("%s %s: %d %s", method, path, w.Code, w.Body)
 	}
 	return w.Body.String()
-}
-
-// What the page shows is what ran above.
-func TestTestingPagesCodeCompiles(t *testing.T) {
-	t.Parallel()
-	compiled := read(t, "testing_test.go")
-	blocks := strings.Split(read(t, "../docs/testing.md"), "```go\n")[1:]
-	if len(blocks) < 5 {
-		t.Errorf("docs/testing.md has %d blocks of Go", len(blocks))
-	}
-	for _, block := range blocks {
-		block, _, ends := strings.Cut(block, "```")
-		if !ends || !strings.Contains(compiled, "\n\n"+block+"\n") {
-			t.Errorf("docs/testing.md shows what testing_test.go does not compile:\n%s", block)
-		}
-	}
 }

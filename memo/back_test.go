@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tiermemo/tiermemo/memo"
+	"github.com/tiermemo/tiermemo/memo/tier"
 	"github.com/tiermemo/tiermemo/memo/tier/tiertest"
 )
 
@@ -173,5 +174,23 @@ func TestG07_SwapFromBeforeARestart(t *testing.T) {
 		if v := f.db.do(t, c.With(context.Background()), "k"); v != 1 {
 			t.Errorf("a third process reads version %d, want 1", v)
 		}
+	})
+}
+
+// A server that is out of memory refuses even a counter.
+func TestEpochThatIsRefusedWaitsForTheNextPoll(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet()
+		c, store := f.process(t, slowPoll)
+		const many = 1000
+		remove := store.Inject(tiertest.Fault{Ops: []tiertest.Op{tiertest.OpCompareAndSwap}, Match: ":seq", Err: tier.ErrRefused, Times: many})
+		if err := c.InvalidateAll(context.Background()); !errors.Is(err, memo.ErrDeferred) || !errors.Is(err, tier.ErrRefused) {
+			t.Errorf("InvalidateAll: %v, want ErrDeferred, and why", err)
+		}
+		if n := store.Calls(tiertest.OpCompareAndSwap); n != 1 {
+			t.Errorf("the server was asked %d times in a row, want once", n)
+		}
+		remove()
 	})
 }

@@ -30,13 +30,15 @@ type Cache struct {
 	flights *flight.Group[landing]
 	writers writers
 	clock   *clock.Clock
-	types   sync.Map // reflect.Type to *typeInfo
-	source  uint64   // names this process in the log
+	types   sync.Map // reflect.Type or form to *typeInfo
+	log     *journal
+	source  uint64 // names this process in the log
 	since   time.Time
 
 	closed  atomic.Bool
 	stop    chan struct{} // ends the poller
 	stopped chan struct{} // the poller has ended
+	done    chan struct{} // Close has ended
 
 	counts                                    *stripe.Set // by outcome
 	runs, runErrors, runPanics                atomic.Uint64
@@ -44,14 +46,15 @@ type Cache struct {
 	evictions, valueBytes                     atomic.Uint64
 	invalidatedKeys, invalidatedAll, peerKeys atomic.Uint64
 	deferred                                  atomic.Uint64
-	refused                                   atomic.Int64 // when a value was last logged as unstorable
 }
 
 // New returns a cache. The defaults apply to all of its entries. An error is a
 // *UsageError that says what to do; a shared tier that does not answer is not an
 // error: the cache works without it, and takes it into use when it is there.
 //
-// A cache with a shared tier has one goroutine, which Close ends.
+// A cache with a shared tier has a goroutine that polls it and, while there is
+// something to log, one that does; Close ends both. Without Close they keep the
+// cache alive. A cache without a shared tier has none, and may just be forgotten.
 func New(cfg Config, defaults ...Option) (*Cache, error) {
 	cfg = cfg.complete()
 	if err := cfg.validate(); err != nil {
@@ -66,6 +69,7 @@ func New(cfg Config, defaults ...Option) (*Cache, error) {
 		since:   time.Now(),
 		stop:    make(chan struct{}),
 		stopped: make(chan struct{}),
+		done:    make(chan struct{}),
 		counts:  stripe.NewSet(outcomes),
 	}
 	if err := c.policy.apply(defaults); err != nil {
@@ -74,6 +78,10 @@ func New(cfg Config, defaults ...Option) (*Cache, error) {
 	if c.policy.clone != nil {
 		return nil, &UsageError{Op: "New", Name: cfg.Name, Problem: "Clone copies values of one type, and a cache has many", Fix: "give it to the calls that need it"}
 	}
+	if c.policy.codec != nil {
+		c.cfg.Codec, c.policy.codec = c.policy.codec, nil
+	}
+	c.log = newJournal(cfg, c.clock)
 	c.lru, _ = cfg.Local.(*lru.Cache)
 	cfg.Local.OnEvict(func(string, *tier.Entry) { c.evictions.Add(1) })
 	if cfg.Shared == nil {
@@ -100,26 +108,31 @@ func (c *Cache) tableOf(ctx context.Context) *scope.Table {
 	return nil
 }
 
-// unstorable says, at most once a minute, why a value stays out of the shared
-// tier. It names no key: keys end in logs that others read.
-func (c *Cache) unstorable(why string, err error) {
-	now := c.clock.Exact()
-	last := c.refused.Load()
-	if last != 0 && now-last < int64(time.Minute) || !c.refused.CompareAndSwap(last, max(now, 1)) {
-		return
-	}
-	c.cfg.Logger.Warn("memo: "+why, "cache", c.cfg.Name, "error", err)
-}
-
-// Close stops c: reads go on by running fn, everything else returns ErrClosed.
-// It delivers pending invalidations, waits for loads, and closes the tiers that
-// are io.Closers (as sql.DB does with its Connector). When ctx ends first it
-// cuts all of that short, and its error is ctx's if loads were cancelled, joined
-// with ErrDeferred if invalidations were lost. A second Close returns nil.
+// Close ends c. From now on reads run fn, and Get returns ErrClosed, in requests
+// that are open too. Close waits for the loads, then for the writes, which from
+// then on return ErrClosed as well; delivers the invalidations that are pending;
+// and closes the tiers that are io.Closers, as sql.DB does with its Connector: a
+// tier is one cache's. In the end c has no goroutine, timer or connection left,
+// and logs nothing more.
+//
+// When ctx ends first it cuts all of that short. The error is ctx's if loads were
+// cancelled, joined with ErrDeferred if the other processes will not hear of an
+// invalidation. Without a deadline Close waits for the slowest loader, and adds a
+// few Config.WriteTimeouts at most where the shared tier hangs.
+//
+// Close again, at the same time or later, waits for the first one or for its ctx,
+// and returns nil or ctx's error: what there is to report, the first one reports.
+// A loader of c cannot close c, which would wait for it: called with the loader's
+// ctx, Close is a *UsageError and does nothing; with another one it waits until
+// that ends. The same holds for the Handler of Config.Logger.
 func (c *Cache) Close(ctx context.Context) error {
-	if c.closed.Swap(true) {
-		return nil
+	if err := c.checkClose(ctx); err != nil {
+		return err
 	}
+	if c.closed.Swap(true) {
+		return c.closing(ctx)
+	}
+	defer close(c.done)
 	errs := []error{c.flights.Drain(ctx)}
 	if c.writers.close(ctx) != nil {
 		errs = append(errs, ErrDeferred)
@@ -139,5 +152,31 @@ func (c *Cache) Close(ctx context.Context) error {
 			errs = append(errs, closer.Close())
 		}
 	}
+	c.log.close(ctx)
 	return errors.Join(errs...)
+}
+
+func (c *Cache) checkClose(ctx context.Context) error {
+	if ctx == nil {
+		return &UsageError{Op: "Close", Problem: "ctx is nil", Fix: "pass one that ends when Close has waited for long enough, or context.Background()"}
+	}
+	if n := find(ctx); n != nil && n.load != nil && n.load.cache == c {
+		return &UsageError{Op: "Close", Problem: "a loader closes its own cache, and Close would wait for the loader", Fix: "close it where the program ends"}
+	}
+	return nil
+}
+
+// closing waits for the Close that is at work.
+func (c *Cache) closing(ctx context.Context) error {
+	select {
+	case <-c.done:
+		return nil
+	default:
+	}
+	select {
+	case <-c.done:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }

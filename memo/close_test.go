@@ -250,7 +250,7 @@ func TestCloseAmongCalls(t *testing.T) {
 					}
 				})
 			}
-			for range 2 {
+			for range 3 {
 				wg.Go(func() { must(t, c.Close(context.Background())) })
 			}
 			wg.Wait()

@@ -24,7 +24,7 @@ type Config struct {
 	Prefix string      // namespace in the shared tier, 1 to 64 bytes; required with Shared
 	Local  tier.Local  // the process tier; nil: lru.New(lru.DefaultSize)
 	Shared tier.Shared // the shared tier; nil: none
-	Codec  codec.Codec // nil: codec.JSON{}
+	Codec  codec.Codec // how values are stored there; nil: codec.JSON{}
 
 	PollInterval      time.Duration // how often other processes' invalidations are fetched; 100ms
 	StaleBound        time.Duration // no L2 value is older than this against the shared tier's log; 1s, at least twice PollInterval
@@ -37,7 +37,14 @@ type Config struct {
 	// not used. nil: loaders see the cache and nothing else of a request, because many wait for one load.
 	LoadContext func(ctx context.Context) context.Context
 
-	Logger *slog.Logger // nil: slog.Default()
+	// StrictTypes makes a type of which the shared tier would lose a part a *UsageError of each call for it, before anything
+	// is loaded, and without a Shared too: so the tests find it. false: values of such a type stay in L1 and L2, which is
+	// logged once. A single value that the Codec refuses (a NaN, in JSON) stays there either way.
+	StrictTypes bool
+
+	// Logger hears of changes of state, a few times a minute at most, and of no key or value. Its Handler is called by a
+	// goroutine of its own: nobody waits for it but Close. nil: slog.Default()
+	Logger *slog.Logger
 }
 
 // The least StaleBound: what is taken off it internally must leave something.
@@ -112,8 +119,8 @@ func (cfg Config) validate() error {
 	if cfg.OutageBound < cfg.StaleBound {
 		return bad("leave OutageBound out, or give at least StaleBound", "OutageBound of %v below StaleBound of %v", cfg.OutageBound, cfg.StaleBound)
 	}
-	if n := cfg.Codec.Name(); n == "" || len(n) > 16 {
-		return bad("give the Codec a name of 1 to 16 bytes", "Codec name %q", n)
+	if problem, fix := codecProblem(cfg.Codec); problem != "" {
+		return bad(fix, "%s", problem)
 	}
 	if cfg.Shared == nil {
 		return nil

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/tiermemo/tiermemo/internal/flight"
-	"github.com/tiermemo/tiermemo/internal/keys"
 	"github.com/tiermemo/tiermemo/memo/tier"
 )
 
@@ -82,7 +81,7 @@ func do[T any](ctx context.Context, n *node, asked string, fn func(context.Conte
 		return v, err
 	}
 	if fn == nil {
-		return v, &UsageError{Op: "Do", Name: keys.Name(key), Problem: "fn is nil", Fix: "pass the function that loads the value"}
+		return v, &UsageError{Op: "Do", Name: nameOf(key), Problem: "fn is nil", Fix: "pass the function that loads the value"}
 	}
 	if n == nil {
 		uncached.note(key)
@@ -150,7 +149,7 @@ func (l *load) failure(err error) error {
 // misuse completes a *UsageError with where it happened.
 func misuse(err error, op, key string) error {
 	if u := (*UsageError)(nil); errors.As(err, &u) {
-		u.Op, u.Name = op, keys.Name(key)
+		u.Op, u.Name = op, nameOf(key)
 	}
 	return err
 }

@@ -180,27 +180,39 @@ func (d *domain) touch(ctx context.Context, key string, ttl time.Duration) error
 func (d *domain) do(ctx context.Context, op string, fn func(ctx context.Context) error) error {
 	limited, cancel := context.WithTimeout(ctx, d.cache.cfg.ReadTimeout)
 	defer cancel()
-	err := d.timed(limited, op, fn)
+	err := d.measured(limited, op, fn)
 	switch {
 	case tier.IsAnswer(err):
 		d.readAnswered()
 	case ctx.Err() == nil: // else it is the caller's end, not the Node's
+		d.errs.Add(1)
 		d.readFailed(err)
 	}
 	return err
 }
 
-// timed counts one call, and names its failure.
+// timed makes one call of the protocol, and counts its failure.
 func (d *domain) timed(ctx context.Context, op string, fn func(ctx context.Context) error) error {
+	err := d.measured(ctx, op, fn)
+	if !tier.IsAnswer(err) {
+		d.errs.Add(1)
+	}
+	return err
+}
+
+// measured counts one call, and names its failure. The call ends with d.life,
+// which a write's own ctx does not: Close would wait for it, however little time
+// it has.
+func (d *domain) measured(ctx context.Context, op string, fn func(ctx context.Context) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(d.life, cancel)()
 	begin := d.cache.clock.Exact()
 	err := fn(ctx)
 	d.ops.Add(1)
 	d.opTime.Add(d.cache.clock.Exact() - begin)
 	if err == nil {
 		return nil
-	}
-	if !tier.IsAnswer(err) {
-		d.errs.Add(1)
 	}
 	return &TierError{Op: op, Tier: d.node.Name(), Err: err}
 }

@@ -3,6 +3,7 @@ package memo
 import (
 	"bytes"
 	"context"
+	"errors"
 	"math/rand/v2"
 	"time"
 
@@ -32,8 +33,7 @@ func (d *domain) rotate(ctx context.Context, seq uint64, counter tier.Item) (boo
 	}
 	d.owing = false
 	d.restart(next)
-	d.cache.cfg.Logger.Info("memo: new epoch after an outage of the shared tier: everything is loaded again",
-		"cache", d.cache.cfg.Name, "tier", d.node.Name())
+	d.cache.log.newEpoch(d.node.Name())
 	return true, nil
 }
 
@@ -72,7 +72,7 @@ func (d *domain) newEpoch(ctx context.Context, counter tier.Item, seq uint64) (u
 			}
 			return d.node.Add(ctx, d.space.Seq(), value, tier.NoExpiry)
 		})
-		if err == nil || !tier.IsAnswer(err) {
+		if err == nil || !tier.IsAnswer(err) || errors.Is(err, tier.ErrRefused) { // of which the last would be refused again, at once and for as long as ctx lasts
 			return next, err
 		}
 		items := make([]tier.Item, 1) // somebody counted in between

@@ -22,9 +22,11 @@ var (
 // that contradict each other, an invalid Config.
 type UsageError struct {
 	Op      string // "New", "Do" and so on
-	Name    string // the key's first part, if there is one
+	Name    string // the first part of a key of several, else empty: errors end in logs
 	Problem string
 	Fix     string
+
+	cause error
 }
 
 // Error implements error.
@@ -36,8 +38,13 @@ func (e *UsageError) Error() string {
 	return fmt.Sprintf("memo: %s: %s; %s", where, e.Problem, e.Fix)
 }
 
+// Unwrap returns what the problem was found by, if anything: for
+// Config.StrictTypes the *codec.LossError.
+func (e *UsageError) Unwrap() error { return e.cause }
+
 // TypeError says that a key holds a value of another type than the caller asked
-// for.
+// for. Its text shows no more of the key than its first part, and that only if
+// there are several.
 type TypeError struct {
 	Key        string
 	Have, Want reflect.Type // Have is nil for a nil value
@@ -45,7 +52,11 @@ type TypeError struct {
 
 // Error implements error.
 func (e *TypeError) Error() string {
-	return fmt.Sprintf("memo: key %q holds a %v, not a %v; give the two their own keys", e.Key, e.Have, e.Want)
+	of := ""
+	if name := nameOf(e.Key); name != "" {
+		of = fmt.Sprintf(" of %q", name)
+	}
+	return fmt.Sprintf("memo: a key%s holds a %v, not a %v; give the two their own keys", of, e.Have, e.Want)
 }
 
 // PanicError is what the other callers get when a loader panics; the one that

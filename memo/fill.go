@@ -3,6 +3,7 @@ package memo
 import (
 	"context"
 	"errors"
+	"reflect"
 	"time"
 
 	"github.com/tiermemo/tiermemo/internal/wire"
@@ -39,7 +40,7 @@ func (l *load) fill(ctx context.Context, f *call, d *domain, place string, token
 	}
 	data, err := l.encode(e)
 	if err != nil {
-		l.cache.unstorable("the codec refused a value: it stays out of the shared tier", err)
+		l.cache.log.unencoded(reflect.TypeOf(e.Value))
 		l.keep(f, e)
 		return landing{e, outcomeLoad}, nil
 	}
@@ -51,7 +52,7 @@ func (l *load) fill(ctx context.Context, f *call, d *domain, place string, token
 		kept = true // by somebody else, or by nobody: there is nothing to release
 		return landing{e, outcomeLoad}, nil
 	case errors.Is(err, tier.ErrRefused):
-		l.cache.unstorable("the shared tier refused a value: it is too large, or the server is out of memory", err)
+		l.cache.log.refused(reflect.TypeOf(e.Value), err)
 	}
 	l.keep(f, e)
 	return landing{e, outcomeLoad}, nil
@@ -59,7 +60,7 @@ func (l *load) fill(ctx context.Context, f *call, d *domain, place string, token
 
 // encode is e as the shared tier holds it.
 func (l *load) encode(e *tier.Entry) ([]byte, error) {
-	payload, err := l.cache.cfg.Codec.Append(nil, e.Value)
+	payload, err := l.typ.codec.Append(nil, e.Value)
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +71,7 @@ func (l *load) encode(e *tier.Entry) ([]byte, error) {
 	}
 	v := wire.Value{
 		Stamp: e.Stamp, Created: now, Fresh: fresh, Expires: fresh, Took: wire.Micros(e.Took),
-		Codec: l.cache.cfg.Codec.Name(), Fingerprint: l.typ.fingerprint, Key: l.key, Payload: payload,
+		Codec: l.typ.name, Fingerprint: l.typ.fingerprint, Key: l.key, Payload: payload,
 	}
 	return wire.AppendValue(make([]byte, 0, len(payload)+len(l.key)+96), &v), nil
 }

@@ -14,12 +14,7 @@ func (d *domain) failed(err error) {
 	if d.life.Err() != nil {
 		return // Close has cut it short
 	}
-	now := d.cache.clock.Exact()
-	d.mu.Lock()
-	down := d.health.Failed(now)
-	d.show(now)
-	d.mu.Unlock()
-	d.logDown(down, err)
+	d.change(err, d.health.Failed)
 }
 
 // readFailed notes that a read did not.
@@ -28,12 +23,18 @@ func (d *domain) readFailed(err error) {
 		return
 	}
 	d.failing.Store(true)
-	now := d.cache.clock.Exact()
+	d.change(err, d.health.ReadFailed)
+}
+
+// change tells d.health of a failure, and the log if that is the one too many.
+func (d *domain) change(err error, failed func(now int64) (down bool)) {
+	name, now := d.node.Name(), d.cache.clock.Exact()
 	d.mu.Lock()
-	down := d.health.ReadFailed(now)
+	defer d.mu.Unlock()
+	if failed(now) {
+		d.cache.log.tierDown(name, err)
+	}
 	d.show(now)
-	d.mu.Unlock()
-	d.logDown(down, err)
 }
 
 // readAnswered notes that the Node answered a read, which is news only after one
@@ -48,25 +49,16 @@ func (d *domain) readAnswered() {
 	d.health.Answered(d.cache.clock.Exact())
 }
 
-func (d *domain) logDown(down bool, err error) {
-	if !down {
-		return
-	}
-	d.cache.cfg.Logger.Warn("memo: the shared tier does not answer: reads go on without it, invalidations wait for it",
-		"cache", d.cache.cfg.Name, "tier", d.node.Name(), "error", err)
-}
-
 // back takes the Node into use. With calm, reads wait a little.
 func (d *domain) back(calm bool) {
-	now := d.cache.clock.Exact()
+	name, now := d.node.Name(), d.cache.clock.Exact()
 	d.mu.Lock()
-	first := d.health.State(now) == coherence.Starting
+	defer d.mu.Unlock()
+	if d.health.State(now) != coherence.Starting {
+		d.cache.log.tierUp(name)
+	}
 	d.health.Back(now, calm)
 	d.show(now)
-	d.mu.Unlock()
-	if !first {
-		d.cache.cfg.Logger.Info("memo: the shared tier answers again", "cache", d.cache.cfg.Name, "tier", d.node.Name())
-	}
 }
 
 // refresh lets reads use the Node when its time has come.

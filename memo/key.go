@@ -37,7 +37,7 @@ func checkKey(op, key string) error {
 		return &UsageError{Op: op, Problem: "the key is empty", Fix: `give it a name, as in memo.Key("user", id)`}
 	}
 	if len(key) > maxKey {
-		return &UsageError{Op: op, Name: keys.Name(key[:64]), Problem: fmt.Sprintf("the key has %d bytes, more than %d", len(key), maxKey), Fix: "use an identifier or a hash of what is so long"}
+		return &UsageError{Op: op, Name: nameOf(key), Problem: fmt.Sprintf("the key has %d bytes, more than %d", len(key), maxKey), Fix: "use an identifier or a hash of what is so long"}
 	}
 	if problem, refused := keys.Refused(key); refused {
 		return &UsageError{Op: op, Problem: problem, Fix: "pass a number, a string or a struct of such, or give the type a method CacheKey() string"}

@@ -39,8 +39,12 @@ type call = flight.Call[landing]
 
 // newLoad is one call's load, and its Clone.
 func newLoad[T any](c *Cache, key string, opts []Option) (*load, func(T) T, error) {
-	l := &load{cache: c, key: key, policy: c.policy, typ: c.typeOf(reflect.TypeFor[T]())}
-	if err := l.policy.apply(opts); err != nil {
+	l := &load{cache: c, key: key, policy: c.policy}
+	err := l.policy.apply(opts)
+	if err != nil {
+		return nil, nil, err
+	}
+	if l.typ, err = c.typeOf(reflect.TypeFor[T](), l.policy.codec); err != nil {
 		return nil, nil, err
 	}
 	clone, err := cloner[T](&l.policy)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/tiermemo/tiermemo/memo/codec"
 	"github.com/tiermemo/tiermemo/memo/tier"
 )
 
@@ -39,6 +40,7 @@ const (
 	optionTTL
 	optionLoadTimeout
 	optionClone
+	optionCodec
 )
 
 // TTL is how long a value is fresh, above 0; 5 minutes if not given. It ends at
@@ -59,6 +61,24 @@ func Clone[V any](fn func(V) V) Option {
 	return Option{kind: optionClone, fn: fn}
 }
 
+// Codec replaces Config.Codec for what a call stores in the shared tier and
+// reads from there; given to New, for all calls. A hit in L1 or L2 does not look
+// at it, as they keep the value itself.
+//
+// The entry carries the codec's name. Who asks for the key with a codec of another
+// name, as Get and each call without the option do where Config's is another one,
+// takes the entry for that of another release: it loads for its own process, and
+// leaves the entry alone. So give a key the same codec everywhere, or its type a
+// codec by codec.ByType in Config. Two codecs of one name are one format: either
+// reads what the other wrote. Of calls that wait for one load, the one that started
+// it decides.
+func Codec(c codec.Codec) Option {
+	if problem, _ := codecProblem(c); problem != "" {
+		return Option{kind: optionCodec, fn: c}
+	}
+	return Option{kind: optionCodec, d: 1, fn: c} // above 0: a hit need not look at it
+}
+
 // silent reports whether opts change nothing about a hit. Only a call of which
 // that is true may answer without looking at them.
 func silent(opts []Option) bool {
@@ -75,6 +95,7 @@ type policy struct {
 	ttl         time.Duration
 	loadTimeout time.Duration
 	clone       any // func(V) V
+	codec       codec.Codec
 }
 
 // apply adds opts to p.
@@ -96,6 +117,11 @@ func (p *policy) apply(opts []Option) error {
 				return &UsageError{Problem: "Clone has no function", Fix: "give it one, or leave Clone out"}
 			}
 			p.clone = o.fn
+		case optionCodec:
+			p.codec, _ = o.fn.(codec.Codec)
+			if problem, fix := codecProblem(p.codec); problem != "" {
+				return &UsageError{Problem: problem, Fix: fix}
+			}
 		}
 	}
 	return nil

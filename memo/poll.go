@@ -23,10 +23,15 @@ func (d *domain) follow(stop <-chan struct{}) {
 	defer tick.Stop()
 	for {
 		d.catchUp(d.life)
+		d.cache.log.writeLeftOut()
 		select {
 		case <-stop:
-			return
 		case <-tick.C:
+		}
+		select { // a poll that hung has left both ready
+		case <-stop:
+			return
+		default:
 		}
 	}
 }

@@ -72,6 +72,9 @@ func (l *load) execute(ctx context.Context, f *call, r *running) (*tier.Entry, e
 	}()
 	v, err := l.run(n)
 	returned = true
+	if err == nil && ctx.Err() != nil { // it may be what a query that was cut short had found
+		err = context.Cause(ctx)
+	}
 	if err != nil {
 		c.runErrors.Add(1)
 		return nil, err

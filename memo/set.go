@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"reflect"
 	"strings"
 
 	"github.com/tiermemo/tiermemo/memo/tier"
@@ -131,12 +132,12 @@ func (d *domain) writeUnder(ctx context.Context, l *load, e *tier.Entry, claim *
 		case !own(at.item.Value, token):
 			return errLeaseLost
 		case encodeErr != nil:
-			d.cache.unstorable("the codec refused a value: it stays out of the shared tier", encodeErr)
+			d.cache.log.unencoded(reflect.TypeOf(e.Value))
 			return d.compareAndDelete(ctx, place, at.item.CAS)
 		}
 		err := d.swap(ctx, place, at.item.CAS, data, ttlOf(e, l.cache.clock.Exact()))
 		if errors.Is(err, tier.ErrRefused) {
-			d.cache.unstorable("the shared tier refused a value: it is too large, or the server is out of memory", err)
+			d.cache.log.refused(reflect.TypeOf(e.Value), err)
 			return d.compareAndDelete(ctx, place, at.item.CAS)
 		}
 		return err

@@ -84,7 +84,7 @@ func (l *load) judge(f *call, at look) (*tier.Entry, coherence.Verdict) {
 
 // reader says which values l can use.
 func (l *load) reader() coherence.Reader {
-	return coherence.Reader{Key: l.key, Codec: l.cache.cfg.Codec.Name(), Fingerprint: l.typ.fingerprint}
+	return coherence.Reader{Key: l.key, Codec: l.typ.name, Fingerprint: l.typ.fingerprint}
 }
 
 // withoutShared loads for this process alone, because the shared tier failed.

@@ -57,7 +57,7 @@ type NodeStats struct {
 	Up      bool          // reads use it
 	Since   time.Time     // of Up's last change
 	Ops     uint64        // calls
-	Errors  uint64        // calls that did not reach it
+	Errors  uint64        // calls that did not reach it, and not for want of a caller's patience
 	Time    time.Duration // in calls
 	Pending int           // invalidations that wait for it
 	Lag     time.Duration // age of the last complete poll

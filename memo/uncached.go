@@ -1,10 +1,8 @@
 package memo
 
 import (
-	"log/slog"
+	"cmp"
 	"sync"
-
-	"github.com/tiermemo/tiermemo/internal/keys"
 )
 
 // The end of the path for a call without a cache: do.go notes it here, and runs
@@ -19,12 +17,15 @@ type notes struct {
 	seen map[string]bool
 }
 
-const mostNames = 200
+const (
+	mostNames = 200
+	unnamed   = "a key of one part" // all of them are told of once: the keys would say which, and may be secrets
+)
 
 // note logs, once for each name, that a call ran its loader because there is no
 // cache in its ctx: a slow answer, and a middleware that somebody forgot.
 func (u *notes) note(key string) {
-	name := keys.Name(key)
+	name := cmp.Or(nameOf(key), unnamed)
 	u.mu.Lock()
 	known := u.seen[name] || len(u.seen) >= mostNames
 	if !known {
@@ -32,6 +33,6 @@ func (u *notes) note(key string) {
 	}
 	u.mu.Unlock()
 	if !known {
-		slog.Warn("memo: a call ran uncached, because there is no cache in its context; install the middleware or call Begin", "name", name)
+		noteUncached(name)
 	}
 }

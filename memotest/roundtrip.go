@@ -17,8 +17,9 @@ import (
 // wrong: they stay in the memory of the process that loaded them, and every
 // process loads its own, which a test may want to know.
 //
-// The codec is codec.JSON, the default of Config, or the one given. Give a v
-// with every field set: what is zero cannot be seen to be lost.
+// The codec is codec.JSON, the default of Config, or the one given: what stands in
+// Config.Codec or memo.Codec, also if it chooses by type, as codec.ByType does.
+// Give a v with every field set: what is zero cannot be seen to be lost.
 //
 // The same means the same to a reader. What has a method Equal of its own type
 // is asked; two instants are the same if their offset from UTC is, whatever the
@@ -36,6 +37,7 @@ func RoundTrip[T any](t testing.TB, v T, codecs ...codec.Codec) {
 		t.Fatalf("memotest: RoundTrip takes one codec, not %d", len(codecs))
 	}
 	typ := reflect.TypeFor[T]()
+	c = codec.For(c, typ)
 	if err := codec.Check(c, typ); err != nil {
 		t.Errorf("memotest: values of %v stay out of the shared tier: %v", typ, err)
 		return

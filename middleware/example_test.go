@@ -9,6 +9,7 @@ import (
 
 	"github.com/tiermemo/tiermemo/memo"
 	"github.com/tiermemo/tiermemo/middleware"
+	"github.com/tiermemo/tiermemo/reqcache"
 )
 
 // An adapter for a framework is these few lines; adapters/nethttp is one.
@@ -39,6 +40,25 @@ func ExampleMiddleware_Begin() {
 	// load
 	// hello
 	// hello
+}
+
+// A second middleware of one request joins the first: it may stand before the
+// router and in a group, and the request has one memory all the same.
+func ExampleNew() {
+	c, err := memo.New(memo.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer c.Close(context.Background())
+
+	m := middleware.New(c)
+	r, end := m.Begin(httptest.NewRequest("GET", "/admin/", nil))
+	defer end()
+	inner, endInner := m.Begin(r)
+	_, _ = memo.Do(inner.Context(), "rights", func(context.Context) (string, error) { return "all", nil })
+	endInner() // ends nothing: the memory is r's
+	fmt.Println(reqcache.From(r.Context()).Len())
+	// Output: 1
 }
 
 // A stream of events lives for hours: what it read first would be all it ever

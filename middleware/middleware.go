@@ -3,6 +3,7 @@
 package middleware
 
 import (
+	"context"
 	"net/http"
 
 	"github.com/tiermemo/tiermemo/memo"
@@ -33,14 +34,33 @@ func New(c *memo.Cache, opts ...Option) *Middleware {
 	return m
 }
 
-// Begin returns the request to serve and the function that ends it, to be
-// deferred: it then runs on a panic and on http.ErrAbortHandler too. A request
-// that has a scope already keeps it, and its opener ends it. The ResponseWriter
-// is left alone: what it can do (flush, hijack), it still can.
+// Begin returns the request to serve, a copy of r with the cache in its ctx, and
+// the function that ends it, to be deferred: it then runs on a panic and on
+// http.ErrAbortHandler too. A request that has a scope already keeps it, and its
+// opener ends it. The ResponseWriter is left alone: what it can do (flush,
+// hijack), it still can.
 func (m *Middleware) Begin(r *http.Request) (_ *http.Request, end func()) {
-	if m.skip != nil && m.skip(r) {
-		return r.WithContext(m.cache.With(r.Context())), func() {}
+	ctx, endScope := m.open(r)
+	served := r.WithContext(ctx)
+	return served, func() {
+		endScope()
+		handBack(r, served)
 	}
-	ctx, end := m.cache.Begin(r.Context())
-	return r.WithContext(ctx), end
+}
+
+func (m *Middleware) open(r *http.Request) (_ context.Context, end func()) {
+	if m.skip != nil && m.skip(r) {
+		return m.cache.With(r.Context()), func() {}
+	}
+	return m.cache.Begin(r.Context())
+}
+
+// handBack notes in r what others have noted in its copy. The server removes the
+// files of an upload that it finds in r, and no others; and middleware asks for
+// the pattern of the route after next.
+func handBack(r, served *http.Request) {
+	if r.MultipartForm == nil {
+		r.MultipartForm = served.MultipartForm
+	}
+	r.Pattern = served.Pattern
 }

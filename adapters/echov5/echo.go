@@ -12,6 +12,7 @@ package memoecho
 
 import (
 	"errors"
+	"net/http"
 
 	"github.com/labstack/echo/v5"
 	echomw "github.com/labstack/echo/v5/middleware"
@@ -59,13 +60,13 @@ func (cfg Config) ToMiddleware() (echo.MiddlewareFunc, error) {
 	if cfg.Skipper == nil {
 		cfg.Skipper = echomw.DefaultSkipper
 	}
-	m := middleware.New(cfg.Cache)
+	whole := middleware.New(cfg.Cache)
+	skipped := middleware.New(cfg.Cache, middleware.Skip(func(*http.Request) bool { return true }))
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c *echo.Context) error {
+			m := whole
 			if cfg.Skipper(c) {
-				r := c.Request()
-				c.SetRequest(r.WithContext(cfg.Cache.With(r.Context())))
-				return next(c)
+				m = skipped
 			}
 			r, end := m.Begin(c.Request())
 			defer end()

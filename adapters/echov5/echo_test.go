@@ -50,6 +50,11 @@ func TestEveryRequestIsFreedHoweverItEnds(t *testing.T) {
 	adaptertest.Freed(t, framework)
 }
 
+func TestTheFilesOfAnUploadAreRemoved(t *testing.T) {
+	t.Parallel()
+	adaptertest.Upload(t, framework)
+}
+
 func TestHeapIsBackAtItsBase(t *testing.T) { adaptertest.Heap(t, framework) }
 
 func newCache(tb testing.TB) *memo.Cache {

@@ -31,7 +31,7 @@ const patience = 20 * time.Second
 // errHandler is what a handler returns that fails.
 var errHandler = errors.New("the handler failed")
 
-// Run runs all tests but Freed and Heap, which stand alone.
+// Run runs all tests but Freed, Heap and Upload, which stand alone.
 func Run(t *testing.T, f Framework) {
 	t.Helper()
 	for name, test := range map[string]func(*testing.T, Framework){

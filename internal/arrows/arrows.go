@@ -51,6 +51,7 @@ func Table() []Row {
 		{Folder: "memo/tier/tiertest", Ours: []string{"memo/tier"}, Tests: true,
 			Why: "the conformance suite judges any tier by its interface; a suite that knew ours would be written for ours"},
 		{Folder: "memo/codec", Why: "a leaf: values to bytes and back, whatever keeps the bytes"},
+		{Folder: "memo/codec/cbor", Ours: []string{"memo/codec"}, Why: "a codec knows the interface it fills; its library is in a go.mod of its own, so that nobody else downloads it"},
 		{Folder: "memo/lru", Ours: []string{"memo/tier", "internal/index"}, Theirs: []string{"github.com/hashicorp/golang-lru/v2"},
 			Why: "a tier knows the interface it fills and nothing of the engine above it"},
 		{Folder: "memo/memcached", Ours: []string{"memo/tier"}, Theirs: []string{"github.com/bradfitz/gomemcache"},
@@ -80,6 +81,8 @@ func Table() []Row {
 			Why: "what every adapter has to do cannot know any of them"},
 		{Folder: "internal/fleet", Ours: []string{"memo", "memo/memcached", "memo/tier", "internal/mcserver"}, Tests: true,
 			Why: "real processes on a real memcached, and only through the API that users have"},
+		{Folder: "internal/rollout/...", Ours: []string{public, "internal/rollout", "internal/rollout/program/shop", "internal/rollout/program/shop/catalog"},
+			Why: "two releases of one program, and only through the API that users have"},
 		{Folder: "examples/quickstart", Ours: []string{public, "internal/mcserver"}, Why: "an example shows what a user can do"},
 		{Folder: "examples/...", Ours: []string{public}, Why: "an example shows what a user can do"},
 		{Folder: "bench/...", Ours: []string{public, "internal/mcserver"}, Tests: true,
@@ -166,8 +169,12 @@ func (r Row) allows(ours string) bool {
 	if slices.Contains(r.Ours, ours) {
 		return true
 	}
-	hidden := slices.Contains(strings.Split(ours, "/"), "internal") || within(ours, []string{"bench", "examples"})
-	return slices.Contains(r.Ours, public) && !hidden
+	return slices.Contains(r.Ours, public) && isPublic(ours)
+}
+
+// isPublic reports whether a user can import what is in a folder.
+func isPublic(folder string) bool {
+	return !slices.Contains(strings.Split(folder, "/"), "internal") && !within(folder, []string{"bench", "examples"})
 }
 
 // within reports whether p is one of the folders or modules, or below one.

@@ -31,9 +31,14 @@ func TestHouse(t *testing.T) {
 		"machine paths": arrows.NoMachinePaths(tree),
 		"no sleep":      arrows.NoSleep(tree, arrows.Sleeps()),
 		"no skip":       arrows.NoSkip(tree, arrows.Skips()),
+		"leak checks":   arrows.LeakChecks(tree, arrows.LeaksAllowed()),
 		"links":         arrows.Links(tree),
+		"snippets":      arrows.Snippets(tree),
+		"commands":      arrows.Commands(tree, "go", "memcached"),
+		"examples":      arrows.Examples(tree, []string{"memo/tier", "memo/codec"}, arrows.ShownElsewhere()),
 		"rows":          arrows.Rows(tree, arrows.Table()),
 		"guarantees":    arrows.Guarantees(tree),
+		"regressions":   arrows.Regressions(tree),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -9,10 +9,12 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // prose.go holds the rules on what the documents claim: their links lead
-// somewhere, and every guarantee has the test that shows it.
+// somewhere, to the heading if they name one, and every guarantee has the test
+// that shows it.
 
 const guarantees = "docs/guarantees.md"
 
@@ -20,41 +22,78 @@ var (
 	inlineLink = regexp.MustCompile(`\]\(\s*<?([^)>\s]+)`)
 	linkTarget = regexp.MustCompile(`(?m)^ {0,3}\[[^\]]+\]:\s*<?([^>\s]+)`)
 	codeBlock  = regexp.MustCompile("(?ms)^ *(```|~~~).*?^ *(```|~~~) *$")
+	heading    = regexp.MustCompile(`(?m)^#{1,6} +(.+)$`)
 	codeSpan   = regexp.MustCompile("`[^`\n]+`")
 
 	guarantee     = regexp.MustCompile(`\bG(\d{1,2})\b`)
 	guaranteeTest = regexp.MustCompile(`\bTestG(\d{2})_\w*`)
 )
 
-// Links finds the relative links in Markdown that lead to no file.
+// Links finds the relative links in Markdown that lead to no file, or to no
+// heading of it.
 func Links(t *Tree) (found []string) {
-	for _, f := range t.Text {
-		if path.Ext(f.Path) != ".md" || outside(f.Path) {
-			continue
-		}
+	anchors := map[string][]string{} // by document
+	for _, f := range t.documents() {
+		anchors[f.Path] = f.anchors()
+	}
+	for _, f := range t.documents() {
 		prose := codeSpan.ReplaceAllString(codeBlock.ReplaceAllString(f.Text, ""), "")
 		for _, link := range append(inlineLink.FindAllStringSubmatch(prose, -1), linkTarget.FindAllStringSubmatch(prose, -1)...) {
-			if target, ok := f.target(link[1]); ok && !t.exists[target] {
+			target, anchor, ok := f.target(link[1])
+			switch {
+			case !ok:
+			case !t.exists[target]:
 				found = append(found, fmt.Sprintf("%s: links to %s, which does not exist", f.Path, link[1]))
+			case anchor != "" && anchors[target] != nil && !slices.Contains(anchors[target], anchor):
+				found = append(found, fmt.Sprintf("%s: links to %s, and there is no such heading", f.Path, link[1]))
 			}
 		}
 	}
 	return found
 }
 
-// target is the path in the repository that a link leads to, if it is relative.
-func (f *File) target(link string) (string, bool) {
+// target is the path in the repository, and the heading there, that a link leads
+// to, if it is relative.
+func (f *File) target(link string) (file, anchor string, ok bool) {
 	u, err := url.Parse(link)
 	if err != nil {
-		return link, true
+		return link, "", true
 	}
 	switch {
-	case u.IsAbs() || u.Host != "" || u.Path == "":
-		return "", false
+	case u.IsAbs() || u.Host != "":
+		return "", "", false
+	case u.Path == "":
+		return f.Path, u.Fragment, true
 	case strings.HasPrefix(u.Path, "/"):
-		return path.Join(".", u.Path), true // from the root, as the forge reads it
+		return path.Join(".", u.Path), u.Fragment, true // from the root, as the forge reads it
 	}
-	return path.Join(f.folder(), u.Path), true
+	return path.Join(f.folder(), u.Path), u.Fragment, true
+}
+
+// anchors are the names that a forge gives to the headings of a document: lower
+// case, a hyphen for each space, no punctuation, and a number for the second of
+// one name.
+func (f *File) anchors() []string {
+	all := []string{""} // the document itself
+	times := map[string]int{}
+	for _, m := range heading.FindAllStringSubmatch(codeBlock.ReplaceAllString(f.Text, ""), -1) {
+		name := strings.Map(func(r rune) rune {
+			switch {
+			case r == ' ':
+				return '-'
+			case r == '-' || r == '_' || unicode.IsLetter(r) || unicode.IsDigit(r):
+				return unicode.ToLower(r)
+			}
+			return -1
+		}, strings.TrimSpace(m[1]))
+		if n := times[name]; n > 0 {
+			all = append(all, fmt.Sprintf("%s-%d", name, n))
+		} else {
+			all = append(all, name)
+		}
+		times[name]++
+	}
+	return all
 }
 
 // Guarantees finds the promises that no test shows, and the tests that show a

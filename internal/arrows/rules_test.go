@@ -30,6 +30,9 @@ func linked(t *arrows.Tree) []string   { return arrows.Testing(t, table()) }
 func rows(t *arrows.Tree) []string     { return arrows.Rows(t, table()[:1]) }
 func sleepers(t *arrows.Tree) []string { return arrows.NoSleep(t, permits()) }
 func skippers(t *arrows.Tree) []string { return arrows.NoSkip(t, permits()) }
+func leaky(t *arrows.Tree) []string {
+	return arrows.LeakChecks(t, []arrows.Permit{{Folder: "kit", Func: "TestMain"}})
+}
 
 func permits() []arrows.Permit { return []arrows.Permit{{Folder: "kit", Func: "Permitted"}} }
 
@@ -41,6 +44,7 @@ const (
 	promise = "docs/guarantees.md"
 	later   = "TO" + "DO"
 	work    = "/wo" + "rk/x"
+	leaves  = "its tests do not look for goroutines that they leave behind: add func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }"
 )
 
 func TestRules(t *testing.T) {
@@ -129,15 +133,31 @@ func TestRules(t *testing.T) {
 		"a skip that is permitted": {skippers, files{"kit/a.go": "package kit\ntype TB interface{ SkipNow() }\nfunc Permitted(tb TB) { tb.SkipNow() }\n"}, nil},
 		"somebody's own Skip":      {skippers, files{"leaf/a_test.go": test + "func TestX(t *testing.T) { middleware.Skip(t) }\n"}, nil},
 
+		"tests that do not look for leaks": {leaky, files{"leaf/a_test.go": test + "func TestX(t *testing.T) {}\n", "top/b_test.go": "package top\nfunc FuzzY() {}\n", "top/c_test.go": "package top\nfunc ExampleZ() {}\n"},
+			[]string{"leaf: " + leaves, "top: " + leaves}},
+		"a TestMain that does not look": {leaky, files{"leaf/a_test.go": test + "func TestX(t *testing.T) {}\nfunc TestMain(m *testing.M) { m.Run() }\n"}, []string{"leaf: " + leaves}},
+		"a TestMain of the folder above": {leaky, files{"leaf/a_test.go": "package leaf\nimport \"go.uber.org/goleak\"\nfunc TestMain() { goleak.VerifyTestMain(nil) }\n",
+			"leaf/below/a_test.go": "package below\nfunc TestX() {}\n"}, []string{"leaf/below: " + leaves}},
+		"goleak in a file without TestMain": {leaky, files{"leaf/a_test.go": "package leaf\nimport \"go.uber.org/goleak\"\nfunc TestX() { goleak.VerifyNone(nil) }\n",
+			"leaf/b_test.go": "package leaf\nfunc TestMain() {}\n"}, []string{"leaf: " + leaves}},
+		"a TestMain that looks": {leaky, files{"leaf/a_test.go": "package leaf_test\nimport leak \"go.uber.org/goleak\"\nfunc TestMain() { leak.VerifyTestMain(nil) }\n",
+			"leaf/b_test.go": "package leaf\nfunc TestX() {}\n"}, nil},
+		"a TestMain that does more": {leaky, files{"leaf/a_test.go": "package leaf\nimport \"go.uber.org/goleak\"\nfunc TestX() {}\nfunc TestMain() { look() }\nfunc look() { goleak.Find() }\n"}, nil},
+		"test files without a test": {leaky, files{"leaf/a_test.go": "package leaf\nfunc helper() {}\n"}, nil},
+		"leaks that are allowed":    {leaky, files{"kit/a_test.go": "package kit\nfunc TestX() {}\n"}, nil},
+
 		"links that lead somewhere": {arrows.Links, files{
-			"README.md":     "[a](docs/a.md#top) [b](https://example.org/b) [c](#here) ![d](docs/d.png \"title\") [e](docs/) `[x](y)`\n\n```go\nm[k](x)\n```\n[ref]: LICENSE\n",
-			"docs/a.md":     "[up](../README.md) [root](/LICENSE)",
+			"README.md":     "# Here\n[a](docs/a.md#at-the-top-of-memodo) [b](https://example.org/b#b) [c](#here) ![d](docs/d.png \"title\") [e](docs/) `[x](y)`\n\n```go\nm[k](x)\n```\n[ref]: LICENSE\n",
+			"docs/a.md":     "## At the top, of `memo.Do`\n[up](../README.md#here) [root](/LICENSE) [line](../a.go#L1)\n# Twice\n# Twice\n[2](#twice-1)",
+			"a.go":          "package a\n",
 			"docs/d.png":    "\x00",
 			"LICENSE":       "",
 			"testdata/x.md": "[x](nowhere)",
 		}, nil},
 		"a link to nothing":      {arrows.Links, files{"docs/a.md": "[a](a.md) [b](b.md#top)"}, []string{"docs/a.md: links to b.md#top, which does not exist"}},
 		"a reference to nothing": {arrows.Links, files{"README.md": "see [a]\n\n[a]: docs/a.md\n"}, []string{"README.md: links to docs/a.md, which does not exist"}},
+		"a link to no heading": {arrows.Links, files{"docs/a.md": "# A\n[a](b.md#a) [b](#b)\n```sh\n# b\n```\n", "docs/b.md": "# B\n"},
+			[]string{"docs/a.md: links to b.md#a, and there is no such heading", "docs/a.md: links to #b, and there is no such heading"}},
 		"a link after some code": {arrows.Links, files{"README.md": "```\nx\n```\n[a](gone.md)\n```\ny\n```\n"}, []string{"README.md: links to gone.md, which does not exist"}},
 
 		"promises with tests": {arrows.Guarantees, files{promise: "G1 and G12: TestG01_Once, TestG12_Types", "leaf/a_test.go": "package leaf\nfunc TestG01_Once() {}\nfunc TestG12_Types() {}\n"}, nil},

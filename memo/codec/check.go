@@ -24,26 +24,31 @@ func (e *LossError) Error() string {
 }
 
 // Check reports, as a *LossError, the first part of t that would not survive c.
-// A c that is a Checker is asked, and its error is returned as it is.
+// Of a Selector the codec it uses for t is meant. A c that is a Checker is asked,
+// and its error is returned as it is.
 //
 // The rules for JSON: each value of a type that passes is either refused by
 // Append or comes back equal, with these exceptions, which no type shows. Of a
 // time.Time the instant and the offset are kept, not the monotonic clock and
-// the name of the zone. Under omitempty and omitzero a negative zero loses its
+// the name of the zone; where the offset has seconds, as those of history had,
+// they are cut off it, and the instant moves by them. Under omitempty and omitzero a negative zero loses its
 // sign. Pointers to one thing become pointers to equal things. And types with
 // MarshalJSON and UnmarshalJSON, or MarshalText and UnmarshalText, are taken at
-// their word: a nil json.RawMessage comes back as null, and any other without
+// their word, and so is a t with MarshalBinary and UnmarshalBinary: a nil json.RawMessage comes back as null, and any other without
 // white space.
 //
 // Check walks the whole type. Call it once for a type, and keep the answer.
 func Check(c Codec, t reflect.Type) error {
+	if c = For(c, t); c == nil {
+		return noCodec(t)
+	}
 	if own, ok := c.(Checker); ok {
 		return own.Check(t)
 	}
 	if t == nil {
 		return &LossError{Path: "nil", Reason: "no type"}
 	}
-	if isRaw(t) {
+	if isRaw(t) || binaryForm(t) {
 		return nil
 	}
 	if loss := (checker{}).walk(t, "", true); loss != nil {

@@ -127,6 +127,8 @@ func checks() []check {
 			ID   int
 		}](),
 		kept[moment](), kept[Box[address]](),
+		kept[url.URL](), kept[*url.URL](), kept[point](), kept[*point](), kept[pointPointer](), kept[*pointPointer](), kept[sealed](), kept[sealedBytes](),
+		kept[Located](), kept[onlyPoint](),
 
 		// What has no form, or loses its type.
 		lost[any]("interface {}", "interface"), lost[error]("error", "error value"), lost[[]any]("interface {}", "interface"),
@@ -134,7 +136,7 @@ func checks() []check {
 		lost[map[string]any]("interface {}", "interface"),
 		lost[func()]("func()", "func"), lost[chan int]("chan int", "chan"), lost[complex128]("complex128", "complex128"),
 		lost[struct{ P unsafe.Pointer }]("P", "unsafe.Pointer"), lost[sync.Mutex]("Mutex.mu", "unexported field"),
-		lost[url.URL]("URL.User.username", "unexported field"),
+		lost[struct{ U url.URL }]("U.User.username", "unexported field"), lost[[]url.URL]("URL.User.username", "unexported"),
 
 		// Fields that are not written, or not all.
 		lost[secret]("secret.note", "unexported field"), lost[*secret]("secret.note", "unexported"), lost[[]secret]("secret.note", "unexported"),
@@ -207,6 +209,11 @@ func checks() []check {
 		lost[map[any]int]("interface {}", "map key"), lost[map[*address]int]("*codec_test.address", "map key"),
 		lost[map[colour]int]("colour", "read by UnmarshalText"), lost[struct{ M map[onlyText]int }]("M[key]", "without UnmarshalText"),
 		lost[map[textPointer]int]("textPointer", "no MarshalText"),
+
+		// MarshalBinary counts for the whole value, with both halves, and where nothing else does.
+		lost[[]point]("point.x", "unexported"), lost[struct{ P point }]("P.x", "unexported"), lost[**point]("**codec_test.point", "nil ptr"),
+		lost[halfBinary]("halfBinary.n", "unexported"), lost[placed]("placed.point.x", "unexported"), lost[pointAt]("pointAt.point", "unexported"),
+		lost[binaryAndHalfText]("binaryAndHalfText", "MarshalText without UnmarshalText"), lost[encoding.BinaryMarshaler]("BinaryMarshaler", "interface"),
 	}
 }
 

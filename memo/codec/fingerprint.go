@@ -1,7 +1,6 @@
 package codec
 
 import (
-	"encoding"
 	"hash"
 	"hash/fnv"
 	"io"
@@ -10,7 +9,8 @@ import (
 )
 
 // Fingerprint identifies the shape of t under c: two releases whose
-// fingerprints are equal read each other's values.
+// fingerprints are equal read each other's values. Of a Selector it is that of
+// the codec it uses for t.
 //
 // It goes by the codec's name, and by the type as it is written down: the names
 // of types with their packages, kinds, lengths, the names, order and tags of
@@ -25,7 +25,9 @@ import (
 func Fingerprint(c Codec, t reflect.Type) uint64 {
 	p := printer{sum: fnv.New64a(), seen: make(map[reflect.Type]int)}
 	p.word("tiermemo type 1")
-	p.word(c.Name())
+	if c = For(c, t); c != nil {
+		p.word(c.Name())
+	}
 	if t != nil {
 		p.print(t)
 	}
@@ -86,8 +88,7 @@ func (p printer) print(t reflect.Type) {
 }
 
 func (p printer) methods(t reflect.Type) {
-	binary := marshalingPair{write: reflect.TypeFor[encoding.BinaryMarshaler](), read: reflect.TypeFor[encoding.BinaryUnmarshaler]()}
-	for _, pair := range []marshalingPair{jsonPair(), textPair(), binary} {
+	for _, pair := range []marshalingPair{jsonPair(), textPair(), binaryPair()} {
 		for _, method := range []reflect.Type{pair.write, pair.read} {
 			p.word(strconv.FormatBool(reflect.PointerTo(t).Implements(method)))
 		}

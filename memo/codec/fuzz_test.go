@@ -4,14 +4,16 @@ import (
 	"bytes"
 	"encoding/json"
 	"math"
+	"net/url"
 	"reflect"
+	"runtime/metrics"
 	"testing"
 
 	"github.com/tiermemo/tiermemo/memo/codec"
 )
 
 func FuzzJSONUnmarshal(f *testing.F) {
-	for _, seed := range []string{"", "\x00", "\x01raw", "null", `{"B":"AA==","L":[1],"M":{"a":1},"P":{},"When":"2025-01-01T00:00:00Z","Quote":"\"q\""}`, `"red"`, `[[]]`, "{}{}"} {
+	for _, seed := range []string{"", "\x00", "\x01raw", "\x02", "\x0212345678", "\x02https://a/b?c", "null", `{"B":"AA==","L":[1],"M":{"a":1},"P":{},"When":"2025-01-01T00:00:00Z","Quote":"\"q\""}`, `"red"`, `[[]]`, "{}{}"} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -22,10 +24,25 @@ func FuzzJSONUnmarshal(f *testing.F) {
 		accepted[tree](t, data)
 		accepted[[]colour](t, data)
 		accepted[map[ID][]float64](t, data)
-		for _, v := range []any{new(any), new(json.RawMessage), new(panicky), new(amount), new(stamped), new(Ring)} {
+		accepted[point](t, data)
+		accepted[*pointPointer](t, data)
+		accepted[*url.URL](t, data)
+		accepted[sealed](t, data)
+		for _, v := range []any{new(any), new(json.RawMessage), new(panicky), new(amount), new(stamped), new(Ring), new(panickyBinary), new(placed)} {
 			_ = codec.JSON{}.Unmarshal(data, v) // need only not panic
 		}
 	})
+}
+
+// allocated returns how many bytes the process allocates while it runs call: at
+// least what call does.
+func allocated(call func()) uint64 {
+	sample := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
+	metrics.Read(sample)
+	before := sample[0].Value.Uint64()
+	call()
+	metrics.Read(sample)
+	return sample[0].Value.Uint64() - before
 }
 
 // accepted checks that what data decodes to, if anything, can be stored and
@@ -33,7 +50,10 @@ func FuzzJSONUnmarshal(f *testing.F) {
 func accepted[T any](t *testing.T, data []byte) {
 	var v, again T
 	before := bytes.Clone(data)
-	err := codec.JSON{}.Unmarshal(data, &v)
+	var err error
+	if got, most := allocated(func() { err = codec.JSON{}.Unmarshal(data, &v) }), uint64(1<<20+1000*len(data)); got > most {
+		t.Fatalf("%d bytes made Unmarshal allocate %d, more than %d", len(data), got, most)
+	}
 	if !bytes.Equal(before, data) {
 		t.Fatalf("%q was changed to %q", before, data)
 	}

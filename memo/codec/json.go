@@ -14,13 +14,20 @@ import (
 // A value is stored as its JSON text, without HTML escapes. A []byte or a
 // string, or a named type of these without marshaling methods, is stored as
 // the byte 1 and the bytes themselves, whatever they are; a nil []byte is the
-// byte 0 alone. JSON text never begins with either, so that one form is not
-// read as the other.
+// byte 0 alone. A type that has MarshalBinary and UnmarshalBinary, and no methods
+// for JSON or text, is stored as the byte 2 and what it writes; so is a pointer
+// to one, and a nil pointer is the byte 0. JSON text never begins with any of the
+// three, so that one form is not read as the other.
+//
+// That is for the value as a whole. Of the parts of a struct, a slice or a map
+// encoding/json decides, which knows MarshalJSON and MarshalText, and not
+// MarshalBinary.
 type JSON struct{}
 
 const (
-	rawNil   = 0
-	rawBytes = 1
+	rawNil      = 0
+	rawBytes    = 1
+	binaryBytes = 2
 )
 
 // errLoss is for the one thing that encoding/json alters in a value whose type
@@ -32,7 +39,7 @@ func (JSON) Name() string { return "json" }
 
 // Append implements Codec. It fails where encoding/json fails (NaN, a cycle),
 // where it would replace the bytes of a string that is not valid UTF-8, and
-// where a MarshalJSON or MarshalText of v's type panics.
+// where a MarshalJSON, MarshalText or MarshalBinary of v's type panics.
 //
 // The replacement is found in the output, so that it is found in the output of
 // MarshalJSON methods too. It costs a false alarm: a value that has the escape
@@ -41,6 +48,9 @@ func (JSON) Append(dst []byte, v any) ([]byte, error) {
 	t := reflect.TypeOf(v)
 	if isRaw(t) {
 		return appendRaw(dst, reflect.ValueOf(v)), nil
+	}
+	if binaryForm(t) {
+		return appendBinary(dst, v)
 	}
 	// encoding/json calls a MarshalJSON with a pointer receiver only on what it can address, and UnmarshalJSON always:
 	// a big.Int in a struct would be written as {} and be read as a number.
@@ -72,6 +82,9 @@ func (JSON) Unmarshal(data []byte, v any) error {
 	if isRaw(p.Type().Elem()) {
 		return readRaw(data, p.Elem())
 	}
+	if binaryForm(p.Type().Elem()) {
+		return readBinary(data, p.Elem())
+	}
 	return guard("decoding", v, func() error { return json.Unmarshal(data, v) })
 }
 
@@ -96,7 +109,7 @@ func isRaw(t reflect.Type) bool {
 	if t == nil || t.Kind() != reflect.String && (t.Kind() != reflect.Slice || t.Elem() != reflect.TypeFor[byte]()) {
 		return false
 	}
-	return t.PkgPath() == "" || !hasMethods(t)
+	return t.PkgPath() == "" || !hasMethods(t) && !binaryForm(t)
 }
 
 func appendRaw(dst []byte, v reflect.Value) []byte {

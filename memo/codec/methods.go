@@ -26,6 +26,10 @@ func textPair() marshalingPair {
 	return marshalingPair{reflect.TypeFor[encoding.TextMarshaler](), reflect.TypeFor[encoding.TextUnmarshaler](), "MarshalText", "UnmarshalText"}
 }
 
+func binaryPair() marshalingPair {
+	return marshalingPair{reflect.TypeFor[encoding.BinaryMarshaler](), reflect.TypeFor[encoding.BinaryUnmarshaler](), "MarshalBinary", "UnmarshalBinary"}
+}
+
 // marshalingPairs are the pairs that encoding/json uses, the preferred one first.
 func marshalingPairs() [2]marshalingPair { return [2]marshalingPair{jsonPair(), textPair()} }
 

@@ -59,7 +59,7 @@ func fill(random *rand.Rand, v reflect.Value, depth int) {
 		return
 	}
 	switch v.Addr().Interface().(type) {
-	case json.Marshaler, encoding.TextMarshaler:
+	case json.Marshaler, encoding.TextMarshaler, encoding.BinaryMarshaler:
 		return // only its methods know what a good one is
 	}
 	switch v.Kind() {

@@ -22,7 +22,8 @@
 //   - Commands. Nothing reaches the server that the protocol could read as a
 //     command: a key that is empty, too long, or holds a blank or a control byte
 //     is refused with tier.ErrRefused before anything is sent.
-//   - Secrets. No error holds a key or a value.
+//   - Secrets. No error holds a key or a value, nor any text of the server that is
+//     not one of memcached's own.
 //
 // What it does not promise: a write whose call failed may have been applied, or
 // be applied later, as package tier says. Lifetimes over thirty days go to the

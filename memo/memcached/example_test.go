@@ -47,3 +47,16 @@ func ExampleNewFromConfig() {
 	// true
 	// cache.internal:11212
 }
+
+// The Close of a cache does this. A program that uses a Client without one has to.
+func ExampleClient_Close() {
+	shared, err := memcached.New("10.0.0.2:11211")
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(shared.Close(), shared.Close())
+	fmt.Println(shared.Place("k").Ping(context.Background()))
+	// Output:
+	// <nil> <nil>
+	// memcached: client is closed
+}

@@ -43,7 +43,7 @@ func (n *node) do(ctx context.Context, op string, keys []string, fn func(*lane) 
 	l.begin(ctx, now, deadline)
 	err = fn(l)
 	l.clean = true
-	return n.explain(ctx, op, keys, l, err)
+	return n.explain(ctx, op, l, err)
 }
 
 // checkKeys refuses what is not a key in memcached's protocol. gomemcache checks
@@ -79,11 +79,11 @@ func keyFlaw(key string) string {
 // explain turns what a lane ended with into what the caller is told. An answer
 // of the server stays as it is. Of the rest only the parts that cannot hold a key
 // are used: gomemcache quotes whole lines of the reply in its errors.
-func (n *node) explain(ctx context.Context, op string, keys []string, l *lane, err error) error {
+func (n *node) explain(ctx context.Context, op string, l *lane, err error) error {
 	if err == nil {
 		return nil
 	}
-	said := withoutKeys(l.reply.said, keys)
+	said := shown(l.reply.said)
 	switch {
 	case err == tier.ErrRefused:
 		return fmt.Errorf("memcached: %s on %s: %w: %s", op, n.name, err, said)
@@ -129,14 +129,24 @@ func noRoom(said string) bool {
 	return strings.HasPrefix(said, "SERVER_ERROR object too large") || strings.HasPrefix(said, "SERVER_ERROR out of memory")
 }
 
-// withoutKeys is an error line of the server, or only its first word when the
-// line repeats a key, which memcached does not do but a proxy may.
-func withoutKeys(said string, keys []string) string {
-	for _, key := range keys {
-		if strings.Contains(said, key) {
-			class, _, _ := strings.Cut(said, " ")
+// shown is an error line of the server if it is one of memcached's own for the
+// commands of a Node, else only its class. A proxy may repeat the request in it,
+// and that is not found by looking for the key: it may be cut, or escaped, and the
+// value is as secret.
+func shown(said string) string {
+	switch said {
+	case "ERROR Too many open connections",
+		"CLIENT_ERROR bad command line format", "CLIENT_ERROR bad data chunk", "CLIENT_ERROR invalid exptime argument",
+		"CLIENT_ERROR invalid numeric delta argument", "CLIENT_ERROR cannot increment or decrement non-numeric value",
+		"CLIENT_ERROR unauthenticated",
+		"SERVER_ERROR object too large for cache", "SERVER_ERROR out of memory", "SERVER_ERROR out of memory storing object",
+		"SERVER_ERROR out of memory reading request", "SERVER_ERROR out of memory writing get response":
+		return said
+	}
+	for _, class := range [...]string{"CLIENT_ERROR", "SERVER_ERROR", "ERROR"} {
+		if strings.HasPrefix(said, class) {
 			return class
 		}
 	}
-	return said
+	return ""
 }

@@ -282,8 +282,11 @@ func TestABadReplyIsAnErrorThatHoldsNoKeyAndCostsTheConnection(t *testing.T) {
 	for reply, want := range map[string]string{
 		"ERROR\r\n":                              `the server answered "ERROR"`,
 		"CLIENT_ERROR bad key secret\r\n":        `the server answered "CLIENT_ERROR"`,
-		"CLIENT_ERROR \r\n":                      `the server answered "CLIENT_ERROR "`,
-		"SERVER_ERROR gone 1\r\n":                `the server answered "SERVER_ERROR gone 1"`,
+		"CLIENT_ERROR \r\n":                      `the server answered "CLIENT_ERROR"`,
+		"SERVER_ERROR gone 1\r\n":                `the server answered "SERVER_ERROR"`,
+		"SERVER_ERROR no room for se cret\r\n":   `the server answered "SERVER_ERROR"`,
+		"ERRORsecret\r\n":                        `the server answered "ERROR"`,
+		"CLIENT_ERROR bad data chunk\r\n":        `the server answered "CLIENT_ERROR bad data chunk"`,
 		"HELLO secret\r\n":                       "malformed reply",
 		"\n":                                     "malformed reply",
 		"\r\n":                                   "malformed reply",

@@ -62,7 +62,8 @@ func (i Item) Found() bool { return i.CAS != 0 }
 
 // A Local is the tier of one process, bounded and safe for concurrent use. It
 // knows nothing of time: it may forget an entry early, and the engine refuses
-// one that is late.
+// one that is late. Its methods are called under locks of the engine: they do no
+// I/O, and call no cache.
 type Local interface {
 	// Get returns the entry of key or nil, and counts as a use of it.
 	Get(key string) *Entry
@@ -82,10 +83,10 @@ type Local interface {
 }
 
 // A Node is one store with one order of writes. All methods are safe for
-// concurrent use and obey ctx's deadline. A write must be applied whole or not
-// at all, and may be applied after its call has failed. A ttl is a lower bound:
-// a backend that counts whole seconds rounds up. What has a ttl ends, within
-// seconds after it. A ttl of 0 or less is an error.
+// concurrent use and return when ctx ends, by its deadline or before. A write
+// must be applied whole or not at all, and may be applied after its call has
+// failed. A ttl is a lower bound: a backend that counts whole seconds rounds up.
+// What has a ttl ends, within seconds after it. A ttl of 0 or less is an error.
 type Node interface {
 	// Name identifies the Node in placement, statistics and logs, for example "10.0.0.2:11211".
 	Name() string
@@ -108,7 +109,7 @@ type Node interface {
 }
 
 // A Shared is a tier shared between processes. If it is also an io.Closer, the
-// Close of the cache closes it.
+// Close of the cache closes it. Calls that come later return, and open nothing.
 type Shared interface {
 	// Nodes returns the present members. The slice is not modified later; a change makes a new one.
 	Nodes() []Node

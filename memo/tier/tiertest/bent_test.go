@@ -93,6 +93,35 @@ func (b *bentNode) read(ctx context.Context, key string) (tier.Item, error) {
 	return items[0], err
 }
 
+// onWrites calls begin before each call that writes, and what it returns after.
+func (b *bentNode) onWrites(begin func() (end func())) {
+	n := b.Node
+	b.add = func(ctx context.Context, key string, value []byte, ttl time.Duration) error {
+		defer begin()()
+		return n.Add(ctx, key, value, ttl)
+	}
+	b.swap = func(ctx context.Context, key string, cas uint64, value []byte, ttl time.Duration) error {
+		defer begin()()
+		return n.CompareAndSwap(ctx, key, cas, value, ttl)
+	}
+	b.remove = func(ctx context.Context, key string, cas uint64) error {
+		defer begin()()
+		return n.CompareAndDelete(ctx, key, cas)
+	}
+	b.incr = func(ctx context.Context, key string, delta uint64) (uint64, error) {
+		defer begin()()
+		return n.Incr(ctx, key, delta)
+	}
+	b.touch = func(ctx context.Context, key string, ttl time.Duration) error {
+		defer begin()()
+		return n.Touch(ctx, key, ttl)
+	}
+	b.forget = func(ctx context.Context, keys ...string) error {
+		defer begin()()
+		return n.Delete(ctx, keys...)
+	}
+}
+
 type bentShared struct {
 	nodes func() []tier.Node
 	place func(key string) tier.Node
@@ -103,7 +132,7 @@ func (b bentShared) Place(key string) tier.Node { return b.place(key) }
 
 type bentCloser struct {
 	tier.Shared
-	err error
+	end func() error
 }
 
-func (b bentCloser) Close() error { return b.err }
+func (b bentCloser) Close() error { return b.end() }

@@ -39,6 +39,52 @@ func (b *bentNode) onItems(change func(key string, item *tier.Item)) {
 	}
 }
 
+// countVersions makes CAS ids that count from 1 for each item: anew where it has
+// expired, and where it was deleted only if deletesToo is set.
+func (b *bentNode) countVersions(deletesToo bool) {
+	var mu sync.Mutex
+	first := map[string]uint64{} // by key, the good Node's id when the count began
+	deleted := map[string]bool{}
+	b.add = func(ctx context.Context, key string, value []byte, ttl time.Duration) error {
+		err := b.Node.Add(ctx, key, value, ttl)
+		mu.Lock()
+		defer mu.Unlock()
+		if err == nil && (deletesToo || !deleted[key]) {
+			delete(first, key)
+		}
+		return err
+	}
+	b.forget = func(ctx context.Context, keys ...string) error {
+		mu.Lock()
+		defer mu.Unlock()
+		for _, key := range keys {
+			deleted[key] = true
+		}
+		return b.Node.Delete(ctx, keys...)
+	}
+	b.onItems(func(key string, item *tier.Item) {
+		mu.Lock()
+		defer mu.Unlock()
+		if item.Found() && first[key] == 0 {
+			first[key] = item.CAS
+		}
+		if item.Found() {
+			item.CAS -= first[key] - 1
+		}
+	})
+	real := func(key string, cas uint64) uint64 {
+		mu.Lock()
+		defer mu.Unlock()
+		return cas + first[key] - 1
+	}
+	b.swap = func(ctx context.Context, key string, cas uint64, value []byte, ttl time.Duration) error {
+		return b.Node.CompareAndSwap(ctx, key, real(key, cas), value, ttl)
+	}
+	b.remove = func(ctx context.Context, key string, cas uint64) error {
+		return b.Node.CompareAndDelete(ctx, key, real(key, cas))
+	}
+}
+
 func brokenReads() []brokenNode {
 	return []brokenNode{
 		{"GetMulti fills each place", "the items that there are, one after the other", "items[", func(b *bentNode) {
@@ -68,6 +114,14 @@ func brokenReads() []brokenNode {
 					}
 				}
 				return err
+			}
+		}},
+		{"GetMulti fills each place", "a hundred keys at most", `GetMulti of 300 keys: "too many keys"`, func(b *bentNode) {
+			b.get = func(ctx context.Context, keys []string, items []tier.Item) error {
+				if len(keys) > 100 {
+					return errors.New("too many keys")
+				}
+				return b.Node.GetMulti(ctx, keys, items)
 			}
 		}},
 		{"an item exists even if it is empty", "empty is nil", "want an empty slice that is not nil", func(b *bentNode) {
@@ -105,39 +159,8 @@ func brokenReads() []brokenNode {
 				return b.Node.CompareAndDelete(ctx, key, cas)
 			}
 		}},
-		{"each version has its own CAS id", "counted from 1 for each item", "has a CAS id that it had before", func(b *bentNode) {
-			var mu sync.Mutex
-			first := map[string]uint64{} // by key, the good Node's id when the item was new
-			b.add = func(ctx context.Context, key string, value []byte, ttl time.Duration) error {
-				err := b.Node.Add(ctx, key, value, ttl)
-				if mu.Lock(); err == nil {
-					delete(first, key)
-				}
-				mu.Unlock()
-				return err
-			}
-			b.onItems(func(key string, item *tier.Item) {
-				mu.Lock()
-				defer mu.Unlock()
-				if item.Found() && first[key] == 0 {
-					first[key] = item.CAS
-				}
-				if item.Found() {
-					item.CAS -= first[key] - 1
-				}
-			})
-			real := func(key string, cas uint64) uint64 {
-				mu.Lock()
-				defer mu.Unlock()
-				return cas + first[key] - 1
-			}
-			b.swap = func(ctx context.Context, key string, cas uint64, value []byte, ttl time.Duration) error {
-				return b.Node.CompareAndSwap(ctx, key, real(key, cas), value, ttl)
-			}
-			b.remove = func(ctx context.Context, key string, cas uint64) error {
-				return b.Node.CompareAndDelete(ctx, key, real(key, cas))
-			}
-		}},
+		{"each version has its own CAS id", "counted from 1 for each item", "was deleted and added again", func(b *bentNode) { b.countVersions(true) }},
+		{"each version has its own CAS id", "the count expires with its item", "has expired and was added again", func(b *bentNode) { b.countVersions(false) }},
 		{"values come back as they were", "blanks are trimmed", "the value has", func(b *bentNode) {
 			b.onItems(func(_ string, item *tier.Item) { item.Value = bytes.TrimRight(item.Value, "\r\n") })
 		}},
@@ -213,12 +236,23 @@ func brokenReads() []brokenNode {
 				return b.Node.Ping(ctx)
 			}
 		}},
-		{"a deadline is obeyed", "ctx is not passed on", "GetMulti with a deadline that has passed: got no error", func(b *bentNode) {
+		{"a call ends with its ctx", "ctx is not passed on", "GetMulti with a deadline that has passed: got no error", func(b *bentNode) {
 			b.get = func(ctx context.Context, keys []string, items []tier.Item) error {
 				return b.Node.GetMulti(context.WithoutCancel(ctx), keys, items)
 			}
 		}},
-		{"a deadline is obeyed", "a failure is an answer", "Touch with a deadline that has passed: got tier.ErrNotFound", func(b *bentNode) {
+		{"a call ends with its ctx", "only a deadline is looked at", "GetMulti with a ctx that was cancelled: got no error", func(b *bentNode) {
+			b.get = func(ctx context.Context, keys []string, items []tier.Item) error {
+				only := context.WithoutCancel(ctx)
+				if d, ok := ctx.Deadline(); ok {
+					var cancel context.CancelFunc
+					only, cancel = context.WithDeadline(only, d)
+					defer cancel()
+				}
+				return b.Node.GetMulti(only, keys, items)
+			}
+		}},
+		{"a call ends with its ctx", "a failure is an answer", "Touch with a deadline that has passed: got tier.ErrNotFound", func(b *bentNode) {
 			b.touch = func(ctx context.Context, key string, ttl time.Duration) error {
 				if err := b.Node.Touch(ctx, key, ttl); err == nil || ctx.Err() == nil {
 					return err

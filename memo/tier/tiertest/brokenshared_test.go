@@ -88,8 +88,46 @@ func brokenShareds() []brokenShared {
 			}
 		}},
 		{"Close", "reports an error", "Close: use of closed network connection", func() tier.Shared {
-			return bentCloser{tiertest.NewMemory(), errors.New("use of closed network connection")}
+			return bentCloser{tiertest.NewMemory(), func() error { return errors.New("use of closed network connection") }}
 		}},
+		{"Close", "leaves a nil behind", "a call after Close: panic: ", func() tier.Shared {
+			b := &bentNode{Node: memory()}
+			return bentCloser{tier.Single(b), func() error {
+				b.get = func(context.Context, []string, []tier.Item) error { panic("send on closed channel") }
+				return nil
+			}}
+		}},
+		{"two processes have one store", "each process keeps what it has read", "has returned in one process, and another then reads", fleet(func(b *bentNode) {
+			l, kept := make(lock, 1), map[string]tier.Item{}
+			var since time.Time
+			b.onWrites(func() (release func()) {
+				release = l.take()
+				clear(kept)
+				return release
+			})
+			b.get = func(ctx context.Context, keys []string, items []tier.Item) error {
+				defer l.take()()
+				if time.Since(since) > 10*time.Millisecond {
+					clear(kept)
+					since = time.Now()
+				}
+				if err := b.Node.GetMulti(ctx, keys, items); err != nil {
+					return err
+				}
+				for i, key := range keys {
+					if old, ok := kept[key]; ok {
+						items[i] = old
+					}
+					kept[key] = tier.Item{Value: slices.Clone(items[i].Value), CAS: items[i].CAS}
+				}
+				return nil
+			}
+		})},
+		{"two processes have one store", "a lock in the process", "CompareAndSwap of one version in two processes: 2 succeeded", fleet(func(b *bentNode) {
+			l := make(lock, 1)
+			b.onWrites(l.take)
+			b.swapUnder(l)
+		})},
 	}
 	for _, b := range slices.Concat(brokenReads(), brokenWrites(), brokenLifetimes(), brokenCrowds()) {
 		shareds = append(shareds, brokenShared{b.breaks, b.how, b.saying, func() tier.Shared {
@@ -99,6 +137,45 @@ func brokenShareds() []brokenShared {
 		}})
 	}
 	return shareds
+}
+
+// fleet opens the Shareds of several processes, each bent, on one store.
+func fleet(bend func(b *bentNode)) func() tier.Shared {
+	m := memory()
+	return func() tier.Shared {
+		n := &bentNode{Node: m}
+		bend(n)
+		return tier.Single(n)
+	}
+}
+
+// A lock is a mutex in which a goroutine waits durably, as a bubble has it.
+type lock chan struct{}
+
+func (l lock) take() (release func()) {
+	l <- struct{}{}
+	return func() { <-l }
+}
+
+// swapUnder makes CompareAndSwap a look and a store, which l keeps together.
+func (b *bentNode) swapUnder(l lock) {
+	b.swap = func(ctx context.Context, key string, cas uint64, value []byte, ttl time.Duration) error {
+		defer l.take()()
+		item, err := b.read(ctx, key)
+		switch {
+		case err != nil:
+			return err
+		case !item.Found():
+			return tier.ErrNotFound
+		case item.CAS != cas:
+			return tier.ErrConflict
+		}
+		time.Sleep(time.Millisecond)
+		if item, err = b.read(ctx, key); err == nil && item.Found() {
+			return b.Node.CompareAndSwap(ctx, key, item.CAS, value, ttl)
+		}
+		return errors.Join(err, b.Node.Add(ctx, key, value, ttl))
+	}
 }
 
 // brokenCrowds go wrong only when several use them at once.

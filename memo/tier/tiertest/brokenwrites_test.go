@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/tiermemo/tiermemo/memo/tier"
@@ -57,6 +58,24 @@ func brokenWrites() []brokenNode {
 				}
 				return err
 			}
+		}},
+		{"CompareAndSwap", "a version outlives its item", "CompareAndSwap of a version that was deleted: got no error, want tier.ErrNotFound", func(b *bentNode) {
+			var versions sync.Map // by key, the last that was read
+			b.onItems(func(key string, item *tier.Item) {
+				if item.Found() {
+					versions.Store(key, item.CAS)
+				}
+			})
+			b.swap = func(ctx context.Context, key string, cas uint64, value []byte, ttl time.Duration) error {
+				err := b.Node.CompareAndSwap(ctx, key, cas, value, ttl)
+				if last, ok := versions.Load(key); errors.Is(err, tier.ErrNotFound) && ok && last == cas {
+					return b.Node.Add(ctx, key, value, ttl)
+				}
+				return err
+			}
+		}},
+		{"CompareAndSwap", "under a lock that Delete does not take", "both have returned, and the item is there", func(b *bentNode) {
+			b.swapUnder(make(lock, 1))
 		}},
 		{"CompareAndDelete", "any version", "CompareAndDelete of the version before: got no error, want tier.ErrConflict", func(b *bentNode) {
 			b.remove = func(ctx context.Context, key string, cas uint64) error {
@@ -143,6 +162,14 @@ func brokenWrites() []brokenNode {
 				return b.Node.Delete(ctx, keys...)
 			}
 		}},
+		{"Delete", "a hundred keys at most", `Delete of 1000 keys: "too many keys"`, func(b *bentNode) {
+			b.forget = func(ctx context.Context, keys ...string) error {
+				if len(keys) > 100 {
+					return errors.New("too many keys")
+				}
+				return b.Node.Delete(ctx, keys...)
+			}
+		}},
 		{"Delete", "the first absent key ends it", "number 1 is still there", func(b *bentNode) {
 			b.forget = func(ctx context.Context, keys ...string) error {
 				for _, key := range keys {
@@ -163,7 +190,10 @@ func brokenLifetimes() []brokenNode {
 	return []brokenNode{
 		{"a ttl is a lower bound", "cut to whole seconds", "Add with a ttl of 1.5s: the item was gone after", func(b *bentNode) {
 			b.add = func(ctx context.Context, key string, value []byte, ttl time.Duration) error {
-				return b.Node.Add(ctx, key, value, ttl.Truncate(time.Second))
+				if ttl > time.Second {
+					ttl = ttl.Truncate(time.Second)
+				}
+				return b.Node.Add(ctx, key, value, ttl)
 			}
 		}},
 		{"a ttl ends", "a swap has none", "CompareAndSwap with a ttl of 1s: the item is still there", func(b *bentNode) {
@@ -172,6 +202,14 @@ func brokenLifetimes() []brokenNode {
 					ttl = tier.NoExpiry
 				}
 				return b.Node.CompareAndSwap(ctx, key, cas, value, ttl)
+			}
+		}},
+		{"a ttl ends", "rounded to whole seconds, and 0 is for ever", "Add with a ttl of 1ms: the item is still there", func(b *bentNode) {
+			b.add = func(ctx context.Context, key string, value []byte, ttl time.Duration) error {
+				if 0 < ttl && ttl < time.Second/2 {
+					ttl = tier.NoExpiry
+				}
+				return b.Node.Add(ctx, key, value, ttl)
 			}
 		}},
 		{"a ttl of 0 or less is an error", "0 is for ever", "Add with a ttl of 0s: no error", func(b *bentNode) {

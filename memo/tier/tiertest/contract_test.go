@@ -25,6 +25,7 @@ var unruled = map[string]string{
 	"len(items) == len(keys).":                                                                                         "what the engine does",
 	"It must not delay calls to other Nodes.":                                                                          "cannot be seen without a server that hangs; TestShared says so",
 	"A Shared is a tier shared between processes.":                                                                     "what it is",
+	"Its methods are called under locks of the engine: they do no I/O, and call no cache.":                             "what the engine does; a Local that does otherwise hangs",
 	"Single makes a Shared of one Node.":                                                                               "tier's own, and tested there",
 	"It passes Close on to a Node that is an io.Closer.":                                                               "tier's own, and tested there",
 	"IsAnswer reports whether err, returned by a method of a Node, is an answer of the server (nil and the four errors above, wrapped or not) and not a failure to reach it.": "tier's own, and tested there",

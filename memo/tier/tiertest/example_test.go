@@ -60,6 +60,131 @@ func ExampleNewFaulty() {
 	// 42 visits after 1 call of Incr
 }
 
+// A server that loses one item, and one that loses all of them.
+func ExampleMemory_Evict() {
+	shared := stored("a", "b", "c")
+	shared.Evict("b", "never there")
+	fmt.Println(shared.Keys())
+	// Output: [a c]
+}
+
+// Two servers, and what both of them hold.
+func ExampleMemory_Keys() {
+	ctx := context.Background()
+	shared := tiertest.NewMemory("10.0.0.1:11211", "10.0.0.2:11211")
+	for _, node := range shared.Nodes() {
+		for _, key := range []string{"everywhere", node.Name()} {
+			if err := node.Add(ctx, key, nil, time.Minute); err != nil {
+				fmt.Println(err)
+			}
+		}
+	}
+	fmt.Println(shared.Keys())
+	// Output: [10.0.0.1:11211 10.0.0.2:11211 everywhere]
+}
+
+func ExampleMemory_Flush() {
+	shared := stored("a", "b")
+	shared.Flush()
+	fmt.Println(shared.Keys())
+	// Output: []
+}
+
+// After a restart CAS ids begin at 1 again, as those of memcached do: one that
+// was read before meets another item, and the server cannot tell.
+func ExampleMemory_Restart() {
+	ctx := context.Background()
+	shared := stored("counter")
+	node := shared.Place("counter")
+	items := make([]tier.Item, 1)
+	if err := node.GetMulti(ctx, []string{"counter"}, items); err != nil {
+		fmt.Println(err)
+	}
+
+	shared.Restart()
+	if err := node.Add(ctx, "counter", []byte("new"), time.Minute); err != nil {
+		fmt.Println(err)
+	}
+	err := node.CompareAndSwap(ctx, "counter", items[0].CAS, []byte("from before"), time.Minute)
+	fmt.Println(err)
+	// Output: <nil>
+}
+
+// stored is a server that holds keys.
+func stored(keys ...string) *tiertest.Memory {
+	shared := tiertest.NewMemory()
+	for _, key := range keys {
+		if err := shared.Place(key).Add(context.Background(), key, []byte("x"), time.Minute); err != nil {
+			fmt.Println(err)
+		}
+	}
+	return shared
+}
+
+// One call of one method fails, and then no more.
+func ExampleFaulty_Inject() {
+	ctx := context.Background()
+	shared := tiertest.NewFaulty(stored("visits"))
+	remove := shared.Inject(tiertest.Fault{
+		Ops:   []tiertest.Op{tiertest.OpTouch},
+		Match: "visits",
+		Err:   errors.New("connection refused"),
+		Times: 1,
+	})
+	defer remove()
+	for range 2 {
+		fmt.Println(shared.Place("visits").Touch(ctx, "visits", time.Hour))
+	}
+	// Output:
+	// connection refused
+	// <nil>
+}
+
+// How often a server was asked, also where a fault answered in its place.
+func ExampleFaulty_Calls() {
+	ctx := context.Background()
+	shared := tiertest.NewFaulty(stored("a"))
+	node := shared.Place("a")
+	_ = node.Ping(ctx)
+	shared.Inject(tiertest.Fault{Err: errors.New("connection refused")})
+	_ = node.Ping(ctx)
+	_ = node.Delete(ctx, "a")
+	fmt.Println(shared.Calls(tiertest.OpPing), shared.Calls(tiertest.OpAdd), shared.Calls(""))
+	// Output: 2 0 3
+}
+
+// A write that arrives after its caller has given it up. The test waits until it
+// has, and sees what it has done.
+func ExampleFaulty_WaitIdle() {
+	ctx := context.Background()
+	memory := stored("a")
+	shared := tiertest.NewFaulty(memory)
+	shared.Inject(tiertest.Fault{Lost: errors.New("timeout"), Late: time.Millisecond})
+
+	fmt.Println(shared.Place("a").Delete(ctx, "a"))
+	fmt.Println(shared.WaitIdle(ctx), memory.Keys())
+	// Output:
+	// timeout
+	// <nil> []
+}
+
+// The Close of a cache closes its shared tier, and Faulty hands that on.
+func ExampleFaulty_Close() {
+	shared := tiertest.NewFaulty(tier.Single(closing{stored("a").Nodes()[0]}))
+	fmt.Println(shared.Close())
+	// Output:
+	// closed
+	// <nil>
+}
+
+// closing is a Node with connections to close.
+type closing struct{ tier.Node }
+
+func (closing) Close() error {
+	fmt.Println("closed")
+	return nil
+}
+
 // A backend author's test. open connects to a server that runs; the suite closes
 // what it returns.
 func ExampleTestShared() {

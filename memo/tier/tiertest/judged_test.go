@@ -1,6 +1,7 @@
 package tiertest_test
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/tiermemo/tiermemo/memo/lru"
 	"github.com/tiermemo/tiermemo/memo/tier"
@@ -131,6 +133,52 @@ func TestGoodTiersBreakNoRule(t *testing.T) {
 		if len(failed) > 0 {
 			t.Errorf("a Memory of %d names: %v", len(names), failed)
 		}
+	}
+}
+
+// A machine that is busy for longer than an item's ttl is no mistake of the tier.
+func TestASlowMachineBreaksNoRule(t *testing.T) {
+	t.Parallel()
+	failed := verdicts(t, tiertest.SharedRules(), func() func() tier.Shared {
+		f := tiertest.NewFaulty(tiertest.NewMemory())
+		for _, op := range []tiertest.Op{tiertest.OpGetMulti, tiertest.OpIncr, tiertest.OpTouch} {
+			f.Inject(tiertest.Fault{Ops: []tiertest.Op{op}, Delay: 1500 * time.Millisecond, Times: 3})
+		}
+		return func() tier.Shared { return f }
+	})
+	for rule, said := range failed {
+		t.Errorf("%s: %s", rule, said)
+	}
+}
+
+// The empty key is everybody's: a backend that holds it may have another run's.
+func TestAnEmptyKeyThatIsThereAlreadyBreaksNoRule(t *testing.T) {
+	t.Parallel()
+	failed := verdicts(t, tiertest.SharedRules(), func() func() tier.Shared {
+		b := &bentNode{Node: memory()}
+		b.add = func(ctx context.Context, key string, value []byte, ttl time.Duration) error {
+			if key == "" {
+				return tier.ErrExists
+			}
+			return b.Node.Add(ctx, key, value, ttl)
+		}
+		b.forget = func(ctx context.Context, keys ...string) error {
+			return b.Node.Delete(ctx, slices.DeleteFunc(slices.Clone(keys), func(key string) bool { return key == "" })...)
+		}
+		return func() tier.Shared { return tier.Single(b) }
+	})
+	for rule, said := range failed {
+		t.Errorf("%s: %s", rule, said)
+	}
+}
+
+func TestTheSuiteDeletesWhatItStored(t *testing.T) {
+	t.Parallel()
+	m := tiertest.NewMemory("a", "b")
+	f := tiertest.NewFaulty(m) // an io.Closer
+	verdicts(t, tiertest.SharedRules(), func() func() tier.Shared { return func() tier.Shared { return f } })
+	if left := tiertest.Held(m); left > 0 {
+		t.Errorf("%d items are left", left)
 	}
 }
 

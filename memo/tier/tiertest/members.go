@@ -116,16 +116,34 @@ func closeWorks(j *judge, open func() tier.Shared) {
 	if !ok {
 		return // nothing to close
 	}
-	j.add(s.Nodes()[0], j.key("k"), "v", time.Hour) // so that there is a connection
-	closed := make(chan error, 1)
-	go func() { closed <- c.Close() }()
-	select {
-	case err := <-closed:
-		if err != nil {
+	n, key := s.Nodes()[0], j.key("k")
+	j.add(n, key, "v", time.Hour) // so that there is a connection
+	j.leave(s.Nodes())
+	j.returns("Close", func() {
+		if err := c.Close(); err != nil {
 			j.broken("Close: %v", err)
 		}
+	})
+	j.returns("a call after Close", func() {
+		_ = n.GetMulti(j.ctx, []string{key}, make([]tier.Item, 1))
+		_ = n.Delete(j.ctx, key)
+	})
+}
+
+// returns runs fn, which may hang or panic.
+func (j *judge) returns(what string, fn func()) {
+	ended := make(chan any, 1)
+	go func() {
+		defer func() { ended <- recover() }()
+		fn()
+	}()
+	select {
+	case p := <-ended:
+		if p != nil {
+			j.broken("%s: panic: %v", what, p)
+		}
 	case <-j.ctx.Done():
-		j.broken("Close did not return within a minute")
+		j.broken("%s did not return within a minute", what)
 	}
 }
 

@@ -15,24 +15,33 @@ import (
 // order.go checks what holds between calls: that many can run at once, that
 // their writes have one order, and that each of them ends in time.
 
-func deadlineIsObeyed(j *judge, open func() tier.Shared) {
+func callsEnd(j *judge, open func() tier.Shared) {
 	n, key := j.node(open), j.key("k")
 	item := j.add(n, key, "7", time.Hour)
 	late, cancel := context.WithDeadline(j.ctx, time.Now().Add(-time.Second))
 	defer cancel()
-	_, incr := n.Incr(late, key, 1)
+	j.unanswered(late, n, key, item.CAS, "with a deadline that has passed")
+	left, leave := context.WithCancel(j.ctx)
+	leave()
+	j.unanswered(left, n, key, item.CAS, "with a ctx that was cancelled")
+}
+
+// unanswered calls every method, of which none may have an answer. The item is
+// there, of version cas.
+func (j *judge) unanswered(ctx context.Context, n tier.Node, key string, cas uint64, when string) {
+	_, incr := n.Incr(ctx, key, 1)
 	for method, err := range map[string]error{
-		"GetMulti":         n.GetMulti(late, []string{key}, make([]tier.Item, 1)),
-		"Add":              n.Add(late, j.key("new"), []byte("v"), time.Hour),
-		"CompareAndSwap":   n.CompareAndSwap(late, key, item.CAS, []byte("8"), time.Hour),
-		"CompareAndDelete": n.CompareAndDelete(late, key, item.CAS+1),
+		"GetMulti":         n.GetMulti(ctx, []string{key}, make([]tier.Item, 1)),
+		"Add":              n.Add(ctx, j.key("new"), []byte("v"), time.Hour),
+		"CompareAndSwap":   n.CompareAndSwap(ctx, key, cas, []byte("8"), time.Hour),
+		"CompareAndDelete": n.CompareAndDelete(ctx, key, cas+1),
 		"Incr":             incr,
-		"Touch":            n.Touch(late, key, time.Hour),
-		"Delete":           n.Delete(late, j.key("none")),
-		"Ping":             n.Ping(late),
+		"Touch":            n.Touch(ctx, key, time.Hour),
+		"Delete":           n.Delete(ctx, j.key("none")),
+		"Ping":             n.Ping(ctx),
 	} {
 		if tier.IsAnswer(err) {
-			j.broken("%s with a deadline that has passed: got %s, want an error that is no answer", method, answer(err))
+			j.broken("%s %s: got %s, want an error that is no answer", method, when, answer(err))
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -53,6 +54,9 @@ type judge struct {
 	says   []string
 	harm   string
 	prefix string // of this run's keys: the store need not be empty
+
+	mu   sync.Mutex
+	used []string // the keys that there may be, to be deleted at the end
 }
 
 // broken ends the run: what was seen, what package tier says, what comes of it.
@@ -94,17 +98,44 @@ func answer(err error) string {
 	return fmt.Sprintf("%q, which is no answer but a failure to reach the server", err)
 }
 
-func (j *judge) key(name string) string { return j.prefix + name }
+// key is a key of this run.
+func (j *judge) key(name string) string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	key := j.prefix + name
+	j.used = append(j.used, key)
+	return key
+}
 
-// shared opens a Shared that is closed with the subtest. What Close answers is
-// the business of one rule alone.
+// shared opens a Shared that is emptied and closed with the subtest. What Close
+// answers is the business of one rule alone.
 func (j *judge) shared(open func() tier.Shared) tier.Shared {
 	j.Helper()
 	s := open()
-	if c, ok := s.(io.Closer); ok {
-		j.Cleanup(func() { _ = c.Close() })
-	}
+	j.Cleanup(func() {
+		j.leave(s.Nodes())
+		if c, ok := s.(io.Closer); ok {
+			_ = c.Close()
+		}
+	})
 	return s
+}
+
+// leave deletes what this run has stored: some of it has no expiry, and the store
+// may be somebody's. One key that the backend refuses may refuse the whole call.
+func (j *judge) leave(nodes []tier.Node) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(j.ctx), patience)
+	defer cancel()
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, n := range nodes {
+		if n.Delete(ctx, j.used...) == nil {
+			continue
+		}
+		for _, key := range j.used {
+			_ = n.Delete(ctx, key)
+		}
+	}
 }
 
 // node opens a Shared and returns its first member. A member takes any key,
@@ -125,12 +156,14 @@ func (j *judge) get(n tier.Node, key string) tier.Item {
 	return items[0]
 }
 
-// add stores an item that was not there, and returns it as it is read.
+// add stores an item that was not there, and returns it as it is read: as absent
+// if the machine took longer than ttl.
 func (j *judge) add(n tier.Node, key, value string, ttl time.Duration) tier.Item {
 	j.Helper()
+	begin := time.Now()
 	j.stopped("Add of a new key", n.Add(j.ctx, key, []byte(value), ttl))
 	item := j.get(n, key)
-	if !item.Found() {
+	if !item.Found() && time.Since(begin) < ttl {
 		j.stopped("Add of a new key", errors.New("it returned no error, and the item cannot be read"))
 	}
 	return item

@@ -7,21 +7,23 @@ import (
 )
 
 // shared.go is the list of what a Shared and its Nodes must do. The checks are
-// beside it, by subject: members.go, items.go, writes.go, lifetimes.go, order.go.
+// beside it, by subject: members.go, items.go, writes.go, lifetimes.go, order.go,
+// processes.go.
 
 // TestShared runs the conformance suite on the Shared that open returns: a
 // subtest for each rule of package tier, each on a Shared of its own. A failure
 // says what was seen, quotes the rule, and says what the engine would do wrong.
 //
 // The subtests run in parallel and have ended when TestShared returns. open is
-// called once for each (twice where two processes are compared), may return
-// Shareds on one and the same store, and the store need not be empty: each
-// subtest uses keys of its own. It must have room, for what the suite stores may
-// not be evicted meanwhile. A Shared that is an io.Closer is closed by the
-// suite, as the Close of a cache would; what lies below it, a server for
-// example, is up to open and its t.Cleanup.
+// called once for each, twice where two processes are compared. Let it return
+// Shareds on one and the same store where there is a server: what one process
+// sees of another can be tested only then. The store need not be empty, for each
+// subtest has keys of its own, which it deletes at its end. It must have room:
+// what the suite stores may not be evicted meanwhile. A Shared that is an
+// io.Closer is closed by the suite, as the Close of a cache would; what lies
+// below it, a server for example, is up to open and its t.Cleanup.
 //
-// Three rules wait until an item expires, which takes some seconds. What no test
+// Four rules wait until an item expires, which takes some seconds. What no test
 // can see from outside is not tested: that GetMulti is one round trip, that a
 // Ping does not delay other Nodes, what happens while a server is away.
 func TestShared(t *testing.T, open func(t *testing.T) tier.Shared) {
@@ -51,7 +53,8 @@ func sharedRules() []rule[func() tier.Shared] {
 		}, "Each member has its counter under the same key. Shared between them, the counter of one would move whenever the other's does, and both logs would be full of holes.", nodesHaveTheirOwnKeys},
 		{"Close", []string{
 			"If it is also an io.Closer, the Close of the cache closes it.",
-		}, "Every process that shuts down in good order would report an error, or not come to its end.", closeWorks},
+			"Calls that come later return, and open nothing.",
+		}, "Every process that shuts down in good order would report an error, or not come to its end; and an invalidation that comes late would end the program.", closeWorks},
 		{"Ping", []string{
 			"Ping reports whether the Node answers.",
 		}, "A member that is well would be reported as down, or one that is not as well.", pingReports},
@@ -122,18 +125,21 @@ func sharedRules() []rule[func() tier.Shared] {
 			"A ttl is a lower bound: a backend that counts whole seconds rounds up.",
 		}, "The counter has no expiry. Where it ends all the same, because the number of seconds overflows or is taken for a time of day, everything that is cached is void again and again.", longTTLs},
 
-		{"a deadline is obeyed", []string{
-			"All methods are safe for concurrent use and obey ctx's deadline.",
+		{"a call ends with its ctx", []string{
+			"All methods are safe for concurrent use and return when ctx ends, by its deadline or before.",
 			"Answers of a Node.",
 			"They are part of the protocol: the server was reached and said no.",
 			"Any other non-nil error means that the Node could not be reached and that a write may, or may not yet, have been applied.",
-		}, "While a server hangs, each request would wait for it in place of loading after ReadTimeout (100ms); and if the error were an answer, the engine would take a member that is down for one that is well.", deadlineIsObeyed},
+		}, "While a server hangs, each request would wait for it in place of loading after ReadTimeout (100ms), also one whose caller has left, and Close would wait too; and if the error were an answer, the engine would take a member that is down for one that is well.", callsEnd},
 		{"all methods at once", []string{
-			"All methods are safe for concurrent use and obey ctx's deadline.",
+			"All methods are safe for concurrent use and return when ctx ends, by its deadline or before.",
 		}, "The requests of a process use the Node all at the same time, next to the poller.", methodsAtOnce},
 		{"a read sees what was written before", []string{
 			"A Node is one store with one order of writes.",
 		}, "A process that has deleted the old value could read it again, from a replica or from a reply that was meant for an earlier read, and keep it: no invalidation to come would remove it.", readsSeeWrites},
+		{"two processes have one store", []string{
+			"A Node is one store with one order of writes.",
+		}, "Nobody would hear of an invalidation by another process: the counter would seem to stand still. And of two loads at once, or of a load and an invalidation, both would store.", processesHaveOneStore},
 		{"a write is whole", []string{
 			"A write must be applied whole or not at all, and may be applied after its call has failed.",
 		}, "A reader would get the beginning of one value and the end of another.", writesAreWhole},

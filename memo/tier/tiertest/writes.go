@@ -82,6 +82,36 @@ func compareAndSwapReplaces(j *judge, open func() tier.Shared) {
 		errs := together(crowd, func(i int) error { return n.CompareAndSwap(j.ctx, key, item.CAS, fmt.Append(nil, i), time.Hour) })
 		j.oneWins("CompareAndSwap of one version", errs, tier.ErrConflict)
 	}
+	j.swapsNothingDeleted(n, key, second.CAS)
+}
+
+// swapsNothingDeleted: an invalidation deletes the lease of a load, which then
+// tries to fill it.
+func (j *judge) swapsNothingDeleted(n tier.Node, key string, cas uint64) {
+	j.Helper()
+	j.stopped("Delete", n.Delete(j.ctx, key))
+	j.answers("CompareAndSwap of a version that was deleted", n.CompareAndSwap(j.ctx, key, cas, []byte("late"), time.Hour), tier.ErrNotFound)
+	if j.get(n, key).Found() {
+		j.broken("CompareAndSwap of a version that was deleted was refused, and stored it again")
+	}
+	for round := range 10 {
+		key := j.key(fmt.Sprint("deleted", round))
+		item := j.add(n, key, "before", time.Hour)
+		swap := round % 2 // which of the two is the first to start
+		errs := together(2, func(i int) error {
+			if i == swap {
+				return n.CompareAndSwap(j.ctx, key, item.CAS, []byte("late"), time.Hour)
+			}
+			return n.Delete(j.ctx, key)
+		})
+		if errs[swap] != nil {
+			j.answers("CompareAndSwap, and a Delete at once", errs[swap], tier.ErrNotFound)
+		}
+		j.stopped("Delete", errs[1-swap])
+		if got := j.get(n, key); got.Found() {
+			j.broken("CompareAndSwap and Delete of one item ran at once: both have returned, and the item is there, as %q", got.Value)
+		}
+	}
 }
 
 func compareAndDeleteDeletes(j *judge, open func() tier.Shared) {
@@ -159,59 +189,6 @@ func incrCounts(j *judge, open func() tier.Shared) {
 	}
 }
 
-func incrKeepsTheTTL(j *judge, open func() tier.Shared) {
-	n, short, long := j.node(open), j.key("short"), j.key("long")
-	before := j.add(n, long, "7", tier.NoExpiry)
-	j.add(n, short, "7", time.Second)
-	begin := time.Now()
-	for _, key := range []string{short, long} {
-		if _, err := n.Incr(j.ctx, key, 1); err != nil && key == long {
-			j.stopped("Incr", err)
-		}
-	}
-	if after := j.get(n, long); after.CAS == before.CAS {
-		j.broken("Incr changed the value and left the CAS id as it was, %d", before.CAS)
-	}
-	if !j.watch(begin, time.Second+patience, func() bool { return !j.get(n, short).Found() }) {
-		j.broken("an item with a ttl of 1s is still there %v later: an Incr after it was stored has changed its ttl", time.Since(begin))
-	}
-	j.watch(begin, 1100*time.Millisecond, func() bool {
-		if !j.get(n, long).Found() {
-			j.broken("an item without expiry is gone after an Incr")
-		}
-		return false
-	})
-}
-
-func touchKeepsTheCAS(j *judge, open func() tier.Shared) {
-	n := j.node(open)
-	j.answers("Touch of an absent key", n.Touch(j.ctx, j.key("none"), time.Hour), tier.ErrNotFound)
-	if j.get(n, j.key("none")).Found() {
-		j.broken("Touch of an absent key made one")
-	}
-	long, short := j.key("longer"), j.key("shorter")
-	j.add(n, short, "v", time.Hour)
-	before := j.add(n, long, "v", time.Second)
-	begin := time.Now()
-	for key, ttl := range map[string]time.Duration{long: time.Hour, short: time.Second} {
-		if err := n.Touch(j.ctx, key, ttl); err != nil {
-			j.broken("Touch of a present item: %s", answer(err))
-		}
-	}
-	if after := j.get(n, long); after.CAS != before.CAS || string(after.Value) != "v" {
-		j.broken("Touch changed the item: the CAS id was %d and is %d, the value is %q", before.CAS, after.CAS, after.Value)
-	}
-	if !j.watch(begin, time.Second+patience, func() bool { return !j.get(n, short).Found() }) {
-		j.broken("an item of an hour was touched with a ttl of 1s, and is still there %v later", time.Since(begin))
-	}
-	j.watch(begin, 3500*time.Millisecond, func() bool { // over what a second may become where seconds are counted
-		if !j.get(n, long).Found() {
-			j.broken("an item of 1s was touched with a ttl of an hour, and was gone %v later", time.Since(begin))
-		}
-		return false
-	})
-}
-
 func deleteRemoves(j *judge, open func() tier.Shared) {
 	n := j.node(open)
 	if err := n.Delete(j.ctx, j.key("none")); err != nil {
@@ -239,5 +216,25 @@ func deleteRemoves(j *judge, open func() tier.Shared) {
 		if !j.get(n, stays).Found() {
 			j.broken("Delete of %d keys deleted another one as well", many)
 		}
+	}
+	j.deletesMany(n)
+}
+
+// mostDeleted is how many keys the engine deletes in one call.
+const mostDeleted = 1000
+
+func (j *judge) deletesMany(n tier.Node) {
+	j.Helper()
+	keys := make([]string, mostDeleted)
+	for i := range keys {
+		keys[i] = j.key(fmt.Sprint("many", i))
+	}
+	last := keys[len(keys)-1]
+	j.add(n, last, "v", time.Hour)
+	if err := n.Delete(j.ctx, keys...); err != nil {
+		j.broken("Delete of %d keys: %s", len(keys), answer(err))
+	}
+	if j.get(n, last).Found() {
+		j.broken("after Delete of %d keys the last one is still there", len(keys))
 	}
 }

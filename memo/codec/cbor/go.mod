@@ -1,0 +1,17 @@
+module github.com/tiermemo/tiermemo/memo/codec/cbor
+
+go 1.26.0
+
+replace github.com/tiermemo/tiermemo => ../../../
+
+require (
+	github.com/fxamacker/cbor/v2 v2.9.6
+	github.com/tiermemo/tiermemo v0.0.0
+	go.uber.org/goleak v1.3.0
+)
+
+require (
+	github.com/hashicorp/golang-lru/v2 v2.0.7 // indirect
+	github.com/x448/float16 v0.8.4 // indirect
+	golang.org/x/sync v0.24.0 // indirect
+)

@@ -1,0 +1,93 @@
+package memo
+
+import (
+	"fmt"
+	"log/slog"
+	"reflect"
+	"strings"
+
+	"github.com/tiermemo/tiermemo/internal/keys"
+)
+
+// Beside every path: all that this package ever logs. What is told are changes of
+// state, so that a log that is silent is good news. No line holds a key or a
+// value, and none is longer than a few hundred bytes; how many there may be, and
+// who writes them, is in journal.go.
+
+// What lines are about.
+const (
+	aboutTier     = iota // it is down, it is back
+	aboutEpoch           // a new one began
+	aboutTypes           // values of a type stay out of the shared tier
+	aboutEncoding        // a value stays out of it
+	aboutRefusal         // a value was refused there
+	subjects      = iota
+)
+
+// mostLines returns how many lines about each may be written in any minute. Of
+// those about types each names another one.
+func mostLines() [subjects]int {
+	return [subjects]int{aboutTier: 6, aboutEpoch: 2, aboutTypes: 20, aboutEncoding: 1, aboutRefusal: 1}
+}
+
+// tierDown and tierUp are called under the lock that decides which of the two is
+// the case, so that the last one is true.
+func (j *journal) tierDown(tier string, err error) {
+	j.say(line{aboutTier, slog.LevelWarn, "memo: the shared tier does not answer: reads go on without it, invalidations wait for it",
+		[]slog.Attr{slog.String("tier", tier)}, err})
+}
+
+func (j *journal) tierUp(tier string) {
+	j.say(line{aboutTier, slog.LevelInfo, "memo: the shared tier answers again", []slog.Attr{slog.String("tier", tier)}, nil})
+}
+
+func (j *journal) newEpoch(tier string) {
+	j.say(line{aboutEpoch, slog.LevelInfo, "memo: new epoch after an outage of the shared tier: everything is loaded again",
+		[]slog.Attr{slog.String("tier", tier)}, nil})
+}
+
+// lossy says why no value of t goes into the shared tier.
+func (j *journal) lossy(t reflect.Type, why error) {
+	j.say(line{aboutTypes, slog.LevelWarn, "memo: values of a type stay out of the shared tier, which would lose a part of them",
+		[]slog.Attr{slog.String("type", short(fmt.Sprint(t)))}, why})
+}
+
+// unencoded says that the codec refused a value of t. Its error is not shown: it
+// may quote the value.
+func (j *journal) unencoded(t reflect.Type) {
+	j.say(line{aboutEncoding, slog.LevelWarn, "memo: the codec refused a value: it stays out of the shared tier",
+		[]slog.Attr{slog.String("type", short(fmt.Sprint(t)))}, nil})
+}
+
+// refused says that the shared tier refused a value of t.
+func (j *journal) refused(t reflect.Type, err error) {
+	j.say(line{aboutRefusal, slog.LevelWarn, "memo: the shared tier refused a value: it is too large, or the server is out of memory",
+		[]slog.Attr{slog.String("type", short(fmt.Sprint(t)))}, err})
+}
+
+// noteUncached is the one message that belongs to no cache, and so to no journal.
+// uncached.go sees to it that there are few.
+func noteUncached(name string) {
+	slog.Warn("memo: a call ran uncached, because there is no cache in its context; install the middleware or call Begin", "name", name)
+}
+
+// nameOf returns what may be shown of key: the first part of one that was made of
+// several, which is the name of a kind of thing, else "". A key of one part may be
+// a session's token, and what is long is no name.
+func nameOf(key string) string {
+	const most = 64
+	head := key[:min(len(key), most+1)]
+	if !strings.Contains(head, ":") {
+		return ""
+	}
+	return keys.Name(head)
+}
+
+// short bounds what others have written.
+func short(text string) string {
+	const most = 200
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "") + "..."
+}
