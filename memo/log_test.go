@@ -175,7 +175,7 @@ func TestLogOfManyValuesThatAreRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, log := newFleet(), &listener{}
 		c, _ := f.process(t, func(cfg *memo.Config) { cfg.Logger = log.logger() })
-		for i := range 240 { // one each second
+		for i := range 230 { // one each second
 			_, err := memo.Do(c.With(context.Background()), memo.Key("k", i), func(context.Context) (float64, error) { return math.NaN(), nil })
 			must(t, err)
 			time.Sleep(time.Second)
@@ -185,8 +185,8 @@ func TestLogOfManyValuesThatAreRefused(t *testing.T) {
 		for _, line := range lines[1:] {
 			told += int(line.leftOut)
 		}
-		if len(lines) != 4 || told < 180 || told > 240 {
-			t.Errorf("%d lines account for %d of 240 values in 4 minutes, want 4, and all but those of the last minute", len(lines), told)
+		if len(lines) != 4 || told < 170 || told > 230 {
+			t.Errorf("%d lines account for %d of 230 values in as many seconds, want 4, and all but those of the last minute", len(lines), told)
 		}
 	})
 }

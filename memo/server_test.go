@@ -57,6 +57,7 @@ func TestMemcachedThatIsNotThereAtTheStart(t *testing.T) {
 	if v := db.do(t, ctx, "k"); v != 1 {
 		t.Errorf("after Invalidate the request reads version %d, want 1", v)
 	}
+	log.begun()
 	if said := log.String(); strings.Count(said, "\n") != 1 || !strings.Contains(said, "does not answer") {
 		t.Errorf("the log says\n%s\nwant one line that the server does not answer", said)
 	}
