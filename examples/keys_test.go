@@ -43,5 +43,5 @@ func Example_keysRefused() {
 	fmt.Println(err)
 	// Output:
 	// true
-	// memo: Do: part 2 (func()) has no value to make a key of; pass a number, a string or a struct of such, or give the type a method CacheKey() string
+	// memo: Do report: part 2 (func()) has no value to make a key of; pass a number, a string or a struct of such, or give the type a method CacheKey() string
 }

@@ -79,6 +79,8 @@ func export(s memo.Stats, counter, gauge func(name string, value float64)) {
 		counter("memo_shared_operations_total", float64(node.Ops))
 		counter("memo_shared_errors_total", float64(node.Errors))
 		counter("memo_shared_seconds_total", node.Time.Seconds())
+		counter("memo_shared_epochs_total", float64(node.Epochs))
+		counter("memo_shared_purges_total", float64(node.Purges))
 	}
 }
 

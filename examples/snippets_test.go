@@ -28,6 +28,7 @@ func serve(routes http.Handler) error {
 	if err != nil {
 		return err
 	}
+	// SIGTERM passes this by: docs/operations.md#stopping has the few lines more.
 	defer cache.Close(context.Background())
 	return http.ListenAndServe(":8080", nethttp.Middleware(cache)(routes)) // r.Use(...) with chi
 }

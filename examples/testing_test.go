@@ -80,6 +80,19 @@ func TestAUserIsLoadedAgainAfterAMinute(t *testing.T) {
 	})
 }
 
+func TestAUserIsLoadedAgainAfterADay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		config := memo.Config{PollInterval: time.Hour, StaleBound: 2 * time.Hour}
+		cache := memotest.NewFromConfig(t, config, memo.TTL(24*time.Hour))
+		site := newSite(t, cache, newTable())
+
+		site.get("/users/7")
+		time.Sleep(25 * time.Hour)
+		site.get("/users/7")
+		cache.WantLoads(memo.Key("user", 7), 2)
+	})
+}
+
 func TestAUserKeepsItsMeaning(t *testing.T) {
 	memotest.RoundTrip(t, User{Name: "Ada"})
 }

@@ -16,9 +16,15 @@ import (
 )
 
 func TestMyTierConforms(t *testing.T) {
+	server := start(t) // one for all
 	tiertest.TestShared(t, func(t *testing.T) tier.Shared {
-		return tier.Single(newNode(t)) // yours
+		return tier.Single(dial(t, server)) // yours: a client of its own each time
 	})
+}
+
+func TestMyTierInMemoryConforms(t *testing.T) {
+	store := newStore() // yours
+	tiertest.TestShared(t, func(*testing.T) tier.Shared { return &struct{ tier.Shared }{store} })
 }
 
 func TestMyLocalConforms(t *testing.T) {
@@ -64,8 +70,13 @@ func touch(ctx context.Context, store store, key string, ttl time.Duration) erro
 	return nil
 }
 
-func newNode(*testing.T) tier.Node     { return tiertest.NewMemory().Nodes()[0] }
-func newLocal(capacity int) tier.Local { return lru.New(capacity) }
+func start(*testing.T) *tiertest.Memory { return tiertest.NewMemory() }
+func newStore() tier.Shared             { return tiertest.NewMemory() }
+func newLocal(capacity int) tier.Local  { return lru.New(capacity) }
+
+func dial(_ *testing.T, server *tiertest.Memory) tier.Node {
+	return &struct{ tier.Node }{server.Nodes()[0]}
+}
 
 // store is some backend's client.
 type store interface {

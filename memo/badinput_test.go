@@ -67,7 +67,7 @@ func TestKeysThatAreRefused(t *testing.T) {
 			}
 		}
 	}
-	if s := c.Snapshot().Total; s.Entries != 0 || s.Invalidations.Keys != 0 || s.Runs != 0 {
+	if s := c.Snapshot().Total; s.Entries != 0 || s.Invalidations.Keys != 8 || s.Runs != 0 { // "fine", beside the refused one
 		t.Errorf("refused calls did something: %+v", s)
 	}
 }
@@ -158,8 +158,11 @@ func TestConfigsThatAreRefused(t *testing.T) {
 	t.Parallel()
 	memory := tiertest.NewMemory()
 	for says, cfg := range map[string]memo.Config{
-		`set Config.Prefix to the name of the application, for example "shop"`: {Shared: memory},
-		"shorten it to 64": {Shared: memory, Prefix: strings.Repeat("p", 65)},
+		`Prefix is empty, and there is a Shared; set it to the name of the application, for example "shop": caches of another`: {Shared: memory},
+		"Prefix has 65 bytes; shorten it to 64":                         {Shared: memory, Prefix: strings.Repeat("p", 65)},
+		"Local is a nil *lru.Cache; leave it out":                       {Local: (*lru.Cache)(nil)},
+		"ReadTimeout of 999.999µs; give 1ms or more, or 0":              {ReadTimeout: time.Millisecond - 1},
+		"WriteTimeout of 500ns; give 1ms or more, or 0":                 {WriteTimeout: 500},
 		"raise StaleBound to 2s or more, or poll more often":            {PollInterval: time.Second},
 		"raise StaleBound to 200ms or more":                             {PollInterval: time.Millisecond, StaleBound: 100 * time.Millisecond},
 		"OutageBound of 100ms below StaleBound of 1s; leave":            {OutageBound: 100 * time.Millisecond},
@@ -185,13 +188,40 @@ func TestConfigsThatAreRefused(t *testing.T) {
 		}
 	}
 	for says, opt := range map[string]memo.Option{
-		"TTL of 0s; give a duration":              memo.TTL(0),
+		"memo: New shop: TTL of 0s; give a duration above 0 (memo.NoExpiry for a value that does not end)": memo.TTL(0),
+		"memo: New shop: LoadTimeout of 0s; give a duration above 0":                                       memo.LoadTimeout(0),
 		"LoadTimeout of -1ns":                     memo.LoadTimeout(-1),
 		"give it to the calls that need it":       memo.Clone(strings.Clone),
 		"Clone has no function; give it one, or ": memo.Clone[int](nil),
 	} {
-		_, err := memo.New(memo.Config{}, opt)
+		_, err := memo.New(memo.Config{Name: "shop"}, opt)
 		mistake(t, err, "New", says)
+		if strings.Contains(says, "LoadTimeout") && strings.Contains(err.Error(), "NoExpiry") {
+			t.Errorf("%v: a load that does not end is no load", err)
+		}
+	}
+}
+
+// A name that nobody has given helps nobody to find the call.
+func TestMistakesInNewNameTheCacheThatHasAName(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]string{"": "memo: New: ", "shop": "memo: New shop: "} {
+		for _, opt := range []memo.Option{memo.TTL(0), memo.Clone(strings.Clone)} {
+			_, err := memo.New(memo.Config{Name: name}, opt)
+			mistake(t, err, "New", want)
+		}
+		_, err := memo.New(memo.Config{Name: name, MaxRequestEntries: -1})
+		mistake(t, err, "New", want)
+	}
+}
+
+func TestPrefixErrorsHaveOneProblemAndOneFix(t *testing.T) {
+	t.Parallel()
+	for _, prefix := range []string{"", strings.Repeat("p", 65)} {
+		_, err := memo.New(memo.Config{Prefix: prefix, Shared: tiertest.NewMemory()})
+		if text := err.Error(); strings.Contains(text, "keys:") || strings.Count(text, ";") != 1 || strings.Contains(text, "ppp") {
+			t.Errorf("%s", text)
+		}
 	}
 }
 
@@ -206,7 +236,8 @@ func TestConfigsAtTheirLimits(t *testing.T) {
 		"twice the poll":    {PollInterval: time.Minute, StaleBound: 2 * time.Minute},
 		"longest":           {PollInterval: 3650 * 12 * time.Hour, StaleBound: 3650 * 24 * time.Hour, WriteTimeout: 3650 * 24 * time.Hour, Prefix: "t", Shared: tiertest.NewMemory()},
 		"outage as stale":   {StaleBound: time.Minute, OutageBound: time.Minute},
-		"1 ns":              {PollInterval: 1, ReadTimeout: 1, WriteTimeout: 1},
+		"1 ns":              {PollInterval: 1},
+		"1 ms":              {ReadTimeout: time.Millisecond, WriteTimeout: time.Millisecond, Prefix: "t", Shared: tiertest.NewMemory()},
 		"one entry":         {MaxRequestEntries: 1, Local: lru.New(1)},
 		"a name of 16":      {Codec: named{name: "sixteen-letters!"}},
 		"one of many names": {Prefix: "t", Shared: tiertest.NewMemory("a")},
@@ -225,8 +256,8 @@ func TestConfigsAtTheirLimits(t *testing.T) {
 func TestTypeErrorNamesTheTypes(t *testing.T) {
 	t.Parallel()
 	for key, want := range map[string]string{
-		"user:7":   `memo: a key of "user" holds a int, not a json.Number; give the two their own keys`,
-		"0a1b2c3d": `memo: a key holds a int, not a json.Number; give the two their own keys`, // a session's token, say
+		"user:7":   `memo: a key of "user" holds int, not json.Number; give the two their own keys`,
+		"0a1b2c3d": `memo: a key holds int, not json.Number; give the two their own keys`, // a session's token, say
 	} {
 		err := &memo.TypeError{Key: key, Have: reflect.TypeFor[int](), Want: reflect.TypeFor[json.Number]()}
 		if got := err.Error(); got != want {

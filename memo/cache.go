@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tiermemo/tiermemo/internal/clock"
+	"github.com/tiermemo/tiermemo/internal/ended"
 	"github.com/tiermemo/tiermemo/internal/flight"
 	"github.com/tiermemo/tiermemo/internal/keys"
 	"github.com/tiermemo/tiermemo/internal/scope"
@@ -21,7 +22,9 @@ import (
 // A Cache is put together and taken apart here, from its tiers. Reads begin in
 // do.go, writes in invalidate.go and set.go.
 
-// Cache is one cache with its tiers. It is safe for concurrent use.
+// Cache is one cache with its tiers. It is safe for concurrent use. New makes it:
+// a nil *Cache, or a zero Cache, is no cache. Bound to a ctx it leaves that as it
+// is, its invalidations are ErrNoCache, and there is nothing to close.
 type Cache struct {
 	cfg     Config
 	policy  policy     // of New's options
@@ -56,9 +59,11 @@ type Cache struct {
 // something to log, one that does; Close ends both. Without Close they keep the
 // cache alive. A cache without a shared tier has none, and may just be forgotten.
 func New(cfg Config, defaults ...Option) (*Cache, error) {
+	given := cfg.Name
 	cfg = cfg.complete()
-	if err := cfg.validate(); err != nil {
-		return nil, err
+	if problem := cfg.problem(); problem != nil {
+		problem.Op, problem.Name = "New", given
+		return nil, problem
 	}
 	c := &Cache{
 		cfg:     cfg,
@@ -73,10 +78,10 @@ func New(cfg Config, defaults ...Option) (*Cache, error) {
 		counts:  stripe.NewSet(outcomes),
 	}
 	if err := c.policy.apply(defaults); err != nil {
-		return nil, misuse(err, "New", cfg.Name)
+		return nil, misuse(err, "New", given)
 	}
 	if c.policy.clone != nil {
-		return nil, &UsageError{Op: "New", Name: cfg.Name, Problem: "Clone copies values of one type, and a cache has many", Fix: "give it to the calls that need it"}
+		return nil, &UsageError{Op: "New", Name: given, Problem: "Clone copies values of one type, and a cache has many", Fix: "give it to the calls that need it"}
 	}
 	if c.policy.codec != nil {
 		c.cfg.Codec, c.policy.codec = c.policy.codec, nil
@@ -90,7 +95,7 @@ func New(cfg Config, defaults ...Option) (*Cache, error) {
 	}
 	space, err := keys.NewSpace(cfg.Prefix)
 	if err != nil {
-		return nil, err // validate has seen it
+		return nil, err // problem has seen it
 	}
 	c.domain = newDomain(c, cfg.Shared.Nodes()[0], space)
 	go func() {
@@ -99,6 +104,10 @@ func New(cfg Config, defaults ...Option) (*Cache, error) {
 	}()
 	return c, nil
 }
+
+// none reports whether c is no cache. It is asked where a cache comes in, and not
+// on the hit path: no ctx is ever bound to such a c.
+func (c *Cache) none() bool { return c == nil || c.flights == nil }
 
 // tableOf returns c's part of the request's memory in ctx, or nil.
 func (c *Cache) tableOf(ctx context.Context) *scope.Table {
@@ -115,10 +124,16 @@ func (c *Cache) tableOf(ctx context.Context) *scope.Table {
 // tier is one cache's. In the end c has no goroutine, timer or connection left,
 // and logs nothing more.
 //
+// A shared tier that does not answer is asked again, after each
+// Config.PollInterval, or second if that is less, until ctx has its deadline: if
+// something is pending, Close takes that long to give up. If nothing is, it does
+// not wait. A ctx without a deadline says nothing of how long that may be: there
+// Close waits for the slowest loader, tries once, and adds a few
+// Config.WriteTimeouts at most where the shared tier hangs.
+//
 // When ctx ends first it cuts all of that short. The error is ctx's if loads were
-// cancelled, joined with ErrDeferred if the other processes will not hear of an
-// invalidation. Without a deadline Close waits for the slowest loader, and adds a
-// few Config.WriteTimeouts at most where the shared tier hangs.
+// cancelled, joined with one that is ErrDeferred and says how many invalidations
+// the other processes will not hear of.
 //
 // Close again, at the same time or later, waits for the first one or for its ctx,
 // and returns nil or ctx's error: what there is to report, the first one reports.
@@ -126,6 +141,9 @@ func (c *Cache) tableOf(ctx context.Context) *scope.Table {
 // ctx, Close is a *UsageError and does nothing; with another one it waits until
 // that ends. The same holds for the Handler of Config.Logger.
 func (c *Cache) Close(ctx context.Context) error {
+	if c.none() {
+		return nil
+	}
 	if err := c.checkClose(ctx); err != nil {
 		return err
 	}
@@ -134,17 +152,19 @@ func (c *Cache) Close(ctx context.Context) error {
 	}
 	defer close(c.done)
 	errs := []error{c.flights.Drain(ctx)}
-	if c.writers.close(ctx) != nil {
-		errs = append(errs, ErrDeferred)
-	}
+	cut := !c.writers.close(ctx)
+	var lost undelivered
 	close(c.stop)
 	if d := c.domain; d != nil {
 		spare := context.AfterFunc(ctx, d.quit)
 		<-c.stopped
 		d.polling <- struct{}{} // at most one poll is under way, and none comes after it
-		errs = append(errs, d.deliverLast(ctx))
+		lost = d.deliverLast(ctx)
 		spare()
 		d.quit()
+	}
+	if lost.writing = cut; lost != (undelivered{}) {
+		errs = append(errs, lost)
 	}
 	c.clock.Stop()
 	for _, t := range []any{c.cfg.Shared, c.cfg.Local} {
@@ -177,6 +197,6 @@ func (c *Cache) closing(ctx context.Context) error {
 	case <-c.done:
 		return nil
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return ended.Err(ctx)
 	}
 }

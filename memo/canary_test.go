@@ -145,7 +145,7 @@ func TestNoKeyAndNoValueInAnyText(t *testing.T) {
 		remove()
 	})
 	b.find(t, log.String(), "a call ran uncached", "does not answer", "answers again", "new epoch", "of a type stay out", "the codec refused a value",
-		"the shared tier refused a value", "left_out=", "fn is nil", "TTL of -1ns", "Clone has a", "more than 65536", "holds a string, not a int",
+		"the shared tier refused a value", "left_out=", "fn is nil", "TTL of -1ns", "Clone has a", "more than 65536", "holds string, not int",
 		memo.ErrMiss.Error(), memo.ErrNoCache.Error(), memo.ErrClosed.Error(), memo.ErrDeferred.Error(), memo.ErrRecursive.Error(), "longer than its limit")
 }
 
@@ -185,7 +185,7 @@ func TestServerThatEchoesShowsNoKeyAndNoValue(t *testing.T) {
 				}
 				b.hear(n.Ping(ctx))
 			})
-			b.find(t, log.String(), "does not answer", memo.ErrDeferred.Error(), "memcached: add on cache:11211: ", "client is closed", "tier: item refused")
+			b.find(t, log.String(), "does not answer", memo.ErrDeferred.Error(), "memcached: add on cache:11211: ", "the client is closed", "tier: item refused")
 		})
 	}
 }

@@ -22,15 +22,15 @@ import (
 type Config struct {
 	Name   string      // names the cache in statistics and logs; "memo"
 	Prefix string      // namespace in the shared tier, 1 to 64 bytes; required with Shared
-	Local  tier.Local  // the process tier; nil: lru.New(lru.DefaultSize)
-	Shared tier.Shared // the shared tier; nil: none
+	Local  tier.Local  // the process tier, this cache's alone; nil: lru.New(lru.DefaultSize)
+	Shared tier.Shared // the shared tier; nil: none. It is this cache's alone too: Close closes it, so two caches have a client each
 	Codec  codec.Codec // how values are stored there; nil: codec.JSON{}
 
 	PollInterval      time.Duration // how often other processes' invalidations are fetched; 100ms
 	StaleBound        time.Duration // no L2 value is older than this against the shared tier's log; 1s, at least twice PollInterval
 	OutageBound       time.Duration // the same while the shared tier is away; StaleBound
-	ReadTimeout       time.Duration // budget of one read of the shared tier; 100ms
-	WriteTimeout      time.Duration // budget of one invalidation or poll, the same in every process of a Prefix; 500ms
+	ReadTimeout       time.Duration // budget of one read of the shared tier, 1ms at least; 100ms. A tier's own (memcached.Config.Timeout) ends it earlier
+	WriteTimeout      time.Duration // budget of one invalidation or poll, 1ms at least, the same in every process of a Prefix; 500ms
 	MaxRequestEntries int           // bound of one request's memory; 10_000
 
 	// LoadContext returns, from a caller's ctx, one with the values that loaders may see: a trace, a logger. Its deadline is
@@ -93,20 +93,29 @@ func (cfg Config) complete() Config {
 // longest is a duration that can be doubled and added up without care.
 const longest = 10 * 365 * 24 * time.Hour
 
-// validate says what is wrong with a complete cfg, and what to do.
-func (cfg Config) validate() error {
-	bad := func(fix, problem string, args ...any) error {
-		return &UsageError{Op: "New", Name: cfg.Name, Problem: fmt.Sprintf(problem, args...), Fix: fix}
+// leastTimeout is what an answer over a network may take on a good day. Below it
+// are those who have forgotten the unit.
+const leastTimeout = time.Millisecond
+
+// problem says what is wrong with a complete cfg, and what to do; nil if nothing
+// is.
+func (cfg Config) problem() *UsageError {
+	bad := func(fix, problem string, args ...any) *UsageError {
+		return &UsageError{Problem: fmt.Sprintf(problem, args...), Fix: fix}
 	}
 	for _, d := range []struct {
 		name  string
 		value time.Duration
+		least time.Duration
 	}{
-		{"PollInterval", cfg.PollInterval}, {"StaleBound", cfg.StaleBound}, {"OutageBound", cfg.OutageBound},
-		{"ReadTimeout", cfg.ReadTimeout}, {"WriteTimeout", cfg.WriteTimeout},
+		{"PollInterval", cfg.PollInterval, 1}, {"StaleBound", cfg.StaleBound, 1}, {"OutageBound", cfg.OutageBound, 1},
+		{"ReadTimeout", cfg.ReadTimeout, leastTimeout}, {"WriteTimeout", cfg.WriteTimeout, leastTimeout},
 	} {
-		if d.value < 0 || d.value > longest {
+		switch {
+		case d.value < 0 || d.value > longest:
 			return bad("give a duration above 0 and up to 3650 days, or 0 for the default", "%s of %v", d.name, d.value)
+		case d.value < d.least:
+			return bad(fmt.Sprintf("give %v or more, or 0 for the default", d.least), "%s of %v", d.name, d.value)
 		}
 	}
 	if cfg.MaxRequestEntries < 0 {
@@ -119,20 +128,32 @@ func (cfg Config) validate() error {
 	if cfg.OutageBound < cfg.StaleBound {
 		return bad("leave OutageBound out, or give at least StaleBound", "OutageBound of %v below StaleBound of %v", cfg.OutageBound, cfg.StaleBound)
 	}
-	if problem, fix := codecProblem(cfg.Codec); problem != "" {
+	if _, problem, fix := codecName(cfg.Codec); problem != "" {
 		return bad(fix, "%s", problem)
+	}
+	if nilPointer(cfg.Local) {
+		return bad("leave it out for the default, or look at the call that made it", "Local is a nil %T", cfg.Local)
 	}
 	if cfg.Shared == nil {
 		return nil
 	}
-	if v := reflect.ValueOf(cfg.Shared); v.Kind() == reflect.Pointer && v.IsNil() {
+	if nilPointer(cfg.Shared) {
 		return bad("look at the error of the call that made it", "Shared is a nil %T", cfg.Shared)
 	}
+	if cfg.Prefix == "" {
+		return bad("set it to the name of the application, for example \"shop\": caches of another Prefix never meet", "Prefix is empty, and there is a Shared")
+	}
 	if _, err := keys.NewSpace(cfg.Prefix); err != nil {
-		return bad("set Config.Prefix to the name of the application, for example \"shop\": what has another prefix never meets", "Prefix %q with a Shared: %v", cfg.Prefix, err)
+		return bad(fmt.Sprintf("shorten it to %d", keys.MaxPrefix), "Prefix has %d bytes", len(cfg.Prefix))
 	}
 	if n := len(cfg.Shared.Nodes()); n != 1 {
 		return bad("give a Shared of one Node", "a Shared of %d Nodes, and this version uses one", n)
 	}
 	return nil
+}
+
+// nilPointer reports whether v, which is not nil, holds a pointer that is.
+func nilPointer(v any) bool {
+	p := reflect.ValueOf(v)
+	return p.Kind() == reflect.Pointer && p.IsNil()
 }

@@ -88,7 +88,16 @@ func From(ctx context.Context) *Cache {
 // A request's memory is bounded by Config.MaxRequestEntries; what comes beyond
 // is not kept. After end, a goroutine that still holds the ctx goes on without
 // it. In a loader there is no request to open: Begin is With there.
+//
+// A nil c, or one that New did not make, is no cache: Begin and With then return
+// ctx as it is, so that memo.From(ctx).With(ctx) is safe where there is none.
 func (c *Cache) Begin(ctx context.Context) (_ context.Context, end func()) {
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	if c.none() {
+		return ctx, func() {}
+	}
 	n, opened := c.begin(ctx)
 	if opened == nil {
 		return n, func() {}
@@ -98,9 +107,6 @@ func (c *Cache) Begin(ctx context.Context) (_ context.Context, end func()) {
 
 // begin is Begin; opened is nil if this call did not open a request.
 func (c *Cache) begin(ctx context.Context) (_ *node, opened *scope.Scope) {
-	if ctx == nil {
-		ctx = context.Background()
-	}
 	outer := find(ctx)
 	if outer != nil && outer.load != nil {
 		return c.bind(ctx, outer), nil
@@ -136,6 +142,9 @@ func (n *node) on(ctx context.Context) *node {
 func (c *Cache) With(ctx context.Context) context.Context {
 	if ctx == nil {
 		ctx = context.Background()
+	}
+	if c.none() {
+		return ctx
 	}
 	return c.bind(ctx, find(ctx))
 }

@@ -203,7 +203,9 @@ func (d *domain) deliverPending(ctx context.Context) bool {
 			continue
 		}
 		if err != nil {
-			d.failed(err)
+			if ctx.Err() == nil { // else it is Close that has no more time
+				d.failed(err)
+			}
 			return false
 		}
 		d.mu.Lock()
@@ -251,10 +253,19 @@ func deferred(cause error) error {
 	return fmt.Errorf("%w: %w", ErrDeferred, cause)
 }
 
-// deliverLast tries to deliver what is queued before the process goes.
-func (d *domain) deliverLast(ctx context.Context) error {
-	if ctx.Err() == nil && d.deliverPending(ctx) || d.waiting.Load() == 0 {
-		return nil
+// mostRetry is the longest pause between two tries of deliverLast.
+const mostRetry = time.Second
+
+// deliverLast delivers what is queued before the process goes, and returns what
+// could not be. It tries again until the deadline of ctx: a server that restarts
+// while its clients are deployed comes back within it. Without one it tries once,
+// as nobody has said how long the process may wait.
+func (d *domain) deliverLast(ctx context.Context) undelivered {
+	_, limited := ctx.Deadline()
+	for ctx.Err() == nil && !d.deliverPending(ctx) && limited {
+		_ = sleep(ctx, min(d.cache.cfg.PollInterval, mostRetry))
 	}
-	return ErrDeferred
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return undelivered{keys: d.pending.Len(), all: d.pending.All()}
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/tiermemo/tiermemo/internal/flight"
+	"github.com/tiermemo/tiermemo/internal/keys"
 	"github.com/tiermemo/tiermemo/memo/tier"
 )
 
@@ -20,8 +21,8 @@ import (
 // not the request's: by it, calls of Do inside of fn know that they are a part
 // of this load.
 //
-// Do returns when ctx ends, with its cause, whatever fn does; a value at hand is
-// returned even then. An error of fn is returned to everyone who waits for this
+// Do returns when ctx ends, with an error that is ctx.Err and the cause of it
+// (errors.Is), whatever fn does; a value at hand is returned even then. An error of fn is returned to everyone who waits for this
 // run, and not kept. If fn panics, the caller that started it panics with the
 // same value and the others get a *PanicError. A tier that fails is never the
 // caller's error.
@@ -81,7 +82,7 @@ func do[T any](ctx context.Context, n *node, asked string, fn func(context.Conte
 		return v, err
 	}
 	if fn == nil {
-		return v, &UsageError{Op: "Do", Name: nameOf(key), Problem: "fn is nil", Fix: "pass the function that loads the value"}
+		return v, &UsageError{Op: "Do", Name: keys.Kind(key), Problem: "fn is nil", Fix: "pass the function that loads the value"}
 	}
 	if n == nil {
 		uncached.note(key)
@@ -94,7 +95,7 @@ func do[T any](ctx context.Context, n *node, asked string, fn func(context.Conte
 	}
 	l, clone, err := newLoad[T](c, key, opts)
 	if err != nil {
-		return v, misuse(err, "Do", key)
+		return v, misuse(err, "Do", keys.Kind(key))
 	}
 	l.run = func(ctx context.Context) (any, error) { return fn(ctx) }
 	l.node = n
@@ -146,10 +147,11 @@ func (l *load) failure(err error) error {
 	return err
 }
 
-// misuse completes a *UsageError with where it happened.
-func misuse(err error, op, key string) error {
+// misuse completes a *UsageError with where it happened: name is a cache's, or the
+// keys.Kind of a key.
+func misuse(err error, op, name string) error {
 	if u := (*UsageError)(nil); errors.As(err, &u) {
-		u.Op, u.Name = op, nameOf(key)
+		u.Op, u.Name = op, name
 	}
 	return err
 }

@@ -1,10 +1,42 @@
 // Package memo remembers what a function returned: for the request, for the
-// process, and for every process.
+// process, and for every process. A program has one cache:
+//
+//	cache, err := memo.New(memo.Config{Prefix: "shop", Shared: shared}, memo.TTL(time.Minute))
+//
+// The middleware (package adapters/nethttp, and its neighbours) puts it into the
+// ctx of each request; a job does so itself:
+//
+//	ctx, end := cache.Begin(ctx) // one unit of work, with a memory of its own
+//	defer end()
+//
+// Where one reads:
+//
+//	return memo.Do(ctx, memo.Key("user", id), func(ctx context.Context) (User, error) {
+//		return s.db.user(ctx, id)
+//	})
+//
+// And where one writes. An invalidation that is deferred is done here, and the
+// others hear of it when the shared tier is back:
+//
+//	err := memo.Invalidate(ctx, memo.Key("user", id)) // after the commit
+//	if errors.Is(err, memo.ErrDeferred) {
+//		return nil
+//	}
+//	return err
+//
+// # What is promised
 //
 // [Do] looks in the request's memory (L1), the process's (L2) and the shared
-// tier (L3), and runs fn only if all miss. [Invalidate] reaches all of them, in
-// every process. Where a cache is not in ctx, reads run fn and writes return
-// [ErrNoCache].
+// tier (L3), and runs its function only if all miss: once a request, once at a
+// time in a process, once in the fleet. [Invalidate] reaches all of them: nothing
+// older is read in this process after it has returned, and in the others after
+// 100ms as a rule, and after Config.StaleBound at most unless it was deferred. A
+// load that an invalidation overtook is kept for no later reader. While the shared
+// tier is away, reads go on. Where no cache is in ctx, reads run their function,
+// and writes return [ErrNoCache]. When each of this holds, and when not, is in
+// docs/guarantees.md.
+//
+// # The files
 //
 // A call travels down through the files of this package, and its result back up
 // through the same ones:

@@ -47,7 +47,10 @@ type domain struct {
 	pending coherence.Pending
 	health  coherence.Health
 	since   time.Time // of the last change of up
+	epoch   uint64    // a number of the last epoch that this process has met; 0: of none
 
+	drawn             atomic.Uint64 // a number of the last epoch that this process has drawn, see foundEpoch
+	epochs, purges    atomic.Uint64 // see NodeStats
 	ops, errs, opTime atomic.Int64
 }
 

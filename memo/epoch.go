@@ -29,6 +29,7 @@ func (d *domain) rotate(ctx context.Context, seq uint64, counter tier.Item) (boo
 	}
 	next, err := d.newEpoch(ctx, counter, seq)
 	if err != nil {
+		d.drawn.Store(0) // if it began all the same, the next poll tells the log of it
 		return false, err
 	}
 	d.owing = false
@@ -65,6 +66,7 @@ func (d *domain) takeTurn(ctx context.Context) (bool, error) {
 func (d *domain) newEpoch(ctx context.Context, counter tier.Item, seq uint64) (uint64, error) {
 	for {
 		next := coherence.NewEpoch(rand.Uint64(), seq)
+		d.drawn.Store(next) // before a poll can find it
 		value := wire.AppendSeq(nil, next)
 		err := d.timed(ctx, "compare_and_swap", func(ctx context.Context) error {
 			if counter.Found() {
@@ -96,4 +98,12 @@ func (d *domain) restart(seq uint64) {
 	defer d.mu.Unlock()
 	d.log.Restart(seq)
 	d.position.Store(d.log.Covered())
+}
+
+// foundEpoch tells the log of an epoch that a poll has met, unless this process
+// has begun it: an outage has a line of its own, and InvalidateAll a caller.
+func (d *domain) foundEpoch(seq uint64) {
+	if !coherence.SameEpoch(seq, d.drawn.Load()) {
+		d.cache.log.beganAnew(d.node.Name())
+	}
 }

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+
+	"github.com/tiermemo/tiermemo/internal/keys"
 )
 
 // What comes back up in place of a value. A tier that fails is not among it: a
@@ -14,15 +16,42 @@ var (
 	ErrMiss      = errors.New("memo: not cached")                                                    // Get: no tier has the key
 	ErrNoCache   = errors.New("memo: no cache in the context; install the middleware or call Begin") // an invalidation or a Set
 	ErrClosed    = errors.New("memo: cache is closed")
-	ErrDeferred  = errors.New("memo: invalidated here, queued for the shared tier")
+	ErrDeferred  = errors.New("memo: invalidated here, queued for the shared tier") // an invalidation or a Set; of Close: lost with the queue
 	ErrRecursive = errors.New("memo: a loader asked for the key that it is loading")
 )
+
+// undelivered is the ErrDeferred of Close: what was queued is lost.
+type undelivered struct {
+	keys    int  // that were queued
+	all     bool // everything was
+	writing bool // writes were under way
+}
+
+// Error implements error.
+func (u undelivered) Error() string {
+	what := fmt.Sprintf("%d invalidations were", u.keys)
+	switch {
+	case u.all:
+		what = "an invalidation of everything was"
+	case u.keys == 1:
+		what = "1 invalidation was"
+	case u.keys == 0:
+		what = "writes were under way, and their invalidations were"
+	}
+	if u.writing && (u.all || u.keys > 0) {
+		what = "writes were under way, and " + what
+	}
+	return "memo: " + what + " not delivered: other processes may serve what they had until its TTL ends"
+}
+
+// Is makes it an ErrDeferred.
+func (undelivered) Is(target error) bool { return target == ErrDeferred }
 
 // UsageError is a mistake of the program: an empty key, a nil loader, options
 // that contradict each other, an invalid Config.
 type UsageError struct {
 	Op      string // "New", "Do" and so on
-	Name    string // the first part of a key of several, else empty: errors end in logs
+	Name    string // of New Config.Name, if given; else the first part of a key of several, or empty: errors end in logs
 	Problem string
 	Fix     string
 
@@ -53,10 +82,10 @@ type TypeError struct {
 // Error implements error.
 func (e *TypeError) Error() string {
 	of := ""
-	if name := nameOf(e.Key); name != "" {
+	if name := keys.Kind(e.Key); name != "" {
 		of = fmt.Sprintf(" of %q", name)
 	}
-	return fmt.Sprintf("memo: a key%s holds a %v, not a %v; give the two their own keys", of, e.Have, e.Want)
+	return fmt.Sprintf("memo: a key%s holds %v, not %v; give the two their own keys", of, e.Have, e.Want)
 }
 
 // PanicError is what the other callers get when a loader panics; the one that

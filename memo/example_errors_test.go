@@ -77,7 +77,7 @@ func ExampleTypeError() {
 	fmt.Println(err)
 	// Output:
 	// true
-	// memo: a key of "user" holds a string, not a int; give the two their own keys
+	// memo: a key of "user" holds string, not int; give the two their own keys
 }
 
 // A mistake of the program says what to do about it.

@@ -40,7 +40,7 @@ func (l *load) fill(ctx context.Context, f *call, d *domain, place string, token
 	}
 	data, err := l.encode(e)
 	if err != nil {
-		l.cache.log.unencoded(reflect.TypeOf(e.Value))
+		l.cache.log.unencoded(reflect.TypeOf(e.Value), err)
 		l.keep(f, e)
 		return landing{e, outcomeLoad}, nil
 	}
@@ -60,7 +60,7 @@ func (l *load) fill(ctx context.Context, f *call, d *domain, place string, token
 
 // encode is e as the shared tier holds it.
 func (l *load) encode(e *tier.Entry) ([]byte, error) {
-	payload, err := l.typ.codec.Append(nil, e.Value)
+	payload, err := l.typ.encode(e.Value)
 	if err != nil {
 		return nil, err
 	}

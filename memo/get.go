@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/tiermemo/tiermemo/internal/coherence"
+	"github.com/tiermemo/tiermemo/internal/keys"
 	"github.com/tiermemo/tiermemo/memo/tier"
 )
 
@@ -28,7 +29,7 @@ func Get[T any](ctx context.Context, key string) (v T, err error) {
 	}
 	l, _, err := newLoad[T](c, key, nil)
 	if err != nil {
-		return v, misuse(err, "Get", key)
+		return v, misuse(err, "Get", keys.Kind(key))
 	}
 	l.node = n
 	e, from, err := c.get(ctx, n, l)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 
 	"github.com/tiermemo/tiermemo/internal/flight"
 	"github.com/tiermemo/tiermemo/memo/tier"
@@ -31,12 +30,19 @@ import (
 // It works also when ctx has ended, and takes at most Config.WriteTimeout for
 // each 1000 keys. Up to 1000 keys of one call may depend on each other; of two
 // calls, the one for what others are made of comes first.
+//
+// A key that is empty or refused is a *UsageError, which says the how manieth of
+// keys it is; all others are invalidated. What became of those is joined to it,
+// unless it is nil.
 func Invalidate(ctx context.Context, keys ...string) error {
 	return invalidate(ctx, nil, keys)
 }
 
 // Invalidate is the package's Invalidate on c.
 func (c *Cache) Invalidate(ctx context.Context, keys ...string) error {
+	if c.none() { // and not that of ctx
+		return ErrNoCache
+	}
 	return invalidate(ctx, c, keys)
 }
 
@@ -44,7 +50,12 @@ func (c *Cache) Invalidate(ctx context.Context, keys ...string) error {
 func InvalidateAll(ctx context.Context) error { return invalidateAll(ctx, nil) }
 
 // InvalidateAll is the package's InvalidateAll on c.
-func (c *Cache) InvalidateAll(ctx context.Context) error { return invalidateAll(ctx, c) }
+func (c *Cache) InvalidateAll(ctx context.Context) error {
+	if c.none() {
+		return ErrNoCache
+	}
+	return invalidateAll(ctx, c)
+}
 
 // writer returns the cache for a write under ctx, and the request's node of that
 // cache, if there is one. c is nil for the cache of ctx. Without an error the
@@ -67,21 +78,32 @@ func writer(ctx context.Context, c *Cache) (*Cache, *node, error) {
 	return c, n, nil
 }
 
+// invalidate refuses the keys that are none, and does what it can for the others:
+// the write behind them is committed.
 func invalidate(ctx context.Context, c *Cache, keys []string) error {
-	if err := checkKeys("Invalidate", ctx, keys); err != nil {
+	if err := checkContext("Invalidate", ctx); err != nil {
 		return err
 	}
+	own, refused := splitKeys("Invalidate", keys)
+	err := invalidateOwn(ctx, c, own)
+	switch {
+	case refused == nil:
+		return err
+	case err == nil:
+		return refused
+	}
+	return errors.Join(refused, err)
+}
+
+// invalidateOwn is for keys that are good, and nobody else's memory.
+func invalidateOwn(ctx context.Context, c *Cache, own []string) error {
 	c, n, err := writer(ctx, c)
 	if err != nil {
 		return err
 	}
 	defer c.writers.leave()
-	if len(keys) == 0 {
+	if len(own) == 0 {
 		return nil
-	}
-	own := make([]string, len(keys))
-	for i, key := range keys {
-		own[i] = strings.Clone(key)
 	}
 	var numbers []uint64
 	if d := c.domain; d != nil {
@@ -133,7 +155,7 @@ func (c *Cache) counted(err error) error {
 }
 
 func invalidateAll(ctx context.Context, c *Cache) error {
-	if err := checkKeys("InvalidateAll", ctx, nil); err != nil {
+	if err := checkContext("InvalidateAll", ctx); err != nil {
 		return err
 	}
 	c, n, err := writer(ctx, c)

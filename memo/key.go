@@ -3,6 +3,7 @@ package memo
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/tiermemo/tiermemo/internal/keys"
 )
@@ -26,33 +27,54 @@ func Key(parts ...any) string { return keys.Join(parts...) }
 
 // checkCall says what is wrong with the arguments of a call on key.
 func checkCall(op string, ctx context.Context, key string) error {
+	if err := checkContext(op, ctx); err != nil {
+		return err
+	}
+	if problem := keyProblem(key); problem != nil {
+		problem.Op = op
+		return problem
+	}
+	return nil
+}
+
+func checkContext(op string, ctx context.Context) error {
 	if ctx == nil {
 		return &UsageError{Op: op, Problem: "ctx is nil", Fix: "pass the request's context, or context.Background()"}
 	}
-	return checkKey(op, key)
+	return nil
 }
 
-func checkKey(op, key string) error {
+// keyProblem says what is wrong with key, or returns nil.
+func keyProblem(key string) *UsageError {
 	if key == "" {
-		return &UsageError{Op: op, Problem: "the key is empty", Fix: `give it a name, as in memo.Key("user", id)`}
+		return &UsageError{Problem: "the key is empty", Fix: `give it a name, as in memo.Key("user", id)`}
 	}
 	if len(key) > maxKey {
-		return &UsageError{Op: op, Name: nameOf(key), Problem: fmt.Sprintf("the key has %d bytes, more than %d", len(key), maxKey), Fix: "use an identifier or a hash of what is so long"}
+		return &UsageError{Name: keys.Kind(key), Problem: fmt.Sprintf("the key has %d bytes, more than %d", len(key), maxKey), Fix: "use an identifier or a hash of what is so long"}
 	}
-	if problem, refused := keys.Refused(key); refused {
-		return &UsageError{Op: op, Problem: problem, Fix: "pass a number, a string or a struct of such, or give the type a method CacheKey() string"}
+	if kind, problem, refused := keys.Refused(key); refused {
+		return &UsageError{Name: kind, Problem: problem, Fix: "pass a number, a string or a struct of such, or give the type a method CacheKey() string"}
 	}
 	return nil
 }
 
-func checkKeys(op string, ctx context.Context, all []string) error {
-	if ctx == nil {
-		return &UsageError{Op: op, Problem: "ctx is nil", Fix: "pass the request's context, or context.Background()"}
-	}
-	for _, key := range all {
-		if err := checkKey(op, key); err != nil {
-			return err
+// splitKeys returns copies of those of all that are keys, and what is wrong with
+// the first of those that are not.
+func splitKeys(op string, all []string) (good []string, refused error) {
+	good = make([]string, 0, len(all))
+	for i, key := range all {
+		problem := keyProblem(key)
+		if problem == nil {
+			good = append(good, strings.Clone(key))
+			continue
 		}
+		if refused != nil {
+			continue
+		}
+		if problem.Op = op; len(all) > 1 {
+			problem.Problem = fmt.Sprintf("key %d of %d: %s", i+1, len(all), problem.Problem)
+		}
+		refused = problem
 	}
-	return nil
+	return good, refused
 }

@@ -5,8 +5,6 @@ import (
 	"log/slog"
 	"reflect"
 	"strings"
-
-	"github.com/tiermemo/tiermemo/internal/keys"
 )
 
 // Beside every path: all that this package ever logs. What is told are changes of
@@ -17,7 +15,8 @@ import (
 // What lines are about.
 const (
 	aboutTier     = iota // it is down, it is back
-	aboutEpoch           // a new one began
+	aboutEpoch           // a new one began, by this process after an outage
+	aboutAnew            // one was found
 	aboutTypes           // values of a type stay out of the shared tier
 	aboutEncoding        // a value stays out of it
 	aboutRefusal         // a value was refused there
@@ -27,7 +26,7 @@ const (
 // mostLines returns how many lines about each may be written in any minute. Of
 // those about types each names another one.
 func mostLines() [subjects]int {
-	return [subjects]int{aboutTier: 6, aboutEpoch: 2, aboutTypes: 20, aboutEncoding: 1, aboutRefusal: 1}
+	return [subjects]int{aboutTier: 6, aboutEpoch: 2, aboutAnew: 2, aboutTypes: 20, aboutEncoding: 1, aboutRefusal: 1}
 }
 
 // tierDown and tierUp are called under the lock that decides which of the two is
@@ -46,17 +45,23 @@ func (j *journal) newEpoch(tier string) {
 		[]slog.Attr{slog.String("tier", tier)}, nil})
 }
 
+// beganAnew says that an epoch was found which this process did not ask for.
+func (j *journal) beganAnew(tier string) {
+	j.say(line{aboutAnew, slog.LevelInfo, "memo: the shared tier began anew: it was restarted or flushed, lost its counter, or another process made it void; everything is loaded again",
+		[]slog.Attr{slog.String("tier", tier)}, nil})
+}
+
 // lossy says why no value of t goes into the shared tier.
 func (j *journal) lossy(t reflect.Type, why error) {
 	j.say(line{aboutTypes, slog.LevelWarn, "memo: values of a type stay out of the shared tier, which would lose a part of them",
 		[]slog.Attr{slog.String("type", short(fmt.Sprint(t)))}, why})
 }
 
-// unencoded says that the codec refused a value of t. Its error is not shown: it
-// may quote the value.
-func (j *journal) unencoded(t reflect.Type) {
+// unencoded says that the codec refused a value of t, and of err what shows no part
+// of the value.
+func (j *journal) unencoded(t reflect.Type, err error) {
 	j.say(line{aboutEncoding, slog.LevelWarn, "memo: the codec refused a value: it stays out of the shared tier",
-		[]slog.Attr{slog.String("type", short(fmt.Sprint(t)))}, nil})
+		[]slog.Attr{slog.String("type", short(fmt.Sprint(t))), slog.String("error", short(reason(err)))}, nil})
 }
 
 // refused says that the shared tier refused a value of t.
@@ -69,18 +74,6 @@ func (j *journal) refused(t reflect.Type, err error) {
 // uncached.go sees to it that there are few.
 func noteUncached(name string) {
 	slog.Warn("memo: a call ran uncached, because there is no cache in its context; install the middleware or call Begin", "name", name)
-}
-
-// nameOf returns what may be shown of key: the first part of one that was made of
-// several, which is the name of a kind of thing, else "". A key of one part may be
-// a session's token, and what is long is no name.
-func nameOf(key string) string {
-	const most = 64
-	head := key[:min(len(key), most+1)]
-	if !strings.Contains(head, ":") {
-		return ""
-	}
-	return keys.Name(head)
 }
 
 // short bounds what others have written.

@@ -73,7 +73,7 @@ func Clone[V any](fn func(V) V) Option {
 // reads what the other wrote. Of calls that wait for one load, the one that started
 // it decides.
 func Codec(c codec.Codec) Option {
-	if problem, _ := codecProblem(c); problem != "" {
+	if _, problem, _ := codecName(c); problem != "" {
 		return Option{kind: optionCodec, fn: c}
 	}
 	return Option{kind: optionCodec, d: 1, fn: c} // above 0: a hit need not look at it
@@ -104,12 +104,12 @@ func (p *policy) apply(opts []Option) error {
 		switch o.kind {
 		case optionTTL:
 			if o.d <= 0 {
-				return badDuration("TTL", o.d)
+				return badDuration("TTL", o.d, " (memo.NoExpiry for a value that does not end)")
 			}
 			p.ttl = o.d
 		case optionLoadTimeout:
 			if o.d <= 0 {
-				return badDuration("LoadTimeout", o.d)
+				return badDuration("LoadTimeout", o.d, "")
 			}
 			p.loadTimeout = min(o.d, longest)
 		case optionClone:
@@ -119,7 +119,7 @@ func (p *policy) apply(opts []Option) error {
 			p.clone = o.fn
 		case optionCodec:
 			p.codec, _ = o.fn.(codec.Codec)
-			if problem, fix := codecProblem(p.codec); problem != "" {
+			if _, problem, fix := codecName(p.codec); problem != "" {
 				return &UsageError{Problem: problem, Fix: fix}
 			}
 		}
@@ -127,8 +127,8 @@ func (p *policy) apply(opts []Option) error {
 	return nil
 }
 
-func badDuration(name string, d time.Duration) error {
-	return &UsageError{Problem: fmt.Sprintf("%s of %v", name, d), Fix: "give a duration above 0 (memo.NoExpiry for a value that does not end)"}
+func badDuration(name string, d time.Duration, more string) error {
+	return &UsageError{Problem: fmt.Sprintf("%s of %v", name, d), Fix: "give a duration above 0" + more}
 }
 
 // cloner returns p's Clone for values of type T.

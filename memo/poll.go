@@ -118,7 +118,16 @@ func (d *domain) poll() (more bool) {
 func (d *domain) apply(began int64, seq uint64, wanted []uint64, records [][]byte) coherence.Action {
 	d.mu.Lock()
 	act := d.log.Read(began, seq, wanted, records)
+	anew := d.epoch != 0 && !coherence.SameEpoch(seq, d.epoch)
+	d.epoch = seq
 	d.mu.Unlock()
+	if anew {
+		d.epochs.Add(1)
+		d.foundEpoch(seq)
+	}
+	if act.Lost {
+		d.purges.Add(1)
+	}
 	if act.Purge {
 		d.cache.purge()
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/tiermemo/tiermemo/internal/ended"
 	"github.com/tiermemo/tiermemo/internal/loads"
 	"github.com/tiermemo/tiermemo/memo/tier"
 )
@@ -38,7 +39,7 @@ func (r *running) leased(ctx context.Context) error {
 	case <-r.lease.confirmed:
 		return nil
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return ended.Err(ctx)
 	}
 }
 

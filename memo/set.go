@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"strings"
 
+	"github.com/tiermemo/tiermemo/internal/keys"
 	"github.com/tiermemo/tiermemo/memo/tier"
 )
 
@@ -35,7 +36,7 @@ func Set[T any](ctx context.Context, key string, v T, opts ...Option) error {
 	defer c.writers.leave()
 	l, _, err := newLoad[T](c, key, opts)
 	if err != nil {
-		return misuse(err, "Set", key)
+		return misuse(err, "Set", keys.Kind(key))
 	}
 	l.node = n
 	l.started = c.clock.Exact()
@@ -132,7 +133,7 @@ func (d *domain) writeUnder(ctx context.Context, l *load, e *tier.Entry, claim *
 		case !own(at.item.Value, token):
 			return errLeaseLost
 		case encodeErr != nil:
-			d.cache.log.unencoded(reflect.TypeOf(e.Value))
+			d.cache.log.unencoded(reflect.TypeOf(e.Value), encodeErr)
 			return d.compareAndDelete(ctx, place, at.item.CAS)
 		}
 		err := d.swap(ctx, place, at.item.CAS, data, ttlOf(e, l.cache.clock.Exact()))

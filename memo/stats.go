@@ -61,6 +61,8 @@ type NodeStats struct {
 	Time    time.Duration // in calls
 	Pending int           // invalidations that wait for it
 	Lag     time.Duration // age of the last complete poll
+	Epochs  uint64        // new epochs that polls have met: each time everything is loaded again
+	Purges  uint64        // times that L2 was emptied because an invalidation could not be read
 }
 
 // Stats is one reading of a cache.
@@ -75,6 +77,9 @@ type Stats struct {
 // Snapshot returns the statistics of this moment. Calls is the sum of its
 // outcomes; a call that is under way is counted when it ends.
 func (c *Cache) Snapshot() Stats {
+	if c.none() {
+		return Stats{}
+	}
 	var n [outcomes]uint64
 	c.counts.Sums(n[:])
 	total := Counts{
@@ -106,6 +111,7 @@ func (d *domain) stats() NodeStats {
 	return NodeStats{
 		Name: d.node.Name(), Up: d.up.Load(), Since: since,
 		Ops: uint64(d.ops.Load()), Errors: uint64(d.errs.Load()), Time: time.Duration(d.opTime.Load()),
+		Epochs: d.epochs.Load(), Purges: d.purges.Load(),
 		Pending: int(d.waiting.Load()), Lag: time.Duration(d.cache.clock.Exact() - d.covered.Load()),
 	}
 }

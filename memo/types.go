@@ -14,11 +14,11 @@ import (
 // typeInfo is what a cache knows about a Go type in the form of one codec, found
 // out at its first use.
 type typeInfo struct {
+	of          reflect.Type
 	codec       codec.Codec
-	name        string // of codec, as it stands in entries
-	lossy       error  // why values of it stay out of the shared tier
-	fingerprint uint64 // its shape, for readers of another release
-	decode      func(data []byte) (any, error)
+	name        string       // of codec, as it stands in entries
+	lossy       error        // why values of it stay out of the shared tier
+	fingerprint uint64       // its shape, for readers of another release
 	took        atomic.Int64 // the last load, in nanoseconds
 }
 
@@ -34,7 +34,7 @@ type form struct {
 func (c *Cache) typeOf(t reflect.Type, given codec.Codec) (*typeInfo, error) {
 	var key any = t
 	if given != nil {
-		name, err := codecName(given, t)
+		_, name, err := codecFor(given, t)
 		if err != nil {
 			return nil, err
 		}
@@ -63,53 +63,75 @@ func (c *Cache) learn(t reflect.Type, given codec.Codec) (*typeInfo, error) {
 	if given == nil {
 		given = c.cfg.Codec
 	}
-	name, err := codecName(given, t)
+	cd, name, err := codecFor(given, t)
 	if err != nil {
 		return nil, err
 	}
-	cd := codec.For(given, t)
-	info := &typeInfo{codec: cd, name: name}
+	info := &typeInfo{of: t, codec: cd, name: name}
 	if c.domain != nil || c.cfg.StrictTypes {
-		info.lossy = codec.Check(cd, t)
+		if err := guarded(cd, "Check", func() { info.lossy = codec.Check(cd, t) }); err != nil {
+			info.lossy = err
+		}
 	}
 	if c.domain != nil {
 		info.fingerprint = codec.Fingerprint(cd, t)
-		info.decode = func(data []byte) (any, error) {
-			p := reflect.New(t)
-			if err := cd.Unmarshal(data, p.Interface()); err != nil {
-				return nil, err
-			}
-			return p.Elem().Interface(), nil
-		}
 	}
 	return info, nil
 }
 
-// codecName returns the name that stands in entries of type t.
-func codecName(c codec.Codec, t reflect.Type) (string, error) {
-	cd := codec.For(c, t)
-	problem, fix := codecProblem(cd)
+// encode appends v, which is of info's type.
+func (info *typeInfo) encode(v any) (data []byte, err error) {
+	if panicked := guarded(info.codec, "Append", func() { data, err = info.codec.Append(nil, v) }); panicked != nil {
+		return nil, panicked
+	}
+	return data, err
+}
+
+// decode returns the value that was encoded as data.
+func (info *typeInfo) decode(data []byte) (any, error) {
+	p, err := reflect.New(info.of), error(nil)
+	if panicked := guarded(info.codec, "Unmarshal", func() { err = info.codec.Unmarshal(data, p.Interface()) }); panicked != nil {
+		return nil, panicked
+	}
+	if err != nil {
+		return nil, err
+	}
+	return p.Elem().Interface(), nil
+}
+
+// codecFor returns the codec that c uses for values of type t, and the name that
+// stands in their entries.
+func codecFor(c codec.Codec, t reflect.Type) (cd codec.Codec, name string, err error) {
+	if err := guarded(c, "For", func() { cd = codec.For(c, t) }); err != nil {
+		return nil, "", &UsageError{Problem: err.Error(), Fix: fixMethod}
+	}
+	name, problem, fix := codecName(cd)
 	if problem == "" {
-		return cd.Name(), nil
+		return cd, name, nil
 	}
 	if _, chose := c.(codec.Selector); chose {
 		problem += fmt.Sprintf(", of what a %T chose for values of type %v", c, t)
 	}
-	return "", &UsageError{Problem: problem, Fix: fix}
+	return nil, "", &UsageError{Problem: problem, Fix: fix}
 }
 
-// codecProblem says why c cannot be used, and what to do; or "".
-func codecProblem(c codec.Codec) (problem, fix string) {
+const fixMethod = "repair that method: it is asked before there is a value"
+
+// codecName returns c's name; or says why c cannot be used, and what to do.
+func codecName(c codec.Codec) (name, problem, fix string) {
 	if c == nil {
-		return "Codec is nil", "give one, or leave it out for the default"
+		return "", "Codec is nil", "give one, or leave it out for the default"
 	}
-	if v := reflect.ValueOf(c); v.Kind() == reflect.Pointer && v.IsNil() {
-		return fmt.Sprintf("Codec is a nil %T", c), "look at the call that made it"
+	if nilPointer(c) {
+		return "", fmt.Sprintf("Codec is a nil %T", c), "look at the call that made it"
 	}
-	if n := c.Name(); n == "" || len(n) > 16 {
-		return fmt.Sprintf("Codec name %q", n), "give the Codec a name of 1 to 16 bytes"
+	if err := guarded(c, "Name", func() { name = c.Name() }); err != nil {
+		return "", err.Error(), fixMethod
 	}
-	return "", ""
+	if name == "" || len(name) > 16 {
+		return "", fmt.Sprintf("Codec name %q", name), "give the Codec a name of 1 to 16 bytes"
+	}
+	return name, "", ""
 }
 
 func lossyType(t reflect.Type, loss error) error {

@@ -3,6 +3,8 @@ package memo
 import (
 	"cmp"
 	"sync"
+
+	"github.com/tiermemo/tiermemo/internal/keys"
 )
 
 // The end of the path for a call without a cache: do.go notes it here, and runs
@@ -25,7 +27,7 @@ const (
 // note logs, once for each name, that a call ran its loader because there is no
 // cache in its ctx: a slow answer, and a middleware that somebody forgot.
 func (u *notes) note(key string) {
-	name := cmp.Or(nameOf(key), unnamed)
+	name := cmp.Or(keys.Kind(key), unnamed)
 	u.mu.Lock()
 	known := u.seen[name] || len(u.seen) >= mostNames
 	if !known {

@@ -35,19 +35,19 @@ func (w *writers) leave() {
 	}
 }
 
-// close is called once, and returns ctx's error if that ends first.
-func (w *writers) close(ctx context.Context) error {
+// close is called once, and reports whether all writes have ended before ctx.
+func (w *writers) close(ctx context.Context) bool {
 	w.mu.Lock()
 	w.closed, w.idle = true, make(chan struct{})
 	none := w.count == 0
 	w.mu.Unlock()
 	if none {
-		return nil
+		return true
 	}
 	select {
 	case <-w.idle:
-		return nil
+		return true
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return false
 	}
 }

@@ -33,8 +33,8 @@ import (
 const patience = 10 * time.Second
 
 // Cache is a *memo.Cache of one process, and what a test wants to know of it.
-// All methods are safe for concurrent use; those that fail the test end it, so
-// they belong on the test's own goroutine.
+// All methods are safe for concurrent use. Process and CatchUp may end the test,
+// so they belong on its own goroutine.
 type Cache struct {
 	*memo.Cache
 
@@ -120,8 +120,9 @@ func (c *Cache) hear(key string) {
 // end closes the cache. Invalidations that wait for a server which the test has
 // stopped are no failure of the test.
 func (c *Cache) end() {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
+	ctx, cancel := context.WithCancelCause(context.Background()) // not a deadline: Close would wait that long for a server which is stopped
+	defer time.AfterFunc(patience, func() { cancel(context.DeadlineExceeded) }).Stop()
+	defer cancel(nil)
 	err := c.Close(ctx)
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):

@@ -15,11 +15,11 @@ type Middleware struct {
 	skip  func(*http.Request) bool
 }
 
-// An Option changes what a Middleware does.
+// An Option changes what a Middleware does; a nil one nothing.
 type Option func(*Middleware)
 
 // Skip opens no scope for the requests for which f is true; they use L2 and L3,
-// and can invalidate. It suits handlers that live for hours.
+// and can invalidate. It suits handlers that live for hours. A nil f skips nothing.
 func Skip(f func(*http.Request) bool) Option { return func(m *Middleware) { m.skip = f } }
 
 // New returns the Middleware of c. It panics if c is nil.
@@ -29,7 +29,9 @@ func New(c *memo.Cache, opts ...Option) *Middleware {
 	}
 	m := &Middleware{cache: c}
 	for _, o := range opts {
-		o(m)
+		if o != nil {
+			o(m)
+		}
 	}
 	return m
 }
@@ -57,10 +59,19 @@ func (m *Middleware) open(r *http.Request) (_ context.Context, end func()) {
 
 // handBack notes in r what others have noted in its copy. The server removes the
 // files of an upload that it finds in r, and no others; and middleware asks for
-// the pattern of the route after next.
+// the form, or the pattern of the route, after next. What nobody has noted is not
+// written: r may be in use by whoever answers early for a handler that is late.
 func handBack(r, served *http.Request) {
-	if r.MultipartForm == nil {
+	if r.Form == nil && served.Form != nil {
+		r.Form = served.Form
+	}
+	if r.PostForm == nil && served.PostForm != nil {
+		r.PostForm = served.PostForm
+	}
+	if r.MultipartForm == nil && served.MultipartForm != nil {
 		r.MultipartForm = served.MultipartForm
 	}
-	r.Pattern = served.Pattern
+	if r.Pattern != served.Pattern {
+		r.Pattern = served.Pattern
+	}
 }

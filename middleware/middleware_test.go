@@ -3,8 +3,12 @@ package middleware_test
 import (
 	"context"
 	"fmt"
+	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -128,4 +132,70 @@ func TestContextIsTheRequests(t *testing.T) {
 		end()
 		end() // a framework's hooks may run it twice
 	}
+}
+
+func TestOptionsThatAreNilChangeNothing(t *testing.T) {
+	t.Parallel()
+	c := newCache(t)
+	r, end := middleware.New(c, nil, middleware.Skip(nil)).Begin(httptest.NewRequest("GET", "/", nil))
+	defer end()
+	if n := hits(t, c, r.Context(), "k"); n == 0 {
+		t.Error("the request has no memory")
+	}
+}
+
+func TestMiddlewareOfNoCachePanicsWhenItIsMade(t *testing.T) {
+	t.Parallel()
+	defer func() {
+		if p := recover(); p != "middleware: New(nil): pass the cache that memo.New returned" {
+			t.Errorf("New(nil) panicked with %v", p)
+		}
+	}()
+	middleware.New(nil)
+}
+
+// A log outside of the adapter reads what the handler has parsed: the body can be
+// read once.
+func TestFormThatAHandlerHasParsedIsThereAfterwards(t *testing.T) {
+	t.Parallel()
+	m := middleware.New(newCache(t))
+	for name, body := range map[string]func() (string, string){
+		"a form": func() (string, string) { return "user=ada", "application/x-www-form-urlencoded" },
+		"a form in parts": func() (string, string) {
+			var b strings.Builder
+			w := multipart.NewWriter(&b)
+			_ = w.WriteField("user", "ada")
+			_ = w.Close()
+			return b.String(), w.FormDataContentType()
+		},
+	} {
+		text, kind := body()
+		r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(text))
+		r.Header.Set("Content-Type", kind)
+		served, end := m.Begin(r)
+		_ = served.FormValue("user")
+		end()
+		if got := r.FormValue("user"); got != "ada" {
+			t.Errorf("%s: outside, after the handler, it has %q", name, got)
+		}
+	}
+}
+
+// Somebody outside serves on a goroutine, and answers without it. The race detector
+// fails this test if the late end writes to what is in use.
+func TestLateHandlerLeavesTheRequestAlone(t *testing.T) {
+	t.Parallel()
+	m := middleware.New(newCache(t))
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	var ended atomic.Bool
+	var late sync.WaitGroup
+	late.Go(func() {
+		_, end := m.Begin(r)
+		end()
+		ended.Store(true)
+	})
+	for !ended.Load() {
+		_, _, _ = r.Pattern, r.Form, r.MultipartForm
+	}
+	late.Wait()
 }

@@ -7,6 +7,8 @@ import (
 	"runtime/debug"
 	"sync/atomic"
 
+	"github.com/tiermemo/tiermemo/internal/ended"
+	"github.com/tiermemo/tiermemo/internal/keys"
 	"github.com/tiermemo/tiermemo/internal/scope"
 )
 
@@ -23,6 +25,9 @@ func miss[T any](ctx context.Context, key string, fn func(context.Context) (T, e
 		return zero, errNilFunc
 	case key == "":
 		return zero, errEmptyKey
+	}
+	if err := refused(key); err != nil {
+		return zero, err
 	}
 	s := scope.FromContext(ctx)
 	r := &run{Context: ctx, scope: s, key: key}
@@ -51,7 +56,7 @@ func miss[T any](ctx context.Context, key string, fn func(context.Context) (T, e
 		case !again:
 			return typed[T](key, v)
 		case ctx.Err() != nil:
-			return zero, context.Cause(ctx)
+			return zero, ended.Err(ctx)
 		}
 	}
 }
@@ -144,4 +149,32 @@ func typed[T any](key string, v any) (T, error) {
 	return zero, &TypeError{Key: key, Have: reflect.TypeOf(v).Elem(), Want: reflect.TypeFor[T]()}
 }
 
-func recursive(key string) error { return fmt.Errorf("%w: %q", ErrRecursive, key) }
+// refused is the error of a key that memo.Key has made of parts that have no key.
+// Two calls with the same problem have the same such key:
+//
+//		type Session struct{ user string }
+//
+//	 1. the key of rights and Session{"root"} is that of rights and a field that cannot be read
+//	 2. so is that of rights and Session{"alice"}, who would get root's
+func refused(key string) error {
+	kind, problem, ok := keys.Refused(key)
+	if !ok {
+		return nil
+	}
+	return fmt.Errorf("%w: the key%s is none: %s", ErrUsage, of(kind), problem)
+}
+
+func recursive(key string) error {
+	if kind := keys.Kind(key); kind != "" {
+		return fmt.Errorf("%w: one%s", ErrRecursive, of(kind))
+	}
+	return ErrRecursive
+}
+
+// of names the kind of a key, where it has one that may be shown.
+func of(kind string) string {
+	if kind == "" {
+		return ""
+	}
+	return fmt.Sprintf(" of %q", kind)
+}

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+
+	"github.com/tiermemo/tiermemo/internal/keys"
 )
 
 // Errors of this package; compare with errors.Is.
@@ -19,7 +21,8 @@ var (
 )
 
 // TypeError says that a key holds a value of another type than the caller asked
-// for: two callers use one key for different things.
+// for: two callers use one key for different things. Its text shows no more of the
+// key than its first part, and that only if there are several.
 type TypeError struct {
 	Key        string
 	Have, Want reflect.Type
@@ -27,7 +30,7 @@ type TypeError struct {
 
 // Error implements error.
 func (e *TypeError) Error() string {
-	return fmt.Sprintf("reqcache: key %q holds %v, not %v", e.Key, e.Have, e.Want)
+	return fmt.Sprintf("reqcache: a key%s holds %v, not %v; give the two their own keys", of(keys.Kind(e.Key)), e.Have, e.Want)
 }
 
 // PanicError is what those who wait get when the function that they wait for

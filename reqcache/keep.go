@@ -21,10 +21,11 @@ func Peek[T any](ctx context.Context, key string) (v T, ok bool) {
 
 // Put gives key a value for the rest of the request, in place of any before, of
 // whatever type, and of what a Do that is still running would keep: that one
-// and those who wait for it get what it computes. An empty key is ignored.
+// and those who wait for it get what it computes. A key that is empty, or that
+// memo.Key has refused, is ignored: Peek finds nothing there, and Do says why.
 func Put[T any](ctx context.Context, key string, v T) {
 	s := open(ctx)
-	if s == nil || key == "" {
+	if s == nil || key == "" || refused(key) != nil {
 		return
 	}
 	kept := new(T)

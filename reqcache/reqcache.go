@@ -87,18 +87,20 @@ func (r *request) String() string { return "reqcache.Begin" }
 // The first caller of a key computes: fn runs on its goroutine, with its ctx.
 // Goroutines that ask for the key meanwhile wait for that run and share what it
 // returns, also an error, which is not kept otherwise. Each waits no longer than
-// its own ctx, and then returns context.Cause of it. If the ctx of the one that
-// computes has ended when fn fails, its error is nobody else's business: those
-// who wait try again, and one of them computes. (A caller cannot leave its own
-// fn running; package memo, which runs it on a goroutine apart, can.)
+// its own ctx, and then returns an error that is ctx.Err and the cause of it
+// (errors.Is). If the ctx of the one that computes has ended when fn fails, its
+// error is nobody else's business: those who wait try again, and one of them
+// computes. (A caller cannot leave its own fn running; package memo, which runs it
+// on a goroutine apart, can.)
 //
 // If fn panics, Do panics with the same value, and those who wait get a
 // [*PanicError]; likewise if fn calls runtime.Goexit. The key is free again.
 //
 // Errors of Do itself: [ErrRecursive] if fn, by way of others or not, asks for
 // the key that it computes; [*TypeError] if key has a value that is no T;
-// [ErrUsage] if fn or ctx is nil or key is empty. A key is to say all that its
-// value depends on, and its kind: "user", 7 and "order", 7 must differ.
+// [ErrUsage] if fn or ctx is nil, or key is empty or one that memo.Key has
+// refused; fn does not run then. A key is to say all that its value depends on, and
+// its kind: "user", 7 and "order", 7 must differ.
 //
 // A hit takes no lock and allocates nothing.
 func Do[T any](ctx context.Context, key string, fn func(context.Context) (T, error)) (T, error) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -15,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/tiermemo/tiermemo/internal/scope"
+	"github.com/tiermemo/tiermemo/memo"
 	"github.com/tiermemo/tiermemo/reqcache"
 )
 
@@ -99,8 +101,14 @@ func TestAnotherTypeIsAnError(t *testing.T) {
 	if !errors.As(err, &wrong) {
 		t.Fatalf("Do gives %v", err)
 	}
-	if got, want := err.Error(), `reqcache: key "k" holds int, not string`; got != want {
-		t.Errorf("the error says %s, want %s", got, want)
+	for key, want := range map[string]string{
+		"user:7":   `reqcache: a key of "user" holds int, not string; give the two their own keys`,
+		"0a1b2c3d": `reqcache: a key holds int, not string; give the two their own keys`, // a session's token, say
+	} {
+		wrong.Key = key
+		if got := err.Error(); got != want {
+			t.Errorf("the error says %s, want %s", got, want)
+		}
 	}
 	if v, ok := reqcache.Peek[string](ctx, "k"); ok || v != "" {
 		t.Errorf("Peek gives %q, %v", v, ok)
@@ -134,6 +142,55 @@ func TestMistakesAreErrors(t *testing.T) {
 		reqcache.ForgetFunc(ctx, nil)
 		if _, ok := reqcache.Peek[int](ctx, ""); ok {
 			t.Error("an empty key was kept")
+		}
+	}
+}
+
+// A session has no key to go by: what one user may see must not reach another.
+func TestKeysThatAreRefusedAreNobodys(t *testing.T) {
+	t.Parallel()
+	type Session struct{ user string }
+	root, alice := Session{"root"}, Session{"alice"}
+	rights := func(s Session) string { return memo.Key("rights", s) }
+	if rights(root) != rights(alice) {
+		t.Fatalf("%s and %s have keys of their own, so the test shows nothing", root.user, alice.user)
+	}
+	for name, ctx := range map[string]context.Context{"a request": begin(t), "none": t.Context()} {
+		runs := 0
+		for _, s := range []Session{root, alice} {
+			v, err := reqcache.Do(ctx, rights(s), returns(s.user, &runs))
+			if !errors.Is(err, reqcache.ErrUsage) || v != "" || runs != 0 {
+				t.Errorf("%s: Do gives %q, %v after %d runs, want ErrUsage", name, v, err, runs)
+				continue
+			}
+			for _, part := range []string{`the key of "rights" is none`, "part 2 (reqcache_test.Session) has the unexported field user"} {
+				if !strings.Contains(err.Error(), part) {
+					t.Errorf("%s: %v does not say %q", name, err, part)
+				}
+			}
+		}
+		reqcache.Put(ctx, rights(root), "all")
+		if v, ok := reqcache.Peek[string](ctx, rights(alice)); ok {
+			t.Errorf("%s: alice has root's rights: %q", name, v)
+		}
+		if n := reqcache.From(ctx).Len(); n != 0 {
+			t.Errorf("%s: %d keys are kept", name, n)
+		}
+		reqcache.Forget(ctx, rights(root))
+	}
+}
+
+func TestRecursionNamesTheKindOfItsKey(t *testing.T) {
+	t.Parallel()
+	for key, want := range map[string]string{
+		"user:0a1b2c3d": `reqcache: a function asked for the key that it is computing: one of "user"`,
+		"0a1b2c3d":      "reqcache: a function asked for the key that it is computing",
+	} {
+		_, err := reqcache.Do(begin(t), key, func(ctx context.Context) (int, error) {
+			return reqcache.Do(ctx, key, func(context.Context) (int, error) { return 1, nil })
+		})
+		if !errors.Is(err, reqcache.ErrRecursive) || err.Error() != want {
+			t.Errorf("%v, want %s", err, want)
 		}
 	}
 }

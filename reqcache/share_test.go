@@ -88,8 +88,8 @@ func TestWaiterObeysItsOwnContext(t *testing.T) {
 		leader := do(ctx, "k", after(1, nil))
 		leaves, stays := do(leaving, "k", never(t)), do(ctx, "k", never(t))
 		cancel(gone)
-		if got := <-leaves; got.err != gone {
-			t.Errorf("who leaves gets %v", got)
+		if got := <-leaves; !errors.Is(got.err, gone) || !errors.Is(got.err, context.Canceled) {
+			t.Errorf("who leaves gets %v, want the error and the cause of its ctx", got)
 		}
 		if got := <-stays; got != (result{1, nil}) {
 			t.Errorf("who stays gets %v", got)
@@ -120,8 +120,8 @@ func TestLeaderThatLeavesIsReplaced(t *testing.T) {
 			if got := <-leader; got.err != said {
 				t.Errorf("the leader gets %v", got)
 			}
-			if got := <-same; got.err != gone {
-				t.Errorf("who shares its ctx gets %v", got)
+			if got := <-same; !errors.Is(got.err, gone) || !errors.Is(got.err, context.Canceled) {
+				t.Errorf("who shares its ctx gets %v, want the error and the cause of its ctx", got)
 			}
 			for _, got := range []<-chan result{a, b} {
 				if got := <-got; got != (result{1, nil}) {

@@ -191,3 +191,18 @@ func TestTimeoutHandlerInside(t *testing.T) {
 	close(answered)
 	<-done
 }
+
+func TestMiddlewareInFrontOfNothingPanicsWhenItIsMade(t *testing.T) {
+	t.Parallel()
+	c, err := memo.New(memo.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wrap := nethttp.Middleware(c)
+	defer func() {
+		if p := recover(); p != "nethttp: the handler behind the middleware is nil" {
+			t.Errorf("Middleware(c)(nil) panicked with %v", p)
+		}
+	}()
+	wrap(nil)
+}

@@ -38,20 +38,22 @@ func Table() []Row {
 		{Folder: "internal/wire", Why: "a leaf: it reads bytes that others wrote, and is fuzzed alone"},
 		{Folder: "internal/clock", Why: "a leaf: time has no opinion on caches"},
 		{Folder: "internal/stripe", Why: "a leaf: a way to share memory between processors"},
+		{Folder: "internal/ended", Why: "a leaf: the one error of a caller who left, whichever package it waited in"},
 		{Folder: "internal/loads", Why: "a leaf: it passes the word from the engine to a test, and knows neither"},
 		{Folder: "internal/arrows", Why: "a judge that imports what it judges does not compile when it is needed"},
 		{Folder: "internal/mcserver", Why: "it starts a real memcached for the tests of anybody, so it can depend on nobody"},
-		{Folder: "internal/flight", Theirs: []string{"golang.org/x/sync"},
+		{Folder: "internal/flight", Ours: []string{"internal/ended"}, Theirs: []string{"golang.org/x/sync"},
 			Why: "one load per key is an idea of its own, without tiers; x/sync for singleflight"},
 
-		{Folder: "internal/scope", Ours: []string{"internal/index"}, Why: "the memory of one request knows nothing of the tiers below it"},
-		{Folder: "reqcache", Ours: []string{"internal/scope"}, Why: "it is usable alone, with no cache below, and must not link one"},
+		{Folder: "internal/scope", Ours: []string{"internal/index", "internal/ended"}, Why: "the memory of one request knows nothing of the tiers below it"},
+		{Folder: "reqcache", Ours: []string{"internal/scope", "internal/keys", "internal/ended"}, Why: "it is usable alone, with no cache below, and must not link one"},
 
 		{Folder: "memo/tier", Why: "interfaces only: whoever writes a tier must not link an engine"},
 		{Folder: "memo/tier/tiertest", Ours: []string{"memo/tier"}, Tests: true,
 			Why: "the conformance suite judges any tier by its interface; a suite that knew ours would be written for ours"},
 		{Folder: "memo/codec", Why: "a leaf: values to bytes and back, whatever keeps the bytes"},
-		{Folder: "memo/codec/cbor", Ours: []string{"memo/codec"}, Why: "a codec knows the interface it fills; its library is in a go.mod of its own, so that nobody else downloads it"},
+		{Folder: "memo/codec/cbor", Ours: []string{"memo/codec"}, Why: "a codec knows the interface it fills; its library is in a go.mod of its own, so that nobody else downloads it, " +
+			"and it may be built with a newer release of this module, of which what is internal is no promise"},
 		{Folder: "memo/lru", Ours: []string{"memo/tier", "internal/index"}, Theirs: []string{"github.com/hashicorp/golang-lru/v2"},
 			Why: "a tier knows the interface it fills and nothing of the engine above it"},
 		{Folder: "memo/memcached", Ours: []string{"memo/tier"}, Theirs: []string{"github.com/bradfitz/gomemcache"},
@@ -59,7 +61,7 @@ func Table() []Row {
 		{Folder: "internal/coherence", Ours: []string{"memo/tier", "internal/wire", "internal/keys"},
 			Why: "the protocol is pure: no client, no clock and no engine, so that a test can play every interleaving"},
 		{Folder: "memo", Ours: []string{
-			"internal/scope", "internal/flight", "internal/coherence", "internal/wire", "internal/keys", "internal/clock", "internal/stripe", "internal/loads",
+			"internal/scope", "internal/flight", "internal/coherence", "internal/wire", "internal/keys", "internal/clock", "internal/stripe", "internal/ended", "internal/loads",
 			"memo/tier", "memo/lru", "memo/codec"},
 			Why: "memo alone composes the tiers. It takes its Shared from the caller, so a program without memcached links no client (not memo/memcached), " +
 				"and it shares internal/scope with reqcache instead of living off reqcache's public API"},

@@ -44,6 +44,9 @@ type Log struct {
 type Action struct {
 	// Purge: forget everything in the process tier, and every load in flight.
 	Purge bool
+	// Lost: that is because a record is missing or damaged, or too many are unread;
+	// and not because an epoch or the reading has begun.
+	Lost bool
 	// Drop: forget the keys of these records, unless the value is newer.
 	Drop []wire.Record
 	// Complete: nothing up to the counter is missing. The process tier is covered
@@ -87,9 +90,10 @@ func (l *Log) Read(now int64, seq uint64, wanted []uint64, records [][]byte) Act
 		l.restart(first)
 		act.Purge = true
 	case !l.known || !SameEpoch(seq, l.next) || seq < l.next || seq-l.next > tooFar:
+		act = Action{Purge: true, Lost: l.known && SameEpoch(seq, l.next)}
 		l.restart(seq)
 		l.settled = now + int64(l.GiveUp)
-		return Action{Purge: true}
+		return act
 	case l.settled != 0 && now >= l.settled:
 		l.settled = 0
 		act.Purge = true
@@ -126,14 +130,14 @@ func (l *Log) take(now int64, n uint64, data []byte, act *Action) {
 		}
 		if now-since >= int64(l.GiveUp) {
 			delete(l.holes, n)
-			act.Purge = true // whatever it was about
+			act.Purge, act.Lost = true, true // whatever it was about
 		}
 		return
 	}
 	delete(l.holes, n)
 	var r wire.Record
 	if err := wire.ParseRecord(data, &r); err != nil || r.Seq != n {
-		act.Purge = true // damaged, or a kind of a later release
+		act.Purge, act.Lost = true, true // damaged, or a kind of a later release
 		return
 	}
 	act.Drop = append(act.Drop, r)

@@ -23,9 +23,10 @@ type moment struct {
 
 // asked is an Action, and where it leaves the log.
 type asked struct {
-	purge, complete, more bool
-	drop                  []uint64
-	covered               uint64
+	purge, lost    bool
+	complete, more bool
+	drop           []uint64
+	covered        uint64
 }
 
 // begin is how every story begins.
@@ -59,35 +60,35 @@ func TestLog(t *testing.T) {
 		{"a hole is not given up a moment early", []moment{
 			{at: 1, seq: 11, want: asked{covered: 10}},
 			{at: 100, seq: 11, want: asked{covered: 10}},
-			{at: 101, seq: 11, want: asked{purge: true, complete: true, covered: 11}},
+			{at: 101, seq: 11, want: asked{purge: true, lost: true, complete: true, covered: 11}},
 			{at: 102, seq: 11, want: asked{complete: true, covered: 11}},
 		}},
 		{"each hole has its own patience", []moment{
 			{at: 0, seq: 11, want: asked{covered: 10}},
 			{at: 60, seq: 12, want: asked{covered: 10}},
-			{at: 100, seq: 12, want: asked{purge: true, covered: 11}},
-			{at: 160, seq: 12, want: asked{purge: true, complete: true, covered: 12}},
+			{at: 100, seq: 12, want: asked{purge: true, lost: true, covered: 11}},
+			{at: 160, seq: 12, want: asked{purge: true, lost: true, complete: true, covered: 12}},
 		}},
 		{"a record that comes when its hole was given up is not read", []moment{
 			{at: 0, seq: 11, want: asked{covered: 10}},
-			{at: 100, seq: 11, want: asked{purge: true, complete: true, covered: 11}},
+			{at: 100, seq: 11, want: asked{purge: true, lost: true, complete: true, covered: 11}},
 			{at: 101, seq: 11, written: []uint64{11}, want: asked{complete: true, covered: 11}},
 		}},
 		{"a damaged record could be about anything", []moment{
-			{at: 1, seq: 11, other: map[uint64][]byte{11: []byte("?")}, want: asked{purge: true, complete: true, covered: 11}},
+			{at: 1, seq: 11, other: map[uint64][]byte{11: []byte("?")}, want: asked{purge: true, lost: true, complete: true, covered: 11}},
 		}},
 		{"so could a record that is empty", []moment{
-			{at: 1, seq: 11, other: map[uint64][]byte{11: {}}, want: asked{purge: true, complete: true, covered: 11}},
+			{at: 1, seq: 11, other: map[uint64][]byte{11: {}}, want: asked{purge: true, lost: true, complete: true, covered: 11}},
 		}},
 		{"so could a record of a later release", []moment{
-			{at: 1, seq: 11, other: map[uint64][]byte{11: laterVersion(record(first + 11))}, want: asked{purge: true, complete: true, covered: 11}},
+			{at: 1, seq: 11, other: map[uint64][]byte{11: laterVersion(record(first + 11))}, want: asked{purge: true, lost: true, complete: true, covered: 11}},
 		}},
 		{"so could a record of a kind that this release has not", []moment{
 			{at: 1, seq: 12, written: []uint64{12}, other: map[uint64][]byte{11: unknownKind(first + 11)},
-				want: asked{purge: true, complete: true, drop: []uint64{12}, covered: 12}},
+				want: asked{purge: true, lost: true, complete: true, drop: []uint64{12}, covered: 12}},
 		}},
 		{"so could a record under another number than its own", []moment{
-			{at: 1, seq: 11, other: map[uint64][]byte{11: record(first + 12)}, want: asked{purge: true, complete: true, covered: 11}},
+			{at: 1, seq: 11, other: map[uint64][]byte{11: record(first + 12)}, want: asked{purge: true, lost: true, complete: true, covered: 11}},
 		}},
 		{"own numbers are covered before the poll comes by, and skipped then", []moment{
 			{at: 1, seq: 10, own: []uint64{11, 12}, want: asked{complete: true, covered: 12}},
@@ -113,7 +114,7 @@ func TestLog(t *testing.T) {
 		}},
 		{"the counter went back", []moment{
 			{at: 1, seq: 12, want: asked{covered: 10}},
-			{at: 2, seq: 9, own: []uint64{13}, want: asked{purge: true}},
+			{at: 2, seq: 9, own: []uint64{13}, want: asked{purge: true, lost: true}},
 			{at: 3, seq: 10, written: []uint64{10}, want: asked{drop: []uint64{10}}},
 			{at: 102, seq: 13, written: []uint64{11, 12, 13}, want: asked{purge: true, complete: true, drop: []uint64{11, 12, 13}, covered: 13}},
 		}},
@@ -135,7 +136,7 @@ func TestLog(t *testing.T) {
 			{at: 1, seq: 10 + 4096, written: upTo(11, 18), want: asked{more: true, drop: upTo(11, 18), covered: 18}},
 		}},
 		{"too far ahead", []moment{
-			{at: 1, seq: 10 + 4097, want: asked{purge: true}},
+			{at: 1, seq: 10 + 4097, want: asked{purge: true, lost: true}},
 			{at: 100, seq: 10 + 4097, want: asked{}},
 			{at: 101, seq: 10 + 4097, want: asked{purge: true, complete: true, covered: 10 + 4097}},
 		}},
@@ -171,9 +172,9 @@ func tell(t *testing.T, story []moment) {
 			l.Own(first + n)
 		}
 		act := poll(&l, ms(m.at), first+m.seq, store)
-		if act.Purge != m.want.purge || act.Complete != m.want.complete || act.More != m.want.more {
-			t.Errorf("poll %d: purge %v, complete %v, more %v; want %v, %v, %v",
-				i, act.Purge, act.Complete, act.More, m.want.purge, m.want.complete, m.want.more)
+		if act.Purge != m.want.purge || act.Lost != m.want.lost || act.Complete != m.want.complete || act.More != m.want.more {
+			t.Errorf("poll %d: purge %v, lost %v, complete %v, more %v; want %v, %v, %v, %v",
+				i, act.Purge, act.Lost, act.Complete, act.More, m.want.purge, m.want.lost, m.want.complete, m.want.more)
 		}
 		var want []uint64
 		for _, n := range m.want.drop {

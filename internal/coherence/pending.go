@@ -48,6 +48,9 @@ func (p *Pending) Len() int {
 	return len(p.keys)
 }
 
+// All reports whether everything is queued.
+func (p *Pending) All() bool { return p.all != 0 }
+
 // Covers reports whether reads of key must not use the store.
 func (p *Pending) Covers(key string) bool {
 	if p.all != 0 {

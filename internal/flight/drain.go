@@ -3,13 +3,15 @@ package flight
 import (
 	"context"
 	"errors"
+
+	"github.com/tiermemo/tiermemo/internal/ended"
 )
 
 // ErrClosed is the answer to who asks after Drain.
 var ErrClosed = errors.New("flight: closed")
 
 // Drain lets no new load begin, and returns when none runs. If ctx ends first,
-// it cancels those that run or queue, and returns its cause: a load that does
+// it cancels those that run or queue, and returns its error: a load that does
 // not heed its ctx may still go on. It is called once.
 func (g *Group[V]) Drain(ctx context.Context) error {
 	g.closed.Store(true)
@@ -27,8 +29,9 @@ func (g *Group[V]) Drain(ctx context.Context) error {
 		select {
 		case <-done:
 		case <-ctx.Done():
-			g.cancelAll(context.Cause(ctx))
-			return context.Cause(ctx)
+			err := ended.Err(ctx)
+			g.cancelAll(err)
+			return err
 		}
 	}
 }

@@ -21,6 +21,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/singleflight"
+
+	"github.com/tiermemo/tiermemo/internal/ended"
 )
 
 // MaxRuns is how many loads of one key may run at once: an invalidation makes
@@ -92,7 +94,7 @@ func (g *Group[V]) InFlight() int { return int(g.flying.Load()) }
 // A panic in the load comes back as a *Panic to everyone.
 func (g *Group[V]) Do(ctx, base context.Context, parent *Call[V], key string, job Job[V]) (v V, led bool, err error) {
 	if ctx.Err() != nil {
-		return v, false, context.Cause(ctx)
+		return v, false, ended.Err(ctx)
 	}
 	if parent.loads(g, key) {
 		return v, false, ErrRecursive
@@ -113,7 +115,7 @@ func (g *Group[V]) Do(ctx, base context.Context, parent *Call[V], key string, jo
 		case <-c.done: // both: the value is worth more
 		default:
 			g.leave(c)
-			return v, led, context.Cause(ctx)
+			return v, led, ended.Err(ctx)
 		}
 	}
 	return c.value, led, c.err

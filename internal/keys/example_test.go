@@ -46,9 +46,9 @@ func ExampleJoin_cacheKey() {
 }
 
 func ExampleRefused() {
-	problem, refused := keys.Refused(keys.Join("user", make(chan int)))
-	fmt.Println(refused, problem)
-	// Output: true part 2 (chan int) has no value to make a key of
+	kind, problem, refused := keys.Refused(keys.Join("user", make(chan int)))
+	fmt.Println(refused, kind, problem)
+	// Output: true user part 2 (chan int) has no value to make a key of
 }
 
 func ExampleUnder() {

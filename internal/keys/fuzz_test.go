@@ -34,7 +34,7 @@ func FuzzJoinInjective(f *testing.F) {
 		x, meansX := (&source{a}).parts()
 		y, meansY := (&source{b}).parts()
 		keyX, keyY := keys.Join(x...), keys.Join(y...)
-		if problem, refused := keys.Refused(keyX); refused {
+		if _, problem, refused := keys.Refused(keyX); refused {
 			t.Fatalf("Join(%#v) is refused: %s", x, problem)
 		}
 		if again := keys.Join(x...); again != keyX {

@@ -65,7 +65,7 @@ import (
 // string, intN and uintN and the key has at most 128 bytes, nothing else.
 func Join(parts ...any) string {
 	if len(parts) == 0 {
-		return refuse("no parts")
+		return refuse(nil, "no parts")
 	}
 	var stack [128]byte
 	b := stack[:0]
@@ -99,7 +99,7 @@ func Join(parts ...any) string {
 		default:
 			text, p := appendValue(nil, reflect.ValueOf(part), 0) // not b: what goes into a recursion leaves the stack
 			if p != nil {
-				return refuse(p.of(i+1, part))
+				return refuse(b, p.of(i+1, part))
 			}
 			b = append(b, text...)
 		}

@@ -141,7 +141,7 @@ func TestJoinNestsToDepth32(t *testing.T) {
 	if got, want := keys.Join(nest(32)), strings.Repeat("[", 32)+"1"+strings.Repeat("]", 32); got != want {
 		t.Errorf("got %q", got)
 	}
-	if _, refused := keys.Refused(keys.Join(nest(33))); !refused {
+	if _, _, refused := keys.Refused(keys.Join(nest(33))); !refused {
 		t.Error("depth 33 was not refused")
 	}
 }

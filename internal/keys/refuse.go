@@ -13,18 +13,24 @@ import (
 // refusedPrefix begins with a byte that Join never writes.
 const refusedPrefix = "\x00memo:refused\x00"
 
-// Refused reports whether key is what Join returned for parts that make no key,
-// and what the problem is, for example "part 2 (chan int) has no value to make a
-// key of". A refused key must not reach a tier: two calls with the same problem
-// have the same refused key.
-func Refused(key string) (problem string, ok bool) {
-	if !strings.HasPrefix(key, refusedPrefix) {
-		return "", false
+// Refused reports whether key is what Join returned for parts that make no key:
+// of what Kind it would have been, and what the problem is, for example "part 2
+// (chan int) has no value to make a key of". A refused key must not reach a tier:
+// two calls with the same problem have the same refused key.
+func Refused(key string) (kind, problem string, ok bool) {
+	rest, ok := strings.CutPrefix(key, refusedPrefix)
+	if !ok {
+		return "", "", false
 	}
-	return key[len(refusedPrefix):], true
+	kind, problem, _ = strings.Cut(rest, "\x00") // which Join never writes into a part
+	return kind, problem, true
 }
 
-func refuse(problem string) string { return refusedPrefix + problem }
+// refuse returns the key of parts that make none; before is what was written
+// before the part with the problem.
+func refuse(before []byte, problem string) string {
+	return refusedPrefix + Kind(string(before)) + "\x00" + problem
+}
 
 // A problem is why a value has no text. It names types and fields, never
 // values: those may be secrets, and this ends in logs.

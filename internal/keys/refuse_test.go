@@ -81,7 +81,7 @@ func TestJoinRefuses(t *testing.T) {
 		{parts(ring), "part 1 (map[string]interface {}) " + nesting},
 	} {
 		key := keys.Join(c.parts...)
-		problem, ok := keys.Refused(key)
+		_, problem, ok := keys.Refused(key)
 		if !ok || problem != c.want {
 			t.Errorf("Refused(Join(...)) = %q, %v\nwant %q", problem, ok, c.want)
 		}
@@ -100,7 +100,7 @@ func TestAKeyIsNotRefused(t *testing.T) {
 	t.Parallel()
 	refused := keys.Join(new(int))
 	for _, key := range []string{"", "user:7", "\x00", "memo:refused", refused[:len("\x00memo:refused")], keys.Join(refused)} {
-		if problem, ok := keys.Refused(key); ok || problem != "" {
+		if _, problem, ok := keys.Refused(key); ok || problem != "" {
 			t.Errorf("Refused(%q) = %q, %v", key, problem, ok)
 		}
 	}

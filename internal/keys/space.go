@@ -12,12 +12,12 @@ import (
 
 const (
 	maxWire   = 250 // memcached's limit
-	maxPrefix = 64
-	hashBytes = 20 // 160 bits: two keys with one hash are out of reach, and the full key is compared all the same
+	MaxPrefix = 64  // bytes of a prefix
+	hashBytes = 20  // 160 bits: two keys with one hash are out of reach, and the full key is compared all the same
 )
 
 // The longest prefix, each of its bytes escaped, leaves room for a hash.
-const _ = uint(maxWire - len("%XX")*maxPrefix - len(":h:") - 2*hashBytes)
+const _ = uint(maxWire - len("%XX")*MaxPrefix - len(":h:") - 2*hashBytes)
 
 // A Space is a set of wire keys that all begin with one prefix. No two Spaces
 // of different prefixes have a key in common, not even those of "a" and "a:v".
@@ -42,8 +42,8 @@ func NewSpace(prefix string) (Space, error) {
 	switch n := len(prefix); {
 	case n == 0:
 		return Space{}, fmt.Errorf("keys: the prefix is empty: set it to the name of your service, so that others on the same memcached do not meet its keys")
-	case n > maxPrefix:
-		return Space{}, fmt.Errorf("keys: the prefix has %d bytes: shorten it to %d", n, maxPrefix)
+	case n > MaxPrefix:
+		return Space{}, fmt.Errorf("keys: the prefix has %d bytes: shorten it to %d", n, MaxPrefix)
 	}
 	p := string(appendLegal(nil, prefix, ':'))
 	return Space{prefix: p, seq: p + ":seq", rotation: p + ":rot"}, nil

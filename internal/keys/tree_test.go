@@ -1,6 +1,7 @@
 package keys_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/tiermemo/tiermemo/internal/keys"
@@ -42,6 +43,28 @@ func TestUnder(t *testing.T) {
 	} {
 		if got := keys.Under(c.key, c.parent); got != c.want {
 			t.Errorf("Under(%q, %q) = %v", c.key, c.parent, got)
+		}
+	}
+}
+
+func TestKind(t *testing.T) {
+	t.Parallel()
+	for key, want := range map[string]string{
+		"user:7:orders": "user", "user:": "user", "": "", "0a1b2c3d": "", // the last may be a session's token
+		strings.Repeat("x", 64) + ":7": strings.Repeat("x", 64), strings.Repeat("x", 65) + ":7": "",
+	} {
+		if got := keys.Kind(key); got != want {
+			t.Errorf("Kind(%q) = %q, want %q", key, got, want)
+		}
+	}
+}
+
+func TestRefusedKeysKeepTheirKind(t *testing.T) {
+	t.Parallel()
+	bad := make(chan int)
+	for want, key := range map[string]string{"user": keys.Join("user", 7, bad), "": keys.Join(bad, "user")} {
+		if kind, _, ok := keys.Refused(key); !ok || kind != want {
+			t.Errorf("Refused says %q, %v, want %q", kind, ok, want)
 		}
 	}
 }

@@ -1,6 +1,10 @@
 package scope
 
-import "context"
+import (
+	"context"
+
+	"github.com/tiermemo/tiermemo/internal/ended"
+)
 
 // Call is one computation of a key: one caller leads and computes, the others
 // wait. A nil Call is that of a leader whose result nobody keeps.
@@ -116,8 +120,8 @@ func (c *Call) end(v any, err error) {
 }
 
 // Wait returns what c ended with. If ctx ends first it returns
-// context.Cause(ctx), and c goes on for the others. retry says that the leader
-// left without a result, and the caller is to Begin again.
+// ended.Err(ctx), and c goes on for the others. retry says that the leader left
+// without a result, and the caller is to Begin again.
 func (c *Call) Wait(ctx context.Context) (v any, err error, retry bool) {
 	return c.WaitWithin(ctx, nil)
 }
@@ -134,6 +138,6 @@ func (c *Call) WaitWithin(ctx context.Context, parent *Call) (v any, err error, 
 	case <-c.done:
 		return c.value, c.err, c.value == nil && c.err == nil
 	case <-ctx.Done():
-		return nil, context.Cause(ctx), false
+		return nil, ended.Err(ctx), false
 	}
 }

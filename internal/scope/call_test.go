@@ -112,8 +112,8 @@ func TestWaiterObeysItsOwnContext(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		leaves, stays := wait(t, ctx, table, "k"), wait(t, t.Context(), table, "k")
 		cancel(gone)
-		if got := <-leaves; got != (result{err: gone}) {
-			t.Errorf("who leaves gets %v", got)
+		if got := <-leaves; !errors.Is(got.err, gone) || !errors.Is(got.err, context.Canceled) {
+			t.Errorf("who leaves gets %v, want the error and the cause of its ctx", got)
 		}
 		synctest.Wait()
 		if len(stays) != 0 {

@@ -1,6 +1,7 @@
 package codec
 
 import (
+	"fmt"
 	"maps"
 	"reflect"
 )
@@ -14,23 +15,33 @@ import (
 // valid name, is a mistake of the program.
 type Selector interface{ For(t reflect.Type) Codec }
 
+// mostSelectors ends a ring of Selectors that answer one another.
+const mostSelectors = 16
+
 // For returns the codec that c uses for values of type t: c itself, unless it is
-// a Selector. What a Selector answers is not asked again.
+// a Selector. An answer that is a Selector is asked in turn, so that what For
+// returns never is one; more than 16 that answer one another have no codec, and
+// For returns nil.
 func For(c Codec, t reflect.Type) Codec {
-	if s, ok := c.(Selector); ok {
-		return s.For(t)
+	for range mostSelectors + 1 {
+		s, ok := c.(Selector)
+		if !ok || isNil(c) {
+			return c
+		}
+		c = s.For(t)
 	}
-	return c
+	return nil
 }
 
 // ByType returns a Selector that uses special for the types that are its keys,
 // and fallback for all others; a nil fallback is JSON{}. A key is one type and
 // nothing near it: T says nothing of *T or []T. An interface type is a key like
-// any other. Codecs that are Selectors are asked in turn. The map is copied.
+// any other. The map is copied.
 //
-// Its Name is fallback's, and stands in no entry. Its Append and Unmarshal are
-// for those who do not ask For: they go by the type of the value, and so never
-// find an interface type, nor nil.
+// It is a Codec so that it can stand in Config, and stores nothing itself: whoever
+// is not the cache asks For, with the type, and uses the answer. Its Name is
+// fallback's, and stands in no entry; memo.New refuses it with a fallback that
+// is a nil pointer.
 func ByType(fallback Codec, special map[reflect.Type]Codec) Codec {
 	if fallback == nil {
 		fallback = JSON{}
@@ -46,34 +57,40 @@ type byType struct {
 // For implements Selector.
 func (b byType) For(t reflect.Type) Codec {
 	if c, ok := b.special[t]; ok {
-		return For(c, t)
+		return c
 	}
-	return For(b.fallback, t)
+	return b.fallback
 }
 
-// Name implements Codec.
-func (b byType) Name() string { return b.fallback.Name() }
-
-// Append implements Codec.
-func (b byType) Append(dst []byte, v any) ([]byte, error) {
-	c := b.For(reflect.TypeOf(v))
-	if c == nil {
-		return dst, noCodec(reflect.TypeOf(v))
+// Name implements Codec. A nil that has methods cannot be asked. What it says then
+// is longer than the name of a Codec may be, so that it is read at once.
+func (b byType) Name() string {
+	if isNil(b.fallback) {
+		return fmt.Sprintf("a nil %T as the fallback of ByType", b.fallback)
 	}
-	return c.Append(dst, v)
+	return b.fallback.Name()
 }
+
+var errAsk = &LossError{Reason: "ByType stores nothing itself: ask codec.For for the codec of the type"}
+
+// Append implements Codec. To go by the type of v instead is what it must not do:
+// a value in an interface has another type when it is written than the pointer
+// has into which it is read, and so would be read by another codec.
+func (b byType) Append(dst []byte, v any) ([]byte, error) { return dst, errAsk }
 
 // Unmarshal implements Codec.
-func (b byType) Unmarshal(data []byte, v any) error {
-	p := reflect.TypeOf(v)
-	if p == nil || p.Kind() != reflect.Pointer {
-		return For(b.fallback, p).Unmarshal(data, v) // an error of its own
+func (b byType) Unmarshal(data []byte, v any) error { return errAsk }
+
+// isNil reports whether c is nil, or a nil pointer, map or func that has the
+// methods of a Codec: most often a constructor's, whose error nobody looked at.
+func isNil(c Codec) bool {
+	switch v := reflect.ValueOf(c); v.Kind() {
+	case reflect.Invalid:
+		return true
+	case reflect.Pointer, reflect.Map, reflect.Func:
+		return v.IsNil()
 	}
-	c := b.For(p.Elem())
-	if c == nil {
-		return noCodec(p.Elem())
-	}
-	return c.Unmarshal(data, v)
+	return false
 }
 
 func noCodec(t reflect.Type) *LossError {

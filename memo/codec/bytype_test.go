@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/tiermemo/tiermemo/memo/codec"
@@ -48,6 +49,85 @@ func TestByTypeChoosesForExactlyThatType(t *testing.T) {
 	}
 }
 
+// answers is a Selector that is no ByType.
+type answers struct {
+	codec.JSON
+	with *codec.Codec
+}
+
+func (answers) Name() string                     { return "answers" }
+func (a answers) For(t reflect.Type) codec.Codec { return *a.with }
+
+// A Selector's answer that is a Selector is asked by all who ask: what Check says
+// and what the fingerprint says is of the codec that writes.
+func TestAnAnswerThatIsASelectorIsAskedInTurn(t *testing.T) {
+	t.Parallel()
+	typ := reflect.TypeFor[dog]()
+	var c codec.Codec = checking{err: errors.New("the last one's")}
+	last := c
+	for range 16 {
+		inner := c
+		c = answers{with: &inner}
+	}
+	if got := codec.For(c, typ); got != last {
+		t.Errorf("For gives %#v", got)
+	}
+	if err := codec.Check(c, typ); err == nil || err.Error() != "the last one's" {
+		t.Errorf("Check: %v", err)
+	}
+	if codec.Fingerprint(c, typ) != codec.Fingerprint(last, typ) {
+		t.Error("the fingerprint is another's")
+	}
+	var ring codec.Codec
+	ring = answers{with: &ring}
+	var loss *codec.LossError
+	if got := codec.For(ring, typ); got != nil {
+		t.Errorf("a Selector that answers itself: %#v", got)
+	}
+	if err := codec.Check(ring, typ); !errors.As(err, &loss) || loss.Type != typ {
+		t.Errorf("a Selector that answers itself: %v", err)
+	}
+}
+
+type (
+	pointed struct{ name string }
+	mapped  map[string]string
+	calling func() string
+)
+
+func (p *pointed) Name() string { return p.name }
+func (p *pointed) For(reflect.Type) codec.Codec {
+	return codec.ByType(nil, nil).(codec.Selector).For(nil)
+}
+func (p *pointed) Append(dst []byte, _ any) ([]byte, error) { return append(dst, p.name...), nil }
+func (p *pointed) Unmarshal([]byte, any) error              { return errors.New(p.name) }
+func (m mapped) Name() string                               { return m["name"] }
+func (m mapped) Append(dst []byte, _ any) ([]byte, error)   { return dst, nil }
+func (m mapped) Unmarshal([]byte, any) error                { return nil }
+func (f calling) Name() string                              { return f() }
+func (f calling) Append(dst []byte, _ any) ([]byte, error)  { return dst, nil }
+func (f calling) Unmarshal([]byte, any) error               { return nil }
+
+func TestANilWithMethodsIsNoCodec(t *testing.T) {
+	t.Parallel()
+	typ := reflect.TypeFor[dog]()
+	for _, bad := range []codec.Codec{(*codec.JSON)(nil), (*pointed)(nil), mapped(nil), calling(nil)} {
+		fallback, special := codec.ByType(bad, nil), codec.ByType(nil, map[reflect.Type]codec.Codec{typ: bad})
+		if name := fallback.Name(); len(name) <= 16 || !strings.Contains(name, fmt.Sprintf("a nil %T", bad)) {
+			t.Errorf("%T as a fallback: the name is %q, which memo.New would take, or not explain", bad, name)
+		}
+		for how, c := range map[string]codec.Codec{"alone": bad, "as a fallback": fallback, "for a type": special} {
+			var loss *codec.LossError
+			if err := codec.Check(c, typ); !errors.As(err, &loss) || !strings.Contains(loss.Reason, "is nil") {
+				t.Errorf("%T %s: %v", bad, how, err)
+			}
+			if codec.Fingerprint(c, typ) != codec.Fingerprint(nil, typ) {
+				t.Errorf("%T %s: not the fingerprint of no codec", bad, how)
+			}
+		}
+	}
+}
+
 func TestCheckAndFingerprintAskTheCodecOfTheType(t *testing.T) {
 	t.Parallel()
 	everything := checking{JSON: codec.JSON{}}
@@ -75,40 +155,18 @@ func TestCheckAndFingerprintAskTheCodecOfTheType(t *testing.T) {
 	}
 }
 
-// marked is JSON behind a mark, to see who wrote something.
-type marked struct{ codec.JSON }
-
-func (m marked) Append(dst []byte, v any) ([]byte, error) { return m.JSON.Append(append(dst, '#'), v) }
-func (m marked) Unmarshal(data []byte, v any) error {
-	if len(data) == 0 || data[0] != '#' {
-		return errors.New("marked: no mark")
-	}
-	return m.JSON.Unmarshal(data[1:], v)
-}
-
-func TestByTypeUsedDirectlyGoesByTheValue(t *testing.T) {
+// Neither by fallback nor by the type of the value, which for an interface is
+// another one on the way back.
+func TestByTypeStoresNothingItself(t *testing.T) {
 	t.Parallel()
-	c := codec.ByType(nil, map[reflect.Type]codec.Codec{reflect.TypeFor[dog](): marked{}, reflect.TypeFor[ID](): nil})
-	data, err := c.Append([]byte("before "), dog{4})
-	if err != nil || string(data) != `before #{"N":4}` {
-		t.Errorf("%q, %v", data, err)
+	c := codec.ByType(nil, map[reflect.Type]codec.Codec{reflect.TypeFor[dog](): otherName{}})
+	for _, v := range []any{dog{4}, "text", nil} {
+		if data, err := c.Append([]byte("before"), v); err == nil || string(data) != "before" || err.Error() != "codec: ByType stores nothing itself: ask codec.For for the codec of the type" {
+			t.Errorf("Append of a %T: %q, %v", v, data, err)
+		}
 	}
-	var d dog
-	if err := c.Unmarshal([]byte(`#{"N":4}`), &d); err != nil || d.N != 4 {
-		t.Errorf("%v, %v", d, err)
-	}
-	var p *dog
-	if data, err := c.Append(nil, p); err != nil || string(data) != "null" {
-		t.Errorf("a nil pointer: %q, %v", data, err)
-	}
-	if data, err := c.Append(nil, nil); err != nil || string(data) != "null" {
-		t.Errorf("nil: %q, %v", data, err)
-	}
-	if data, err := c.Append([]byte("before"), ID(1)); err == nil || string(data) != "before" {
-		t.Errorf("of a nil codec: %q, %v", data, err)
-	}
-	for _, v := range []any{nil, dog{}, (*dog)(nil), new(ID)} {
-		if err := c.Unmarshal([]byte("7"), v); err == nil {
+	for _, v := range []any{new(dog), new(animal), nil} {
+		if err := c.Unmarshal([]byte("null"), v); err == nil {
 			t.Errorf("Unmarshal into a %T is no error", v)
 		}
 	}

@@ -48,6 +48,8 @@ type (
 	textPointer int
 	colour      string
 	shouted     int
+	textReads   string
+	folding     int // two of ten thousand are one text
 	stamped     struct {
 		time.Time
 		Name string
@@ -77,6 +79,9 @@ func (c colour) MarshalText() ([]byte, error)       { return []byte(strings.ToUp
 func (c *colour) UnmarshalText(b []byte) error      { *c = colour(bytes.ToLower(b)); return nil }
 func (s shouted) MarshalJSON() ([]byte, error)      { return []byte(`"!"`), nil }
 func (s *shouted) UnmarshalJSON([]byte) error       { return nil }
+func (*textReads) UnmarshalText([]byte) error       { return nil }
+func (f folding) MarshalText() ([]byte, error)      { return json.Marshal(int(f) % 5000) }
+func (f *folding) UnmarshalText(b []byte) error     { return json.Unmarshal(b, (*int)(f)) }
 func (vanish) IsZero() bool                         { return true }
 
 // check is one line of the table: lost is the path of the first loss, "" for
@@ -198,7 +203,6 @@ func checks() []check {
 			L []byPointer
 			M map[string]byPointer
 		}]("M[]", "pointer receiver"),
-		lost[map[encoding.TextMarshaler]int]("TextMarshaler", "without UnmarshalText"), lost[map[*time.Time]int]("*time.Time", "without UnmarshalText"),
 		lost[stamped]("stamped", "leaves out the other fields"), lost[amount]("amount", "embedded *big.Int"),
 		lost[struct {
 			S shouted `json:",string"`
@@ -207,8 +211,11 @@ func checks() []check {
 		// Keys of maps.
 		lost[map[bool]int]("bool", "map key"), lost[map[float64]int]("float64", "map key"), lost[map[address]int]("address", "map key"),
 		lost[map[any]int]("interface {}", "map key"), lost[map[*address]int]("*codec_test.address", "map key"),
-		lost[map[colour]int]("colour", "read by UnmarshalText"), lost[struct{ M map[onlyText]int }]("M[key]", "without UnmarshalText"),
-		lost[map[textPointer]int]("textPointer", "no MarshalText"),
+		lost[map[encoding.TextMarshaler]int]("TextMarshaler", "map key"), lost[map[*time.Time]int]("*time.Time", "map key"), lost[map[[2]int]int]("[2]int", "map key"),
+		lost[map[colour]int]("colour", "methods for text"), lost[struct{ M map[onlyText]int }]("M[key]", "methods for text"),
+		lost[map[textPointer]int]("textPointer", "methods for text"), lost[map[textReads]int]("textReads", "methods for text"), lost[map[folding]int]("folding", "methods for text"),
+		lost[map[time.Time]int]("Time", "methods for text"), lost[map[moment]int]("moment", "methods for text"), lost[map[struct{ At time.Time }]int]("struct { At time.Time }", "map key"),
+		lost[map[struct{ netip.Addr }]int]("struct { netip.Addr }", "methods for text"), lost[map[netip.AddrPort]int]("AddrPort", "methods for text"),
 
 		// MarshalBinary counts for the whole value, with both halves, and where nothing else does.
 		lost[[]point]("point.x", "unexported"), lost[struct{ P point }]("P.x", "unexported"), lost[**point]("**codec_test.point", "nil ptr"),

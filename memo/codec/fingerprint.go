@@ -25,7 +25,7 @@ import (
 func Fingerprint(c Codec, t reflect.Type) uint64 {
 	p := printer{sum: fnv.New64a(), seen: make(map[reflect.Type]int)}
 	p.word("tiermemo type 1")
-	if c = For(c, t); c != nil {
+	if c = For(c, t); !isNil(c) {
 		p.word(c.Name())
 	}
 	if t != nil {

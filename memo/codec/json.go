@@ -3,7 +3,6 @@ package codec
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"reflect"
 )
@@ -32,7 +31,7 @@ const (
 
 // errLoss is for the one thing that encoding/json alters in a value whose type
 // has passed Check.
-var errLoss = errors.New("codec: a string is not valid UTF-8, and JSON would change it")
+var errLoss = &LossError{Type: reflect.TypeFor[string](), Reason: "a string is not valid UTF-8, and JSON would change it"}
 
 // Name is "json".
 func (JSON) Name() string { return "json" }
@@ -95,13 +94,26 @@ func (JSON) Unmarshal(data []byte, v any) error {
 func guard(doing string, v any, run func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("codec: panic while %s %T: %v", doing, v, p)
+			err = &panicError{doing: doing, of: reflect.TypeOf(v), value: p}
 		}
 	}()
 	if err := run(); err != nil {
 		return fmt.Errorf("codec: %w", err)
 	}
 	return nil
+}
+
+// panicError has a name of its own: of an error of Append a log shows the type, as
+// the text may quote the value.
+type panicError struct {
+	doing string
+	of    reflect.Type
+	value any
+}
+
+// Error implements error.
+func (e *panicError) Error() string {
+	return fmt.Sprintf("codec: panic while %s %v: %v", e.doing, e.of, e.value)
 }
 
 // isRaw reports whether values of t are stored as they are.

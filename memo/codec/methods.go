@@ -33,22 +33,22 @@ func binaryPair() marshalingPair {
 // marshalingPairs are the pairs that encoding/json uses, the preferred one first.
 func marshalingPairs() [2]marshalingPair { return [2]marshalingPair{jsonPair(), textPair()} }
 
+// touches reports whether t has one half of m, at least.
+func (m marshalingPair) touches(t reflect.Type) bool {
+	p := reflect.PointerTo(t)
+	return p.Implements(m.write) || p.Implements(m.read)
+}
+
 // hasMethods reports whether t has one half of a pair, at least.
 func hasMethods(t reflect.Type) bool {
-	p := reflect.PointerTo(t)
-	for _, pair := range marshalingPairs() {
-		if p.Implements(pair.write) || p.Implements(pair.read) {
-			return true
-		}
-	}
-	return false
+	return jsonPair().touches(t) || textPair().touches(t)
 }
 
 // methodsLoss is for a t with methods, which is no pointer and no interface: it
 // says what is wrong with them, or "".
 func methodsLoss(t reflect.Type, addressable bool) string {
 	for _, pair := range marshalingPairs() {
-		if p := reflect.PointerTo(t); p.Implements(pair.write) || p.Implements(pair.read) {
+		if pair.touches(t) {
 			return pair.loss(t, addressable)
 		}
 	}
@@ -86,7 +86,7 @@ func (m marshalingPair) promoted(t reflect.Type) string {
 		if isPointer {
 			inner = inner.Elem()
 		}
-		if p := reflect.PointerTo(inner); !p.Implements(m.write) && !p.Implements(m.read) {
+		if !m.touches(inner) {
 			continue
 		}
 		if isPointer {

@@ -4,8 +4,10 @@ import (
 	"encoding"
 	"encoding/json"
 	"math/rand"
+	"net/netip"
 	"reflect"
 	"testing"
+	"time"
 
 	"github.com/tiermemo/tiermemo/memo/codec"
 )
@@ -18,6 +20,12 @@ func TestWhatCheckPassesSurvives(t *testing.T) {
 	for _, c := range checks() {
 		if c.lost == "" && c.t != reflect.TypeFor[json.RawMessage]() { // taken at its word: see Check
 			survives(t, random, c.t)
+		}
+	}
+	for _, key := range keyTypes() {
+		if typ := reflect.MapOf(key, reflect.TypeFor[int]()); codec.Check(codec.JSON{}, typ) == nil {
+			survives(t, random, typ)
+			survives(t, random, reflect.SliceOf(reflect.StructOf([]reflect.StructField{{Name: "M", Type: typ}})))
 		}
 	}
 	passed := 0
@@ -96,10 +104,40 @@ func fill(random *rand.Rand, v reflect.Value, depth int) {
 		v.Set(reflect.MakeMap(v.Type()))
 		for range few - 1 {
 			key, elem := reflect.New(v.Type().Key()).Elem(), reflect.New(v.Type().Elem()).Elem()
-			fill(random, key, depth-1)
+			fillKey(random, key)
 			fill(random, elem, depth-1)
 			v.SetMapIndex(key, elem)
 		}
+	}
+}
+
+// fillKey makes key random, and good. Of times it makes those that are two keys
+// and one instant, and one that has a monotonic clock; of addresses those that
+// are nearly one.
+func fillKey(random *rand.Rand, key reflect.Value) {
+	switch p := key.Addr().Interface().(type) {
+	case *time.Time:
+		*p = []time.Time{{}, time.Now(), time.Unix(1, 0).UTC(), time.Unix(1, 0).In(time.FixedZone("WET", 0)), time.Unix(1, 0).In(time.FixedZone("", 3600))}[random.Intn(5)]
+	case *moment:
+		fillKey(random, key.Field(0))
+	case *netip.Addr:
+		*p = []netip.Addr{{}, netip.MustParseAddr("1.2.3.4"), netip.MustParseAddr("::ffff:1.2.3.4"), netip.MustParseAddr("::ffff:102:304%a%b"), netip.IPv6Loopback().WithZone("größe \"<")}[random.Intn(5)]
+	case *folding:
+		*p = folding(random.Intn(20_000))
+	case *colour:
+		*p = colour([]string{"red", "Red", "RED", "grün"}[random.Intn(4)])
+	default:
+		fill(random, key, 2)
+	}
+}
+
+// keyTypes are keys of every kind, those that Check refuses too.
+func keyTypes() []reflect.Type {
+	return []reflect.Type{
+		reflect.TypeFor[string](), reflect.TypeFor[name](), reflect.TypeFor[int16](), reflect.TypeFor[ID](), reflect.TypeFor[uint64](), reflect.TypeFor[uintptr](),
+		reflect.TypeFor[bool](), reflect.TypeFor[float64](), reflect.TypeFor[Base](), reflect.TypeFor[[2]int](), reflect.TypeFor[*int](), reflect.TypeFor[any](),
+		reflect.TypeFor[time.Time](), reflect.TypeFor[moment](), reflect.TypeFor[netip.Addr](), reflect.TypeFor[folding](), reflect.TypeFor[colour](),
+		reflect.TypeFor[onlyText](), reflect.TypeFor[textPointer](), reflect.TypeFor[textReads](), reflect.TypeFor[shouted](), reflect.TypeFor[point](),
 	}
 }
 
@@ -135,7 +173,8 @@ func randomType(random *rand.Rand, depth int) reflect.Type {
 	case 3:
 		return reflect.MapOf(reflect.TypeFor[string](), elem)
 	case 4:
-		return reflect.MapOf(reflect.TypeFor[int16](), elem)
+		keys := keyTypes()
+		return reflect.MapOf(keys[random.Intn(len(keys))], elem)
 	case 5:
 		return randomStruct(random, depth-1)
 	default:

@@ -270,7 +270,7 @@ func TestCloseWaitsForWhatRuns(t *testing.T) {
 			t.Error("the connection of the operation outlived Close")
 		}
 		for op, run := range operations(n) {
-			if err := run(t.Context(), "k"); err == nil || !strings.Contains(err.Error(), "memcached: client is closed") {
+			if err := run(t.Context(), "k"); err == nil || !strings.Contains(err.Error(), "memcached: the client is closed") {
 				t.Errorf("%s after Close: %v", op, err)
 			}
 		}

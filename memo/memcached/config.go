@@ -30,7 +30,8 @@ type Config struct {
 
 	// Timeout is the most that one operation may take, dialing and retries
 	// included, when its context allows more. 500ms. A shorter one takes a slow
-	// server for an absent one when the machine is busy.
+	// server for an absent one when the machine is busy. To raise
+	// memo.Config.ReadTimeout or WriteTimeout beyond it, raise this too.
 	Timeout time.Duration
 
 	// MaxIdleConns is how many connections are kept for later. 64. It does not

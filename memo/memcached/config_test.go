@@ -95,7 +95,7 @@ func TestNewDoesNotMindAServerThatIsDown(t *testing.T) {
 	c, err := memcached.New(addr)
 	must(t, err)
 	must(t, c.Close())
-	if err := c.Place("k").Add(t.Context(), "k", nil, time.Minute); err == nil || err.Error() != "memcached: client is closed" {
+	if err := c.Place("k").Add(t.Context(), "k", nil, time.Minute); err == nil || err.Error() != "memcached: the client is closed, as by the Close of a cache that had it" {
 		t.Fatalf("after Close: %v", err)
 	}
 }

@@ -58,5 +58,5 @@ func ExampleClient_Close() {
 	fmt.Println(shared.Place("k").Ping(context.Background()))
 	// Output:
 	// <nil> <nil>
-	// memcached: client is closed
+	// memcached: the client is closed, as by the Close of a cache that had it
 }

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-var errClosed = errors.New("memcached: client is closed")
+var errClosed = errors.New("memcached: the client is closed, as by the Close of a cache that had it")
 
 // pool is a stack, so that a quiet process uses few connections and the server
 // may close the others.

@@ -87,6 +87,8 @@ type Local interface {
 // must be applied whole or not at all, and may be applied after its call has
 // failed. A ttl is a lower bound: a backend that counts whole seconds rounds up.
 // What has a ttl ends, within seconds after it. A ttl of 0 or less is an error.
+// It may be NoExpiry in every method that takes one. The text of an error ends
+// in logs: it has no keys and no values in it.
 type Node interface {
 	// Name identifies the Node in placement, statistics and logs, for example "10.0.0.2:11211".
 	Name() string

@@ -23,7 +23,8 @@
 // with one half of a pair of methods; map keys with a float, a pointer, an
 // interface or a time.Time in them; structs of which two fields have one name.
 //
-// What Append refuses in a type that passes. A time.Time whose year is not within
+// What Append refuses in a type that passes. A map of keys with methods of which
+// one does not come back as the same key; a time.Time whose year is not within
 // 0 and 9999 or whose offset is not in whole minutes, and the zero time behind a
 // pointer or in another zone than UTC; more than 32 levels, and so each cycle;
 // more than 131072 elements of one slice or map. MarshalJSON is not used.

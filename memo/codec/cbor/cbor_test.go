@@ -153,6 +153,12 @@ func TestWhatWouldNotComeBackIsRefused(t *testing.T) {
 		"the zero time, in a zone":      chain{At: time.Time{}.In(time.FixedZone("CET", 3600))},
 		"the zero time, behind pointer": struct{ At *time.Time }{&time.Time{}},
 		"the error of a method":         half{},
+		"two keys of one text":          map[folding]int{1: 1, 5001: 2},
+		"a key that comes back another": []map[folding]int{{5001: 2}},
+		"the same, within a key":        map[struct{ F [1]folding }]bool{{[1]folding{5001}}: true},
+		"a key that is another pointer": map[linked]int{{new(int)}: 1},
+		"a key of which a method fails": map[half]int{{}: 1},
+		"a key of which one panics":     map[panicky]int{{}: 1},
 	} {
 		got, err := cbor.New().Append([]byte("before"), v)
 		if err == nil || string(got) != "before" {
@@ -162,6 +168,9 @@ func TestWhatWouldNotComeBackIsRefused(t *testing.T) {
 	comesBack(t, *chainOf(31))
 	comesBack(t, make([]bool, 128<<10))
 	comesBack(t, struct{ At *time.Time }{})
+	comesBack(t, map[folding]int{1: 1, 4999: 2})
+	comesBack(t, map[linked]int{{}: 1})
+	comesBack(t, basket{5001: 1})
 }
 
 // half is a type whose method says no.

@@ -9,7 +9,10 @@ import (
 
 // Once for a type: what the library would lose of its values. The rules are much
 // like those of codec.Check for JSON, and differ in each part: the tags, the keys,
-// the methods, and what is written as null.
+// the methods, and what is written as null. What is alike, the steps from a type to
+// its parts, stands here again and in no internal package of the module above:
+// a program may build this module with a newer release of that one, and what is
+// internal there is a promise to nobody.
 
 // checker holds the types that the walk has entered: a recursive type ends there.
 type checker map[reflect.Type]bool
@@ -73,11 +76,11 @@ func pointerLoss(elem reflect.Type) string {
 }
 
 // keyLoss is for the key of a map, and for its parts: what comes back must be the
-// same key.
+// same key. Of keys with methods Append asks each one: see sameKey.
 func keyLoss(t reflect.Type) string {
 	switch kind := t.Kind(); {
-	case t == timeType():
-		return "a map key with a time.Time: the zone's name is a part of the key, and not kept"
+	case holdsTime(t):
+		return "a map key with a time.Time: the zone and the monotonic clock are a part of the key, and not kept"
 	case kind == reflect.Interface || kind == reflect.Pointer || kind == reflect.Chan:
 		return "a map key with a " + kind.String() + ", which comes back as another key"
 	case hasMethods(t):
@@ -94,6 +97,23 @@ func keyLoss(t reflect.Type) string {
 		}
 	}
 	return ""
+}
+
+// holdsTime finds a time.Time in a key, behind methods too: there it comes back as
+// the same key in the process that wrote it, and not in one of another time zone,
+// which no Append can know.
+func holdsTime(t reflect.Type) bool {
+	switch t.Kind() {
+	case reflect.Array:
+		return holdsTime(t.Elem())
+	case reflect.Struct:
+		for i := range t.NumField() {
+			if holdsTime(t.Field(i).Type) {
+				return true
+			}
+		}
+	}
+	return t == timeType()
 }
 
 func lossIf(reason string, t reflect.Type, path string) *codec.LossError {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"database/sql"
 	"encoding"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"math/big"
@@ -52,6 +53,11 @@ type (
 	textPointer  int
 	colour       string
 	own          struct{ n byte }
+	folding      int // two of ten thousand are one text
+	linked       struct{ to *int }
+	day          struct{ at time.Time }
+	days         struct{ in [2]day }
+	basket       map[folding]int // whose own methods know its keys
 	cborHalf     struct{ N int }
 	onlyJSON     struct{ N int }
 	vanish       int
@@ -104,17 +110,29 @@ func (cborHalf) MarshalCBOR() ([]byte, error)          { return []byte{0}, nil }
 func (cborHalf) MarshalBinary() ([]byte, error)        { return nil, nil }
 func (*cborHalf) UnmarshalBinary([]byte) error         { return nil }
 func (onlyJSON) MarshalJSON() ([]byte, error)          { return []byte("1"), nil }
-func (vanish) IsZero() bool                            { return true }
-func (panicky) MarshalBinary() ([]byte, error)         { panic("boom") }
-func (*panicky) UnmarshalBinary([]byte) error          { panic("boom") }
-func (Location) MarshalBinary() ([]byte, error)        { return []byte("somewhere"), nil }
-func (*Location) UnmarshalBinary([]byte) error         { return nil }
-func (A) MarshalText() ([]byte, error)                 { return nil, nil }
-func (*A) UnmarshalText([]byte) error                  { return nil }
-func (B) MarshalText() ([]byte, error)                 { return nil, nil }
-func (*B) UnmarshalText([]byte) error                  { return nil }
-func (t tick) MarshalBinary() ([]byte, error)          { return []byte{^byte(t)}, nil }
-func (t *tick) UnmarshalBinary(b []byte) error         { *t = tick(^b[0]); return nil }
+func (f folding) MarshalText() ([]byte, error)         { return json.Marshal(int(f) % 5000) }
+func (f *folding) UnmarshalText(b []byte) error        { return json.Unmarshal(b, (*int)(f)) }
+func (l linked) MarshalText() ([]byte, error)          { return json.Marshal(l.to) }
+func (l *linked) UnmarshalText(b []byte) error         { return json.Unmarshal(b, &l.to) }
+func (d day) MarshalText() ([]byte, error)             { return d.at.MarshalText() }
+func (d *day) UnmarshalText(b []byte) error            { return d.at.UnmarshalText(b) }
+func (d days) MarshalText() ([]byte, error)            { return d.in[0].at.MarshalText() }
+func (d *days) UnmarshalText(b []byte) error           { return d.in[0].at.UnmarshalText(b) }
+func (b basket) MarshalBinary() ([]byte, error) {
+	return binary.Append(nil, binary.BigEndian, []int64{int64(len(b))})
+}
+func (b *basket) UnmarshalBinary(d []byte) error { *b = basket{5001: int(d[7])}; return nil }
+func (vanish) IsZero() bool                      { return true }
+func (panicky) MarshalBinary() ([]byte, error)   { panic("boom") }
+func (*panicky) UnmarshalBinary([]byte) error    { panic("boom") }
+func (Location) MarshalBinary() ([]byte, error)  { return []byte("somewhere"), nil }
+func (*Location) UnmarshalBinary([]byte) error   { return nil }
+func (A) MarshalText() ([]byte, error)           { return nil, nil }
+func (*A) UnmarshalText([]byte) error            { return nil }
+func (B) MarshalText() ([]byte, error)           { return nil, nil }
+func (*B) UnmarshalText([]byte) error            { return nil }
+func (t tick) MarshalBinary() ([]byte, error)    { return []byte{^byte(t)}, nil }
+func (t *tick) UnmarshalBinary(b []byte) error   { *t = tick(^b[0]); return nil }
 
 // check is one line of the table: lost is the path of the first loss, "" for
 // none, and reason a part of what is said about it.
@@ -249,7 +267,8 @@ func checks() []check {
 		lost[map[float64]int]("float64", "float"), lost[map[any]int]("interface {}", "map key with a interface"), lost[map[*address]int]("*cbor_test.address", "ptr"),
 		lost[map[time.Time]int]("Time", "time.Time"), lost[map[struct{ At time.Time }]int]("struct { At time.Time }", "time.Time"), lost[map[[2]float32]int]("[2]float32", "float"),
 		lost[map[secret]int]("secret.note", "unexported"), lost[struct{ M map[onlyText]int }]("M[key]", "without UnmarshalText"), lost[map[chan int]int]("chan int", "chan"),
-		lost[map[struct{ P *int }]int]("struct { P *int }", "ptr"),
+		lost[map[struct{ P *int }]int]("struct { P *int }", "ptr"), lost[map[moment]int]("moment", "time.Time"), lost[map[[1]struct{ At moment }]int]("[1]struct { At cbor_test.moment }", "time.Time"),
+		lost[map[day]int]("day", "time.Time"), lost[map[days]int]("days", "time.Time"), lost[struct{ M map[struct{ Days [2]day }]int }]("M[key]", "time.Time"),
 	}
 }
 

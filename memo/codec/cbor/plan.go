@@ -4,24 +4,29 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"time"
+
+	"github.com/tiermemo/tiermemo/memo/codec"
 )
 
 // Before a value is encoded: what its type does not show. The library would write
-// a time that cannot be read back, and follow a cycle until the process dies.
+// a time that cannot be read back, two keys of a map as one, and follow a cycle
+// until the process dies.
 
 // plan is what the codec knows of a type.
 type plan struct {
 	loss   error                  // of Check
 	risky  map[reflect.Type]bool  // types of which values have to be looked at; seldom any
 	fields map[reflect.Type][]int // of a risky struct those that are
+	format *format
 }
 
 func (f *format) plan(t reflect.Type) *plan {
 	if p, ok := f.plans.Load(t); ok {
 		return p.(*plan)
 	}
-	p := &plan{}
+	p := &plan{format: f}
 	if loss := (checker{}).walk(t, ""); loss != nil {
 		p.loss = loss
 	} else {
@@ -32,7 +37,8 @@ func (f *format) plan(t reflect.Type) *plan {
 	return kept.(*plan)
 }
 
-// risky returns the types in t that are, or contain, a time.Time or themselves.
+// risky returns the types in t that are, or contain, a time.Time, a map whose keys
+// have methods, or themselves.
 func risky(t reflect.Type) map[reflect.Type]bool {
 	found, inside := map[reflect.Type]bool{}, map[reflect.Type][]reflect.Type{}
 	var visit func(t reflect.Type, open []reflect.Type)
@@ -46,7 +52,7 @@ func risky(t reflect.Type) map[reflect.Type]bool {
 			return
 		}
 		inside[t] = parts(t)
-		found[t] = t == reflect.TypeFor[time.Time]()
+		found[t] = t == timeType() || asksKeys(t)
 		for _, part := range inside[t] {
 			visit(part, append(open[:len(open):len(open)], t))
 		}
@@ -80,8 +86,21 @@ func riskyFields(risky map[reflect.Type]bool) map[reflect.Type][]int {
 	return fields
 }
 
-// parts are the types that the values of t are made of. The keys of maps hold
-// nothing that is risky.
+// asksKeys reports whether t is a map of keys that write themselves, or have a
+// part that does.
+func asksKeys(t reflect.Type) bool {
+	return t.Kind() == reflect.Map && !hasMethods(t) && writesItself(t.Key())
+}
+
+func writesItself(t reflect.Type) bool {
+	if hasMethods(t) {
+		return true
+	}
+	return slices.ContainsFunc(parts(t), writesItself)
+}
+
+// parts are the types that the values of t are made of. The keys of maps are looked
+// at with their map.
 func parts(t reflect.Type) (all []reflect.Type) {
 	if isBuiltIn(t) || hasMethods(t) {
 		return nil
@@ -127,7 +146,11 @@ func (p *plan) look(v reflect.Value, depth int) error {
 			}
 		}
 	case reflect.Map:
+		keys := asksKeys(v.Type())
 		for all := v.MapRange(); all.Next(); {
+			if keys && !p.format.sameKey(all.Key()) {
+				return &codec.LossError{Type: v.Type().Key(), Path: "a map key", Reason: "its methods make another key of it"}
+			}
 			if err := p.look(all.Value(), depth+1); err != nil {
 				return err
 			}
@@ -144,8 +167,26 @@ func (p *plan) look(v reflect.Value, depth int) error {
 	return nil
 }
 
+// sameKey reports whether key comes back as the key it was. If each one does, no
+// two become one.
+func (f *format) sameKey(key reflect.Value) (same bool) {
+	err := guard("encoding", key, func() error {
+		data, err := f.enc.Marshal(key.Interface())
+		if err != nil {
+			return err
+		}
+		got := reflect.New(key.Type())
+		if err := f.dec.Unmarshal(data, got.Interface()); err != nil {
+			return err
+		}
+		same = got.Elem().Interface() == key.Interface()
+		return nil
+	})
+	return same && err == nil
+}
+
 func timeOf(v reflect.Value) (t time.Time, ok bool) {
-	if v.Type() != reflect.TypeFor[time.Time]() {
+	if v.Type() != timeType() {
 		return t, false
 	}
 	if v.CanAddr() {

@@ -24,7 +24,7 @@ func (n *memoryNode) admit(ctx context.Context, keys ...string) error {
 	}
 	for _, key := range keys {
 		if !validKey(key) {
-			return fmt.Errorf("tiertest: key %.40q of %d bytes: %w", key, len(key), tier.ErrRefused)
+			return fmt.Errorf("tiertest: %s: a key of %d bytes: %w", n.name, len(key), tier.ErrRefused)
 		}
 	}
 	return nil
@@ -38,10 +38,10 @@ func (n *memoryNode) admitItem(ctx context.Context, key string, value []byte, tt
 		return err
 	}
 	if ttl <= 0 {
-		return fmt.Errorf("tiertest: key %q: ttl of %v", key, ttl)
+		return fmt.Errorf("tiertest: %s: a ttl of %v", n.name, ttl)
 	}
 	if len(value) > maxValue {
-		return fmt.Errorf("tiertest: key %q: value of %d bytes: %w", key, len(value), tier.ErrRefused)
+		return fmt.Errorf("tiertest: %s: a value of %d bytes: %w", n.name, len(value), tier.ErrRefused)
 	}
 	return nil
 }

@@ -15,22 +15,22 @@ import (
 )
 
 // brokenshared_test.go has the mistakes that one makes in a Shared, one at a
-// time; brokennode_test.go has those in the methods of a Node.
+// time; brokennode_test.go has those in the methods of a Node, and
+// brokenprocesses_test.go those between two.
 
 type brokenShared struct {
 	breaks string // the rule
 	how    string
-	saying string // a part of what the suite says
-	open   func() tier.Shared
+	saying string                               // a part of what the suite says
+	open   func(m *tiertest.Memory) tier.Shared // a process's own, on a store of three members
 }
 
 func brokenShareds() []brokenShared {
 	shareds := []brokenShared{
-		{"Nodes are named and their list is left alone", "no name", "member 0 has an empty name", func() tier.Shared {
-			return tier.Single(&bentNode{Node: memory(), name: func() string { return "" }})
+		{"Nodes are named and their list is left alone", "no name", "member 0 has an empty name", func(m *tiertest.Memory) tier.Shared {
+			return tier.Single(&bentNode{Node: m.Nodes()[0], name: func() string { return "" }})
 		}},
-		{"Nodes are named and their list is left alone", "the nearest first, in the same slice", "was changed afterwards", func() tier.Shared {
-			m := tiertest.NewMemory("a", "b")
+		{"Nodes are named and their list is left alone", "the nearest first, in the same slice", "was changed afterwards", func(m *tiertest.Memory) tier.Shared {
 			nodes := slices.Clone(m.Nodes())
 			return bentShared{place: func(key string) tier.Node {
 				slices.Reverse(nodes)
@@ -40,18 +40,17 @@ func brokenShareds() []brokenShared {
 				return nodes
 			}}
 		}},
-		{"Place is one member for every process", "a hash with a seed", "two Shareds of the same members disagree", func() tier.Shared {
-			m, seed := tiertest.NewMemory("a", "b", "c"), maphash.MakeSeed()
+		{"Place is one member for every process", "a hash with a seed", "two Shareds of the same members disagree", func(m *tiertest.Memory) tier.Shared {
+			seed := maphash.MakeSeed()
 			return bentShared{nodes: m.Nodes, place: func(key string) tier.Node {
 				return m.Nodes()[maphash.String(seed, key)%3]
 			}}
 		}},
-		{"Place is one member for every process", "a member that has left", `which is not one of Nodes ["a" "b"]`, func() tier.Shared {
-			m := tiertest.NewMemory("a", "b", "c")
+		{"Place is one member for every process", "a member that has left", `which is not one of Nodes ["a" "b"]`, func(m *tiertest.Memory) tier.Shared {
 			return bentShared{place: m.Place, nodes: func() []tier.Node { return m.Nodes()[:2] }}
 		}},
-		{"Place keeps to a member that fails", "failover", "its key was placed on", func() tier.Shared {
-			m, down := tiertest.NewMemory("a", "b", "c"), &sync.Map{}
+		{"Place keeps to a member that fails", "failover", "its key was placed on", func(m *tiertest.Memory) tier.Shared {
+			down := &sync.Map{}
 			var nodes []tier.Node
 			for _, n := range m.Nodes() {
 				b := &bentNode{Node: n}
@@ -76,105 +75,40 @@ func brokenShareds() []brokenShared {
 				return nodes[0]
 			}}
 		}},
-		{"a Node has its own keys", "several names of one server", "of a key that only other members have", func() tier.Shared {
-			m, names := memory(), tiertest.NewMemory("a", "b", "c")
+		{"a Node has its own keys", "several names of one server", "of a key that only other members have", func(m *tiertest.Memory) tier.Shared {
 			nodes := map[string]tier.Node{}
-			for _, n := range names.Nodes() {
-				nodes[n.Name()] = &bentNode{Node: m, name: n.Name}
+			for _, n := range m.Nodes() {
+				nodes[n.Name()] = &bentNode{Node: m.Nodes()[0], name: n.Name}
 			}
 			return bentShared{
 				nodes: func() []tier.Node { return []tier.Node{nodes["a"], nodes["b"], nodes["c"]} },
-				place: func(key string) tier.Node { return nodes[names.Place(key).Name()] },
+				place: func(key string) tier.Node { return nodes[m.Place(key).Name()] },
 			}
 		}},
-		{"Close", "reports an error", "Close: use of closed network connection", func() tier.Shared {
-			return bentCloser{tiertest.NewMemory(), func() error { return errors.New("use of closed network connection") }}
+		{"Close", "reports an error", "Close: use of closed network connection", func(m *tiertest.Memory) tier.Shared {
+			return bentCloser{m, func() error { return errors.New("use of closed network connection") }}
 		}},
-		{"Close", "leaves a nil behind", "a call after Close: panic: ", func() tier.Shared {
-			b := &bentNode{Node: memory()}
+		{"Close", "leaves a nil behind", "a call after Close: panic: ", func(m *tiertest.Memory) tier.Shared {
+			b := &bentNode{Node: m.Nodes()[0]}
 			return bentCloser{tier.Single(b), func() error {
 				b.get = func(context.Context, []string, []tier.Item) error { panic("send on closed channel") }
 				return nil
 			}}
 		}},
-		{"two processes have one store", "each process keeps what it has read", "has returned in one process, and another then reads", fleet(func(b *bentNode) {
-			l, kept := make(lock, 1), map[string]tier.Item{}
-			var since time.Time
-			b.onWrites(func() (release func()) {
-				release = l.take()
-				clear(kept)
-				return release
-			})
-			b.get = func(ctx context.Context, keys []string, items []tier.Item) error {
-				defer l.take()()
-				if time.Since(since) > 10*time.Millisecond {
-					clear(kept)
-					since = time.Now()
-				}
-				if err := b.Node.GetMulti(ctx, keys, items); err != nil {
-					return err
-				}
-				for i, key := range keys {
-					if old, ok := kept[key]; ok {
-						items[i] = old
-					}
-					kept[key] = tier.Item{Value: slices.Clone(items[i].Value), CAS: items[i].CAS}
-				}
-				return nil
-			}
-		})},
-		{"two processes have one store", "a lock in the process", "CompareAndSwap of one version in two processes: 2 succeeded", fleet(func(b *bentNode) {
-			l := make(lock, 1)
-			b.onWrites(l.take)
-			b.swapUnder(l)
-		})},
 	}
+	shareds = append(shareds, brokenProcesses()...)
 	for _, b := range slices.Concat(brokenReads(), brokenWrites(), brokenLifetimes(), brokenCrowds()) {
-		shareds = append(shareds, brokenShared{b.breaks, b.how, b.saying, func() tier.Shared {
-			n := &bentNode{Node: memory()}
-			b.bend(n)
-			return tier.Single(n)
-		}})
+		shareds = append(shareds, brokenShared{b.breaks, b.how, b.saying, bent(b.bend)})
 	}
 	return shareds
 }
 
-// fleet opens the Shareds of several processes, each bent, on one store.
-func fleet(bend func(b *bentNode)) func() tier.Shared {
-	m := memory()
-	return func() tier.Shared {
-		n := &bentNode{Node: m}
+// bent opens Shareds of one Node, each bent by itself as processes are.
+func bent(bend func(b *bentNode)) func(m *tiertest.Memory) tier.Shared {
+	return func(m *tiertest.Memory) tier.Shared {
+		n := &bentNode{Node: m.Nodes()[0]}
 		bend(n)
 		return tier.Single(n)
-	}
-}
-
-// A lock is a mutex in which a goroutine waits durably, as a bubble has it.
-type lock chan struct{}
-
-func (l lock) take() (release func()) {
-	l <- struct{}{}
-	return func() { <-l }
-}
-
-// swapUnder makes CompareAndSwap a look and a store, which l keeps together.
-func (b *bentNode) swapUnder(l lock) {
-	b.swap = func(ctx context.Context, key string, cas uint64, value []byte, ttl time.Duration) error {
-		defer l.take()()
-		item, err := b.read(ctx, key)
-		switch {
-		case err != nil:
-			return err
-		case !item.Found():
-			return tier.ErrNotFound
-		case item.CAS != cas:
-			return tier.ErrConflict
-		}
-		time.Sleep(time.Millisecond)
-		if item, err = b.read(ctx, key); err == nil && item.Found() {
-			return b.Node.CompareAndSwap(ctx, key, item.CAS, value, ttl)
-		}
-		return errors.Join(err, b.Node.Add(ctx, key, value, ttl))
 	}
 }
 

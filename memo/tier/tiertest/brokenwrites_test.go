@@ -212,12 +212,38 @@ func brokenLifetimes() []brokenNode {
 				return b.Node.Add(ctx, key, value, ttl)
 			}
 		}},
+		{"errors name no key and no value", "the call is in the text of its failure", `has the key or the value in its text: "incr `, func(b *bentNode) {
+			b.incr = func(ctx context.Context, key string, delta uint64) (uint64, error) {
+				sum, err := b.Node.Incr(ctx, key, delta)
+				if err != nil {
+					err = fmt.Errorf("incr %q: %w", key, err)
+				}
+				return sum, err
+			}
+		}},
+		{"errors name no key and no value", "what was too large is quoted", `has the key or the value in its text: "add `, func(b *bentNode) {
+			b.add = func(ctx context.Context, key string, value []byte, ttl time.Duration) error {
+				err := b.Node.Add(ctx, key, value, ttl)
+				if errors.Is(err, tier.ErrRefused) {
+					err = fmt.Errorf("add %.40q: %w", value, err)
+				}
+				return err
+			}
+		}},
 		{"a ttl of 0 or less is an error", "0 is for ever", "Add with a ttl of 0s: no error", func(b *bentNode) {
 			b.add = func(ctx context.Context, key string, value []byte, ttl time.Duration) error {
 				if ttl == 0 {
 					ttl = tier.NoExpiry
 				}
 				return b.Node.Add(ctx, key, value, ttl)
+			}
+		}},
+		{"a long ttl and NoExpiry", "a swap has no number of seconds for it", "CompareAndSwap with NoExpiry: the item was gone within", func(b *bentNode) {
+			b.swap = func(ctx context.Context, key string, cas uint64, value []byte, ttl time.Duration) error {
+				if ttl == tier.NoExpiry {
+					ttl = 1
+				}
+				return b.Node.CompareAndSwap(ctx, key, cas, value, ttl)
 			}
 		}},
 		{"a long ttl and NoExpiry", "30 days in seconds are a time of day", "Add with a ttl of 744h0m0s: the item was gone within", func(b *bentNode) {

@@ -14,13 +14,15 @@ import (
 func TestMemoryConforms(t *testing.T) {
 	t.Parallel()
 	m := tiertest.NewMemory("a:11211", "b:11211", "c:11211")
-	tiertest.TestShared(t, func(*testing.T) tier.Shared { return m })
+	tiertest.TestShared(t, func(*testing.T) tier.Shared { return client(m) })
 }
 
 func TestFaultyWithoutFaultsConforms(t *testing.T) {
 	t.Parallel()
 	f := tiertest.NewFaulty(tiertest.NewMemory())
-	failed := verdicts(t, tiertest.SharedRules(), func() func() tier.Shared { return func() tier.Shared { return f } })
+	failed := verdicts(t, tiertest.SharedRules(), func() func() tier.Shared {
+		return func() tier.Shared { return client(f) }
+	})
 	for rule, said := range failed {
 		t.Errorf("%s: %s", rule, said)
 	}

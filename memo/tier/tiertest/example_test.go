@@ -185,19 +185,30 @@ func (closing) Close() error {
 	return nil
 }
 
-// A backend author's test. open connects to a server that runs; the suite closes
-// what it returns.
+// A backend author's test. Each call of open connects to one server that runs;
+// the suite closes what it returns.
 func ExampleTestShared() {
-	connect := func() (tier.Node, error) { return tiertest.NewMemory().Nodes()[0], nil } // yours
+	server := tiertest.NewMemory()
+	dial := func() (tier.Node, error) { return &struct{ tier.Node }{server.Nodes()[0]}, nil } // yours
 
 	_ = func(t *testing.T) { // func TestMyTier(t *testing.T)
 		tiertest.TestShared(t, func(t *testing.T) tier.Shared {
-			node, err := connect()
+			node, err := dial()
 			if err != nil {
 				t.Fatal(err)
 			}
 			return tier.Single(node)
 		})
+	}
+}
+
+// A tier in memory has no connections: each call of open wraps the one store, and
+// is a process of its own.
+func ExampleTestShared_inMemory() {
+	store := tiertest.NewMemory() // yours
+
+	_ = func(t *testing.T) { // func TestMyTier(t *testing.T)
+		tiertest.TestShared(t, func(*testing.T) tier.Shared { return &struct{ tier.Shared }{store} })
 	}
 }
 

@@ -88,6 +88,8 @@ func longTTLs(j *judge, open func() tier.Shared) {
 	touched := j.key("touched")
 	j.add(n, touched, "v", time.Hour)
 	j.stopped("Touch", n.Touch(j.ctx, touched, tier.NoExpiry))
+	swapped := j.key("swapped")
+	j.stopped("CompareAndSwap", n.CompareAndSwap(j.ctx, swapped, j.add(n, swapped, "v", time.Hour).CAS, []byte("v"), tier.NoExpiry))
 	j.watch(begin, 1100*time.Millisecond, func() bool { // over a tick of a clock that counts seconds
 		for _, ttl := range ttls {
 			if !j.get(n, j.key(ttl.String())).Found() {
@@ -96,6 +98,9 @@ func longTTLs(j *judge, open func() tier.Shared) {
 		}
 		if !j.get(n, touched).Found() {
 			j.broken("Touch with NoExpiry: the item was gone within %v", time.Since(begin))
+		}
+		if !j.get(n, swapped).Found() {
+			j.broken("CompareAndSwap with NoExpiry: the item was gone within %v", time.Since(begin))
 		}
 		return false
 	})

@@ -109,7 +109,7 @@ func (n *memoryNode) Incr(ctx context.Context, key string, delta uint64) (uint64
 	}
 	was, err := strconv.ParseUint(string(s.value), 10, 64)
 	if err != nil {
-		return 0, fmt.Errorf("tiertest: incr of %q on %s: the item is not a decimal number", key, n.name)
+		return 0, fmt.Errorf("tiertest: %s: incr of what is not a decimal number", n.name)
 	}
 	sum := was + delta
 	n.store(key, strconv.AppendUint(nil, sum, 10), s.expires)

@@ -2,6 +2,7 @@ package tiertest
 
 import (
 	"fmt"
+	"reflect"
 	"time"
 
 	"github.com/tiermemo/tiermemo/memo/tier"
@@ -9,14 +10,26 @@ import (
 
 // processes.go checks what two processes with a Shared each see of one another.
 
-// processesHaveOneStore finds nothing where open makes a store for each Shared,
-// as a test in memory may.
+// late is how long is waited to tell a replica from a store of one's own.
+const late = 2 * time.Second
+
+// processesHaveOneStore passes only if two processes were there to be compared:
+// a rule that has seen nothing must not look like one that holds.
 func processesHaveOneStore(j *judge, open func() tier.Shared) {
-	a, b := j.node(open), j.node(open)
+	here, there := j.shared(open), j.shared(open)
+	if same(here, there) {
+		j.broken("open returned one Shared twice, so that it cannot be seen what two processes see of one another. Let each call return a client of its own, of one store. To a store in memory that is &struct{ tier.Shared }{store}")
+	}
+	a, b := j.first(here), j.first(there)
 	probe := j.key("probe")
 	j.add(a, probe, "v", time.Hour)
-	if !j.get(b, probe).Found() {
-		return
+	found := func() bool { return j.get(b, probe).Found() }
+	switch {
+	case found():
+	case j.watch(time.Now(), late, found):
+		j.broken("an item that one process has added was absent in another, and appeared there later: that one reads a replica which lags, or what it has kept")
+	default:
+		j.broken("an item that one process has added is absent in another, also after %v: each call of open has made a store of its own. Let all of them return clients of one store", late)
 	}
 
 	counter := j.key("counter")
@@ -64,4 +77,9 @@ func (j *judge) oneProcessWins(nodes []tier.Node) {
 		})
 		j.oneWins("CompareAndSwap of one version in two processes", errs, tier.ErrConflict)
 	}
+}
+
+// same reports whether a and b are one Shared.
+func same(a, b tier.Shared) bool {
+	return reflect.ValueOf(a).Comparable() && reflect.ValueOf(b).Comparable() && a == b
 }

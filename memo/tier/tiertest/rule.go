@@ -138,11 +138,17 @@ func (j *judge) leave(nodes []tier.Node) {
 	}
 }
 
-// node opens a Shared and returns its first member. A member takes any key,
-// whatever Place says: each has a counter and a log of its own.
+// node opens a Shared and returns its first member.
 func (j *judge) node(open func() tier.Shared) tier.Node {
 	j.Helper()
-	nodes := j.shared(open).Nodes()
+	return j.first(j.shared(open))
+}
+
+// first is the first member of s. A member takes any key, whatever Place says:
+// each has a counter and a log of its own.
+func (j *judge) first(s tier.Shared) tier.Node {
+	j.Helper()
+	nodes := s.Nodes()
 	if len(nodes) == 0 {
 		j.Fatalf("Nodes returned no member, so that there is nothing to ask")
 	}

@@ -8,20 +8,23 @@ import (
 
 // shared.go is the list of what a Shared and its Nodes must do. The checks are
 // beside it, by subject: members.go, items.go, writes.go, lifetimes.go, order.go,
-// processes.go.
+// discreet.go, processes.go.
 
 // TestShared runs the conformance suite on the Shared that open returns: a
 // subtest for each rule of package tier, each on a Shared of its own. A failure
 // says what was seen, quotes the rule, and says what the engine would do wrong.
 //
 // The subtests run in parallel and have ended when TestShared returns. open is
-// called once for each, twice where two processes are compared. Let it return
-// Shareds on one and the same store where there is a server: what one process
-// sees of another can be tested only then. The store need not be empty, for each
-// subtest has keys of its own, which it deletes at its end. It must have room:
-// what the suite stores may not be evicted meanwhile. A Shared that is an
-// io.Closer is closed by the suite, as the Close of a cache would; what lies
-// below it, a server for example, is up to open and its t.Cleanup.
+// called once for each, twice where two processes are compared. Each call must
+// return a Shared of its own, and all of them must be clients of one store: else
+// the subtest "two processes have one store" fails, for it has nothing to
+// compare. &struct{ tier.Shared }{s} is a client of a store s that is in memory.
+//
+// The store need not be empty, for each subtest has keys of its own, which it
+// deletes at its end. It must have room: what the suite stores may not be
+// evicted meanwhile. A Shared that is an io.Closer is closed by the suite, as
+// the Close of a cache would; what lies below it, a server for example, is up to
+// open and its t.Cleanup.
 //
 // Four rules wait until an item expires, which takes some seconds. What no test
 // can see from outside is not tested: that GetMulti is one round trip, that a
@@ -121,6 +124,7 @@ func sharedRules() []rule[func() tier.Shared] {
 		}, "To memcached and others 0 means for ever: a ttl that was rounded down to it would make an item that never ends.", ttlIsPositive},
 		{"a long ttl and NoExpiry", []string{
 			"NoExpiry as a ttl keeps an item until it is evicted.",
+			"It may be NoExpiry in every method that takes one.",
 			"It is not 0, so that a ttl rounded down to 0 is never immortal.",
 			"A ttl is a lower bound: a backend that counts whole seconds rounds up.",
 		}, "The counter has no expiry. Where it ends all the same, because the number of seconds overflows or is taken for a time of day, everything that is cached is void again and again.", longTTLs},
@@ -131,6 +135,9 @@ func sharedRules() []rule[func() tier.Shared] {
 			"They are part of the protocol: the server was reached and said no.",
 			"Any other non-nil error means that the Node could not be reached and that a write may, or may not yet, have been applied.",
 		}, "While a server hangs, each request would wait for it in place of loading after ReadTimeout (100ms), also one whose caller has left, and Close would wait too; and if the error were an answer, the engine would take a member that is down for one that is well.", callsEnd},
+		{"errors name no key and no value", []string{
+			"The text of an error ends in logs: it has no keys and no values in it.",
+		}, "The engine logs why the Node does not answer, and names no key of its own accord. Whoever may read the log would read the names, mail addresses and tokens that keys are made of.", errorsAreDiscreet},
 		{"all methods at once", []string{
 			"All methods are safe for concurrent use and return when ctx ends, by its deadline or before.",
 		}, "The requests of a process use the Node all at the same time, next to the poller.", methodsAtOnce},
