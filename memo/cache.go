@@ -133,7 +133,8 @@ func (c *Cache) tableOf(ctx context.Context) *scope.Table {
 //
 // When ctx ends first it cuts all of that short. The error is ctx's if loads were
 // cancelled, joined with one that is ErrDeferred and says how many invalidations
-// the other processes will not hear of.
+// the other processes will not hear of. A tier that is deaf to its ctx, or whose
+// own Close hangs, has a second more each; then it is left behind.
 //
 // Close again, at the same time or later, waits for the first one or for its ctx,
 // and returns nil or ctx's error: what there is to report, the first one reports.
@@ -157,8 +158,9 @@ func (c *Cache) Close(ctx context.Context) error {
 	close(c.stop)
 	if d := c.domain; d != nil {
 		spare := context.AfterFunc(ctx, d.quit)
-		<-c.stopped
-		d.polling <- struct{}{} // at most one poll is under way, and none comes after it
+		if err := within(ctx, d.endPolls); err != nil {
+			errs = append(errs, err)
+		}
 		lost = d.deliverLast(ctx)
 		spare()
 		d.quit()
@@ -169,11 +171,35 @@ func (c *Cache) Close(ctx context.Context) error {
 	c.clock.Stop()
 	for _, t := range []any{c.cfg.Shared, c.cfg.Local} {
 		if closer, ok := t.(io.Closer); ok {
-			errs = append(errs, closer.Close())
+			errs = append(errs, within(ctx, closer.Close))
 		}
 	}
 	c.log.close(ctx)
 	return errors.Join(errs...)
+}
+
+// moment is what a tier has, when the ctx of Close has ended, to notice that.
+const moment = time.Second
+
+// within returns what end does, or ctx's error a moment after ctx has ended: a tier
+// that is deaf to its ctx must not hold up a process that has to go. What it leaves
+// behind then is its own.
+func within(ctx context.Context, end func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- end() }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+	}
+	last := time.NewTimer(moment)
+	defer last.Stop()
+	select {
+	case err := <-done:
+		return err
+	case <-last.C:
+		return ended.Err(ctx)
+	}
 }
 
 func (c *Cache) checkClose(ctx context.Context) error {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,6 +18,7 @@ import (
 	"github.com/tiermemo/tiermemo/internal/mcserver"
 	"github.com/tiermemo/tiermemo/memo"
 	"github.com/tiermemo/tiermemo/memo/memcached"
+	"github.com/tiermemo/tiermemo/memo/tier"
 	"github.com/tiermemo/tiermemo/memo/tier/tiertest"
 )
 
@@ -247,4 +249,53 @@ func connectionsOf(tb testing.TB, s *mcserver.Server) int {
 	}
 	tb.Fatal("memcached does not say how many connections it has")
 	return 0
+}
+
+// deaf is a shared tier of which one method waits for release, whatever its ctx says.
+type deaf struct {
+	tier.Node
+	release chan struct{}
+	polls   atomic.Int64
+}
+
+func (d *deaf) GetMulti(ctx context.Context, keys []string, items []tier.Item) error {
+	if d.polls.Add(1) > 1 {
+		<-d.release
+	}
+	return d.Node.GetMulti(ctx, keys, items)
+}
+
+// hanging is a shared tier that does not come to the end of its Close.
+type hanging struct {
+	tier.Shared
+	release chan struct{}
+}
+
+func (h hanging) Close() error { <-h.release; return nil }
+
+func TestTierThatIsDeafDoesNotHoldUpClose(t *testing.T) {
+	t.Parallel()
+	for name, open := range map[string]func(release chan struct{}) tier.Shared{
+		"to the ctx of a poll": func(release chan struct{}) tier.Shared {
+			return tier.Single(&deaf{Node: tiertest.NewMemory().Nodes()[0], release: release})
+		},
+		"in its own Close": func(release chan struct{}) tier.Shared { return hanging{tiertest.NewMemory(), release} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				release := make(chan struct{})
+				c, err := memo.New(memo.Config{Prefix: "t", Shared: open(release), Logger: quiet})
+				must(t, err)
+				time.Sleep(time.Second)
+				ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+				defer cancel()
+				begin := time.Now()
+				if err := c.Close(ctx); !errors.Is(err, context.DeadlineExceeded) || time.Since(begin) > 4*time.Second {
+					t.Errorf("Close: %v after %v, want its ctx's error, and a moment later", err, time.Since(begin))
+				}
+				close(release)
+			})
+		})
+	}
 }

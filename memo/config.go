@@ -37,13 +37,15 @@ type Config struct {
 	// not used. nil: loaders see the cache and nothing else of a request, because many wait for one load.
 	LoadContext func(ctx context.Context) context.Context
 
-	// StrictTypes makes a type of which the shared tier would lose a part a *UsageError of each call for it, before anything
-	// is loaded, and without a Shared too: so the tests find it. false: values of such a type stay in L1 and L2, which is
-	// logged once. A single value that the Codec refuses (a NaN, in JSON) stays there either way.
+	// StrictTypes makes a type of which the shared tier would lose a part a *UsageError of each call for it that L1 and L2
+	// cannot answer, before anything is loaded, and without a Shared too: so the first test that loads one finds it. false:
+	// values of such a type stay in L1 and L2, which is logged once. A single value that the Codec refuses (a NaN, in JSON)
+	// stays there either way.
 	StrictTypes bool
 
-	// Logger hears of changes of state, a few times a minute at most, and of no key or value. Its Handler is called by a
-	// goroutine of its own: nobody waits for it but Close. nil: slog.Default()
+	// Logger hears of changes of state, at most a dozen a minute, once of each type that stays out of the shared tier, and of
+	// no key or value. Its Handler is called by a goroutine of its own: nobody waits for it but Close, and if it panics its
+	// line is lost and nothing else. nil: slog.Default()
 	Logger *slog.Logger
 }
 

@@ -203,9 +203,7 @@ func (d *domain) deliverPending(ctx context.Context) bool {
 			continue
 		}
 		if err != nil {
-			if ctx.Err() == nil { // else it is Close that has no more time
-				d.failed(err)
-			}
+			d.failed(err)
 			return false
 		}
 		d.mu.Lock()

@@ -58,6 +58,16 @@ func TestG08_WhoLeavesGetsTheErrorAndTheCauseOfItsContext(t *testing.T) {
 			})
 			return <-inner
 		},
+		"in a loader, until this process has heard what that needs": func(t *testing.T, c *memo.Cache, store *tiertest.Faulty, leaving func(context.Context) context.Context) error {
+			defer store.Inject(tiertest.Fault{Match: ":g:", Hang: true})() // whoever polls
+			_, err := store.Nodes()[0].Incr(context.Background(), "t:seq", 1)
+			must(t, err)
+			_, err = memo.Do(c.With(context.Background()), "outer", func(ctx context.Context) (int, error) {
+				_, err := memo.Get[int](leaving(ctx), "inner")
+				return 0, err
+			})
+			return err
+		},
 		"in another Close": func(t *testing.T, c *memo.Cache, _ *tiertest.Faulty, leaving func(context.Context) context.Context) error {
 			go func() { _, _ = memo.Do(c.With(context.Background()), "k", never, memo.LoadTimeout(2*time.Second)) }()
 			synctest.Wait()
@@ -75,7 +85,7 @@ func TestG08_WhoLeavesGetsTheErrorAndTheCauseOfItsContext(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				store := tiertest.NewFaulty(tiertest.NewMemory())
-				c, err := memo.New(memo.Config{Prefix: "t", Shared: store, Logger: quiet, ReadTimeout: 10 * time.Second})
+				c, err := memo.New(memo.Config{Prefix: "t", Shared: store, Logger: quiet, ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second})
 				must(t, err)
 				synctest.Wait()
 				err = wait(t, c, store, func(ctx context.Context) context.Context {

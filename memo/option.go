@@ -67,8 +67,8 @@ func Clone[V any](fn func(V) V) Option {
 //
 // The entry carries the codec's name. Who asks for the key with a codec of another
 // name, as Get and each call without the option do where Config's is another one,
-// takes the entry for that of another release: it loads for its own process, and
-// leaves the entry alone. So give a key the same codec everywhere, or its type a
+// takes the entry for that of another release: Do loads for its own process and
+// leaves the entry alone, and Get returns ErrMiss. So give a key the same codec everywhere, or its type a
 // codec by codec.ByType in Config. Two codecs of one name are one format: either
 // reads what the other wrote. Of calls that wait for one load, the one that started
 // it decides.

@@ -62,6 +62,13 @@ func (d *domain) catchUp(ctx context.Context) {
 	}
 }
 
+// endPolls returns when no poll is under way, and none comes any more.
+func (d *domain) endPolls() error {
+	<-d.cache.stopped
+	d.polling <- struct{}{}
+	return nil
+}
+
 // pollAll reads the log until there is no more of it.
 func (d *domain) pollAll() {
 	d.begun.Add(1)

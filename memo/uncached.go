@@ -21,7 +21,7 @@ type notes struct {
 
 const (
 	mostNames = 200
-	unnamed   = "a key of one part" // all of them are told of once: the keys would say which, and may be secrets
+	unnamed   = "(not shown)" // all of them are told of once: the keys would say which, and may be secrets
 )
 
 // note logs, once for each name, that a call ran its loader because there is no

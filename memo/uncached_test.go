@@ -3,6 +3,7 @@ package memo_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log"
 	"log/slog"
 	"strings"
@@ -69,7 +70,7 @@ func TestLogOfCallsWithoutACacheIsBounded(t *testing.T) {
 	said := listen(t)
 	for range 2 {
 		for i := range names {
-			must(t, verbs["Do"](context.Background(), memo.Key(i, "k")))
+			must(t, verbs["Do"](context.Background(), memo.Key(fmt.Sprint("n", i), "k")))
 		}
 	}
 	if n := strings.Count(said.String(), "\n"); n != most {

@@ -98,6 +98,26 @@ func TestWaiterObeysItsOwnContext(t *testing.T) {
 	})
 }
 
+// deaf is a context whose end one does not hear of, but for asking.
+type deaf struct{ context.Context }
+
+func (deaf) Done() <-chan struct{} { return nil }
+
+func TestWaiterWhoseContextHasEndedMeanwhileDoesNotCompute(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		gone := errors.New("the client has gone")
+		leaving, cancel := context.WithCancelCause(begin(t))
+		leader := do(leaving, "k", func(ctx context.Context) (int, error) { <-ctx.Done(); return 0, ctx.Err() })
+		waits := do(deaf{leaving}, "k", never(t))
+		cancel(gone)
+		<-leader
+		if got := <-waits; !errors.Is(got.err, gone) || !errors.Is(got.err, context.Canceled) {
+			t.Errorf("who waited gets %v, want the error and the cause of its ctx", got)
+		}
+	})
+}
+
 // The one who computes leaves. Its error is its own, in whatever words a driver
 // says it; one of those who wait computes, and those whose ctx has ended as well
 // do not.

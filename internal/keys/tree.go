@@ -13,16 +13,23 @@ func Name(key string) string {
 }
 
 // Kind returns what may be shown of key: the first part of one that was made of
-// several, which is the name of a kind of thing, else "". A key of one part may be
-// a session's token, and what is long is no name.
+// several, if that reads like the name of a kind of thing, else "". A key of one
+// part may be a session's token, and a first part with an @ in it is an address.
 func Kind(key string) string {
 	const most = 64
-	head := key[:min(len(key), most+1)]
-	if !strings.Contains(head, ":") {
+	name, _, several := strings.Cut(key[:min(len(key), most+1)], ":")
+	if !several || name == "" || !letter(name[0]) {
 		return ""
 	}
-	return Name(head)
+	for i := range len(name) {
+		if c := name[i]; !letter(c) && (c < '0' || c > '9') && strings.IndexByte(" _-./", c) < 0 {
+			return ""
+		}
+	}
+	return name
 }
+
+func letter(c byte) bool { return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' }
 
 // Under reports whether key is parent, or stands below it in the tree of keys:
 // Join("user", 7, "orders") is under Join("user", 7), Join("user", 70) is not.

@@ -51,6 +51,7 @@ func TestKind(t *testing.T) {
 	t.Parallel()
 	for key, want := range map[string]string{
 		"user:7:orders": "user", "user:": "user", "": "", "0a1b2c3d": "", // the last may be a session's token
+		"0a1b:7": "", "ada@example.com:7": "", keys.Join("ada@example.com", 7): "", ":7": "", "tenant-1/user:7": "tenant-1/user",
 		strings.Repeat("x", 64) + ":7": strings.Repeat("x", 64), strings.Repeat("x", 65) + ":7": "",
 	} {
 		if got := keys.Kind(key); got != want {
