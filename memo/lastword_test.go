@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/tiermemo/tiermemo/memo"
-	"github.com/tiermemo/tiermemo/memo/tier"
 	"github.com/tiermemo/tiermemo/memo/tier/tiertest"
 )
 
@@ -158,33 +157,4 @@ func TestCloseSaysThatWritesWereUnderWay(t *testing.T) {
 			t.Errorf("that Close had no more time is no fault of the shared tier:\n%s", text)
 		}
 	})
-}
-
-func TestCloseCutShortWhileItDeliversDoesNotBlameTheSharedTier(t *testing.T) {
-	t.Parallel()
-	for range 30 { // the end of Close's ctx comes to several goroutines at once
-		synctest.Test(t, func(t *testing.T) {
-			log := &diary{}
-			store := tiertest.NewFaulty(tiertest.NewMemory())
-			cfg := memo.Config{Prefix: "t", Shared: store, Logger: log.logger()}
-			slowPoll(&cfg)
-			c, err := memo.New(cfg)
-			must(t, err)
-			synctest.Wait()
-			remove := store.Inject(tiertest.Fault{Ops: []tiertest.Op{tiertest.OpDelete}, Err: tier.ErrRefused}) // an answer
-			if err := c.Invalidate(context.Background(), "k"); !errors.Is(err, memo.ErrDeferred) {
-				t.Fatal(err)
-			}
-			remove()
-			store.Inject(tiertest.Fault{Hang: true})
-			ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
-			defer cancel()
-			if err := c.Close(ctx); !errors.Is(err, memo.ErrDeferred) {
-				t.Errorf("Close: %v, want ErrDeferred", err)
-			}
-			if said := log.String(); said != "" {
-				t.Errorf("that Close had no more time is no fault of the shared tier:\n%s", said)
-			}
-		})
-	}
 }

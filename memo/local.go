@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 
 	"github.com/tiermemo/tiermemo/internal/coherence"
+	"github.com/tiermemo/tiermemo/internal/ended"
 	"github.com/tiermemo/tiermemo/memo/tier"
 )
 
@@ -76,15 +77,18 @@ func (l *load) within(ctx context.Context, r *running) error {
 	if l.sure = l.heard(); l.sure || !l.cache.domain.up.Load() {
 		return nil
 	}
+	limited, cancel := context.WithTimeout(ctx, l.cache.cfg.ReadTimeout) // as any other read: a poll has more time, and they queue
+	defer cancel()
 	for wait := leastWait; ; wait *= 2 {
-		l.cache.domain.catchUp(ctx)
-		if l.sure = l.heard(); l.sure || wait > 8*leastWait {
-			return nil
-		}
-		if err := sleep(ctx, wait/2+rand.N(wait/2)); err != nil {
-			return err
+		l.cache.domain.catchUp(limited)
+		if l.sure = l.heard(); l.sure || wait > 8*leastWait || sleep(limited, wait/2+rand.N(wait/2)) != nil {
+			break
 		}
 	}
+	if ctx.Err() != nil {
+		return ended.Err(ctx)
+	}
+	return nil
 }
 
 // heard reports whether this process has applied what l needs. It is asked before

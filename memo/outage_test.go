@@ -121,6 +121,29 @@ func TestG07_ReadInsideALoadDoesNotAskADeadSharedTier(t *testing.T) {
 	})
 }
 
+// The log is read within the time of a read. A poll has more, one may be under way
+// already, and they are made one after the other:
+//
+//  1. the shared tier hangs, and nobody knows yet
+//  2. a load inside of a load waits for the poll under way, and for the next one, and tries again
+func TestG07_ReadInsideALoadWaitsForTheLogNoLongerThanForARead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet()
+		c, store := f.process(t)
+		ctx := c.With(context.Background())
+		time.Sleep(time.Second)
+		defer store.Inject(tiertest.Fault{Hang: true})()
+		begin := time.Now()
+		_, err := memo.Do(ctx, "whole", func(ctx context.Context) (int, error) {
+			return memo.Do(ctx, "part", func(context.Context) (int, error) { return f.db.read("part"), nil })
+		})
+		must(t, err)
+		if took := time.Since(begin); took > 350*time.Millisecond {
+			t.Errorf("it took %v, want a ReadTimeout for the whole, one for the log and one for the part", took)
+		}
+	})
+}
+
 func TestG07_FiveReadsThatFailAreEnough(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFleet()
