@@ -19,8 +19,9 @@ type (
 	sealed        string
 	sealedBytes   []byte
 	panickyBinary struct{}
-	halfBinary    struct{ n int }
-	placed        struct {
+	//lint:ignore U1000 what JSON does not see is what this type is for
+	halfBinary struct{ n int }
+	placed     struct {
 		point
 		Name string
 	}
@@ -170,6 +171,7 @@ func TestAMethodCannotWriteBehindItsBytes(t *testing.T) {
 func TestFingerprintsKnowMarshalBinary(t *testing.T) {
 	t.Parallel()
 	without := func() reflect.Type {
+		//lint:ignore U1000 only the shape of this type is looked at
 		type point struct{ x, y int32 }
 		return reflect.TypeFor[point]()
 	}
