@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -86,6 +87,7 @@ func readsSeeWrites(j *judge, open func() tier.Shared) {
 	j.add(n, key, "0", time.Hour)
 	var written atomic.Uint64 // the largest sum whose Incr has returned
 	var over atomic.Bool
+	var looks atomic.Int64
 	read := func(items []tier.Item) error {
 		before := written.Load()
 		if err := n.GetMulti(j.ctx, []string{key}, items); err != nil {
@@ -102,11 +104,13 @@ func readsSeeWrites(j *judge, open func() tier.Shared) {
 		if i > 0 {
 			for look := 0; err == nil && look < 1000 && !over.Load(); look++ {
 				err = read(items)
+				looks.Add(1)
 			}
 			return err
 		}
 		defer over.Store(true)
-		for range 200 {
+		for round := 0; round < 200 || looks.Load() < 400 && round < 5000; round++ { // a busy machine may let the readers begin late
+			runtime.Gosched() // on one processor the readers would always begin after the Incr
 			sum, err := n.Incr(j.ctx, key, 1)
 			if err != nil {
 				return err
