@@ -22,7 +22,13 @@ type TB interface {
 // there in silence.
 func ForTest(tb TB, args ...string) *Server {
 	tb.Helper()
-	s, err := Start(args...)
+	return Options{Args: args}.ForTest(tb)
+}
+
+// ForTest is the function of that name with every choice.
+func (o Options) ForTest(tb TB) *Server {
+	tb.Helper()
+	s, err := o.Start()
 	if errors.Is(err, ErrNotInstalled) && os.Getenv("TIERMEMO_REQUIRE_MEMCACHED") == "" {
 		tb.Skipf("%v", err)
 		return nil

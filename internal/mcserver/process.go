@@ -7,7 +7,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"runtime"
@@ -50,20 +49,20 @@ func start(path string, args []string) (*process, error) {
 }
 
 // waitReady returns when this process, and not another one on the same port,
-// answers at addr.
+// answers at the address of s.
 //
 //  1. test A draws a port and gives it up for its memcached to bind
 //  2. test B draws the same port and its memcached binds it first
 //  3. A would find a memcached that answers `version`, and share it with B
 //
 // So the pid in the answer to `stats` decides.
-func (p *process) waitReady(addr string, within time.Duration) error {
+func (p *process) waitReady(s *Server, within time.Duration) error {
 	pid := fmt.Sprintf("STAT pid %d\r\n", p.cmd.Process.Pid)
 	deadline := time.After(within)
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		reply, err := ask(addr, "version\r\nstats\r\n", "END\r\n")
+		reply, err := s.ask("version\r\nstats\r\n", "END\r\n")
 		if err == nil && strings.Contains(reply, pid) {
 			return nil
 		}
@@ -71,7 +70,7 @@ func (p *process) waitReady(addr string, within time.Duration) error {
 		case <-p.exited:
 			return p.diedEarly()
 		case <-deadline:
-			return fmt.Errorf("mcserver: memcached does not answer at %s after %v (last error: %v)", addr, within, err)
+			return fmt.Errorf("mcserver: memcached does not answer at %s after %v (last error: %v)", s.Addr(), within, err)
 		case <-tick.C:
 		}
 	}
@@ -105,30 +104,4 @@ func (p *process) kill() error {
 		return fmt.Errorf("mcserver: kill memcached: %w", err)
 	}
 	return nil
-}
-
-// ask sends a request over a connection of its own and reads up to a reply that
-// ends with end.
-func ask(addr, request, end string) (string, error) {
-	c, err := net.DialTimeout("tcp", addr, time.Second)
-	if err != nil {
-		return "", err
-	}
-	defer c.Close()
-	if err := c.SetDeadline(time.Now().Add(5 * time.Second)); err != nil {
-		return "", err
-	}
-	if _, err := c.Write([]byte(request)); err != nil {
-		return "", err
-	}
-	var reply []byte
-	buf := make([]byte, 4096)
-	for !bytes.HasSuffix(reply, []byte(end)) {
-		n, err := c.Read(buf)
-		reply = append(reply, buf[:n]...)
-		if err != nil {
-			return "", err
-		}
-	}
-	return string(reply), nil
 }

@@ -4,6 +4,7 @@ package mcserver
 // again on the same port, end.
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -23,11 +24,20 @@ const (
 	startTimeout  = 10 * time.Second // for the server to answer after its start, on a loaded machine
 )
 
+// Options are what a test wants of its server. The zero value is a plain server
+// on a port.
+type Options struct {
+	Args   []string    // added to the command line
+	Socket string      // path of the Unix socket to listen at, in place of a port
+	TLS    *tls.Config // how to reach a server that Args make speak TLS (-Z), this package's own questions included
+	Login  string      // "user password", for a server that Args make ask for one (-Y)
+}
+
 // Server is a memcached process. Its methods are safe for concurrent use.
 type Server struct {
-	path string
-	port int
-	args []string
+	path    string
+	port    int // 0: at the socket
+	options Options
 
 	mu     sync.Mutex
 	proc   *process // nil when killed
@@ -38,10 +48,21 @@ type Server struct {
 // no UDP, adds args to its command line, and returns once it answers. A port
 // that another process takes meanwhile is replaced by another. Without a
 // memcached on PATH the error is ErrNotInstalled.
-func Start(args ...string) (*Server, error) {
+func Start(args ...string) (*Server, error) { return Options{Args: args}.Start() }
+
+// Start is the function of that name with every choice.
+func (o Options) Start() (*Server, error) {
 	path, err := exec.LookPath("memcached")
 	if err != nil {
 		return nil, ErrNotInstalled
+	}
+	if o.Socket != "" {
+		s := &Server{path: path, options: o}
+		s.proc, err = s.launch()
+		if err != nil {
+			return nil, err
+		}
+		return s, nil
 	}
 	var failed error
 	for range startAttempts {
@@ -49,7 +70,7 @@ func Start(args ...string) (*Server, error) {
 		if err != nil {
 			return nil, fmt.Errorf("mcserver: no free port: %w", err)
 		}
-		s := &Server{path: path, port: port, args: args}
+		s := &Server{path: path, port: port, options: o}
 		if s.proc, failed = s.launch(); failed == nil {
 			return s, nil
 		}
@@ -60,8 +81,14 @@ func Start(args ...string) (*Server, error) {
 	return nil, failed
 }
 
-// Addr is the address of the server, "127.0.0.1:port". It outlives Kill and Restart.
-func (s *Server) Addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port)) }
+// Addr is the address of the server, "127.0.0.1:port" or the path of its socket.
+// It outlives Kill and Restart.
+func (s *Server) Addr() string {
+	if s.options.Socket != "" {
+		return s.options.Socket
+	}
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port))
+}
 
 // Pause stops the server with SIGSTOP: connections are still accepted by the
 // kernel and nothing answers. When it returns, every thread has stopped.
@@ -116,7 +143,7 @@ func (s *Server) Restart() error {
 // Flush empties the server with flush_all over a connection of its own.
 func (s *Server) Flush() error {
 	return s.withProcess(func(*process) error {
-		reply, err := ask(s.Addr(), "flush_all\r\n", "\r\n")
+		reply, err := s.ask("flush_all\r\n", "\r\n")
 		if err != nil {
 			return fmt.Errorf("mcserver: flush_all: %w", err)
 		}
@@ -156,17 +183,20 @@ func (s *Server) kill() error {
 
 func (s *Server) launch() (*process, error) {
 	args := []string{"-l", "127.0.0.1", "-p", strconv.Itoa(s.port), "-U", "0", "-c", "1024"}
+	if s.options.Socket != "" {
+		args = []string{"-s", s.options.Socket, "-c", "1024"}
+	}
 	if os.Geteuid() == 0 {
 		// memcached refuses to run as root unless told a user. It is root and not
 		// nobody because Linux forgets the parent-death signal of a process that
 		// changes its user, and a killed test would then leave memcached behind.
 		args = append(args, "-u", "root")
 	}
-	p, err := start(s.path, append(args, s.args...))
+	p, err := start(s.path, append(args, s.options.Args...))
 	if err != nil {
 		return nil, err
 	}
-	if err := p.waitReady(s.Addr(), startTimeout); err != nil {
+	if err := p.waitReady(s, startTimeout); err != nil {
 		return nil, errors.Join(err, p.kill())
 	}
 	return p, nil
