@@ -32,14 +32,19 @@ func drip(p *peer) {
 	}
 }
 
-// dripItems answers a get with item after item, each in time.
+// dripItems answers a get with the items it asks for, each in time.
 func dripItems(p *peer) {
-	if request, _ := p.line(); !strings.HasPrefix(request, "gets") {
+	request, _ := p.line()
+	keys, isGet := strings.CutPrefix(request, "gets ")
+	if !isGet {
 		p.drain()
 	}
-	for p.say("VALUE k 0 1 1\r\nx\r\n") {
-		time.Sleep(100 * time.Millisecond)
+	for key := range strings.FieldsSeq(keys) {
+		time.Sleep(300 * time.Millisecond)
+		p.say("VALUE %s 0 1 1\r\nx\r\n", key)
 	}
+	time.Sleep(300 * time.Millisecond)
+	p.say("END\r\n")
 }
 
 func TestAnOperationEndsWithItsBudget(t *testing.T) {

@@ -25,7 +25,11 @@ func NewFromConfig(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &node{name: addr.name, maxItemSize: cfg.MaxItemSize, pool: newPool(cfg, addr)}
+	login, err := newLogin(cfg.Username, cfg.Password)
+	if err != nil {
+		return nil, err
+	}
+	n := &node{name: addr.name, maxItemSize: cfg.MaxItemSize, pool: newPool(cfg, addr, login)}
 	return &Client{node: n, nodes: []tier.Node{n}}, nil
 }
 
@@ -36,7 +40,7 @@ func (c *Client) Nodes() []tier.Node { return c.nodes }
 func (c *Client) Place(string) tier.Node { return c.node }
 
 // Close closes the connections; (*memo.Cache).Close calls it. Operations that
-// run are waited for, which takes Config.Timeout at most; those that begin later
-// fail. After it returned there is no connection and no goroutine left. Closing
+// run are waited for, which takes Config.Timeout at most; those that wait for a
+// connection, or begin later, fail. After it returned there is no connection and no goroutine left. Closing
 // again is no error.
 func (c *Client) Close() error { return c.node.pool.close() }

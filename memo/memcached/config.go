@@ -4,17 +4,16 @@ package memcached
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
-	"strconv"
-	"strings"
 	"time"
 )
 
 const (
-	defaultTimeout      = 500 * time.Millisecond
-	defaultMaxIdleConns = 64
+	defaultTimeout  = 500 * time.Millisecond
+	defaultMaxConns = 64
 	// memcached stores an item of at most 1 MiB (its option -I) and counts its own
 	// header, the CAS id and the key of up to 250 bytes: 309 bytes and a little.
 	defaultMaxItemSize = 1<<20 - 512
@@ -28,24 +27,45 @@ type Config struct {
 	// resolved at every dial, so a change of its address needs no restart.
 	Servers []string
 
-	// Timeout is the most that one operation may take, dialing and retries
-	// included, when its context allows more. 500ms. A shorter one takes a slow
-	// server for an absent one when the machine is busy. To raise
+	// Timeout is the most that one operation may take, the wait for a connection,
+	// dialing and retries included, when its context allows more. 500ms. A shorter
+	// one takes a slow server for an absent one when the machine is busy. To raise
 	// memo.Config.ReadTimeout or WriteTimeout beyond it, raise this too.
 	Timeout time.Duration
 
-	// MaxIdleConns is how many connections are kept for later. 64. It does not
-	// limit how many are open: each running operation has its own, so the server's
-	// -c must exceed the operations that all processes can run at once.
+	// MaxConns is the most connections that are open at once. 64. An operation that
+	// finds all of them in use waits for one, first come, first served, within its
+	// own time. The server's -c (1,024 unless told) must exceed the sum over all
+	// processes, the old and the new ones of a release included: 64 is for 15
+	// processes. More connections do not make one server faster.
+	MaxConns int
+
+	// MaxIdleConns is how many connections are kept for later. As many as MaxConns.
 	MaxIdleConns int
 
-	// MaxItemSize is the largest value in bytes that is sent; a larger one is
-	// refused with tier.ErrRefused. 1 MiB less 512 bytes, which fits memcached's
-	// default for any key. Raise it together with the server's option -I.
+	// MaxItemSize is the largest value in bytes that is sent, where a larger one is
+	// refused with tier.ErrRefused, and that is read, where a larger one is an error
+	// before any of it is in memory. 1 MiB less 512 bytes, which fits memcached's
+	// default for any key. Raise it together with the server's option -I, and in all
+	// processes before one of them stores more.
 	MaxItemSize int
 
-	// DialContext opens connections, over TLS for example. nil: a net.Dialer. It
-	// must obey its context, and the connection must outlive that context.
+	// TLS, if not nil, is for a server with the option -Z. A ServerName that is
+	// empty becomes the host in Servers; a Unix socket has none. The Config is
+	// copied. Nothing is sent to a server that does not pass its checks.
+	TLS *tls.Config
+
+	// Username and Password, if not empty, are for a server with the option -Y
+	// FILE: they are the first thing that is sent on each connection, readable on the
+	// way without TLS, and at most once a second while the server refuses them.
+	// Blanks and control bytes are an error: the protocol cannot carry them.
+	Username, Password string
+
+	// DialContext opens connections; TLS and the login, if asked for, follow on
+	// what it returns. nil: a net.Dialer. It must obey its context, and the
+	// connection must outlive that context. A panic in it reaches the caller of the
+	// operation; the connections must not panic, for not every one of their calls
+	// runs where the caller could see it.
 	DialContext func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
@@ -59,6 +79,8 @@ func (cfg Config) complete() (Config, address, error) {
 		return cfg, none, fmt.Errorf("memcached: %d servers: one server is supported in this version", len(cfg.Servers))
 	case cfg.Timeout < 0:
 		return cfg, none, fmt.Errorf("memcached: Config.Timeout is negative: %v", cfg.Timeout)
+	case cfg.MaxConns < 0:
+		return cfg, none, fmt.Errorf("memcached: Config.MaxConns is negative: %d", cfg.MaxConns)
 	case cfg.MaxIdleConns < 0:
 		return cfg, none, fmt.Errorf("memcached: Config.MaxIdleConns is negative: %d", cfg.MaxIdleConns)
 	case cfg.MaxItemSize < 0:
@@ -71,8 +93,11 @@ func (cfg Config) complete() (Config, address, error) {
 	if cfg.Timeout == 0 {
 		cfg.Timeout = defaultTimeout
 	}
+	if cfg.MaxConns == 0 {
+		cfg.MaxConns = defaultMaxConns
+	}
 	if cfg.MaxIdleConns == 0 {
-		cfg.MaxIdleConns = defaultMaxIdleConns
+		cfg.MaxIdleConns = cfg.MaxConns
 	}
 	if cfg.MaxItemSize == 0 {
 		cfg.MaxItemSize = defaultMaxItemSize
@@ -80,33 +105,8 @@ func (cfg Config) complete() (Config, address, error) {
 	if cfg.DialContext == nil {
 		cfg.DialContext = new(net.Dialer).DialContext
 	}
-	return cfg, addr, nil
-}
-
-// address names a server as the operator wrote it. It is the net.Addr that
-// gomemcache dials and the selector that picks it. gomemcache's own selector
-// resolves a name once, at the start, and keeps the address for ever.
-type address struct{ network, name string }
-
-func (a *address) Network() string { return a.network }
-func (a *address) String() string  { return a.name }
-
-// PickServer implements memcache.ServerSelector.
-func (a *address) PickServer(string) (net.Addr, error) { return a, nil }
-
-// Each implements memcache.ServerSelector.
-func (a *address) Each(fn func(net.Addr) error) error { return fn(a) }
-
-func parseAddress(s string) (address, error) {
-	if strings.HasPrefix(s, "/") {
-		return address{"unix", s}, nil
+	if cfg.TLS != nil {
+		cfg.DialContext, err = overTLS(cfg.DialContext, cfg.TLS, addr)
 	}
-	host, port, err := net.SplitHostPort(s)
-	if err != nil || host == "" || strings.ContainsAny(host, " \t\r\n/") {
-		return address{}, fmt.Errorf(`memcached: server %q: want "host:port" or "/path/to/socket"`, s)
-	}
-	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
-		return address{}, fmt.Errorf("memcached: server %q: the port must be a number from 1 to 65535", s)
-	}
-	return address{"tcp", s}, nil
+	return cfg, addr, err
 }

@@ -2,6 +2,7 @@ package memcached_test
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"net"
 	"strings"
@@ -33,13 +34,20 @@ func TestMistakesInConfigAreErrors(t *testing.T) {
 		"negative timeout":  {memcached.Config{Servers: ok, Timeout: -1}, "Config.Timeout is negative"},
 		"negative idle":     {memcached.Config{Servers: ok, MaxIdleConns: -1}, "Config.MaxIdleConns is negative"},
 		"negative MaxItem":  {memcached.Config{Servers: ok, MaxItemSize: -1}, "Config.MaxItemSize is negative"},
+		"negative conns":    {memcached.Config{Servers: ok, MaxConns: -1}, "Config.MaxConns is negative"},
+		"no password":       {memcached.Config{Servers: ok, Username: "anna"}, "Config.Password is empty"},
+		"no user":           {memcached.Config{Servers: ok, Password: "canary"}, "Config.Username is empty"},
+		"blank in password": {memcached.Config{Servers: ok, Username: "anna", Password: "can ary"}, "Config.Password holds a blank"},
+		"line in password":  {memcached.Config{Servers: ok, Username: "anna", Password: "canary\r\nflush_all"}, "Config.Password holds a blank or a control byte"},
+		"NUL in user":       {memcached.Config{Servers: ok, Username: "an\x00na", Password: "canary"}, "Config.Username holds a blank or a control byte"},
+		"TLS at a socket":   {memcached.Config{Servers: []string{"/run/mc.sock"}, TLS: &tls.Config{}}, "needs a ServerName"},
 		"relative socket":   {memcached.Config{Servers: []string{"run/memcached.sock"}}, `want "host:port"`},
 		"slash in the host": {memcached.Config{Servers: []string{"a/b:1"}}, `want "host:port"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c, err := memcached.NewFromConfig(tc.cfg)
-			if err == nil || c != nil || !strings.Contains(err.Error(), tc.want) || !strings.HasPrefix(err.Error(), "memcached: ") {
+			if err == nil || c != nil || !strings.Contains(err.Error(), tc.want) || !strings.HasPrefix(err.Error(), "memcached: ") || strings.Contains(err.Error(), "canary") {
 				t.Fatalf("client %v, error %v; want one with %q", c, err, tc.want)
 			}
 		})

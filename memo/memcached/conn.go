@@ -12,7 +12,8 @@ import (
 // conn belongs to one lane for its whole life.
 type conn struct {
 	net.Conn
-	lane *lane
+	lane  *lane
+	probe probe
 }
 
 // Read returns bytes or an error, never both. crypto/tls reports the end of a
@@ -46,5 +47,5 @@ func (c *conn) SetDeadline(time.Time) error { return nil }
 // Close implements net.Conn; gomemcache calls it after every failure.
 func (c *conn) Close() error {
 	c.lane.detach()
-	return c.Conn.Close()
+	return hangUp(c.Conn)
 }

@@ -70,6 +70,8 @@ type peer struct {
 	lines *bufio.Reader
 }
 
+func newPeer(nc net.Conn) *peer { return &peer{nc, bufio.NewReader(nc)} }
+
 // line returns the next line without its end; ok is false when the client left.
 func (p *peer) line() (text string, ok bool) {
 	text, err := p.lines.ReadString('\n')
@@ -91,7 +93,7 @@ func overPipe(script func(*peer)) dialFunc {
 		client, server := net.Pipe()
 		go func() {
 			defer server.Close()
-			script(&peer{server, bufio.NewReader(server)})
+			script(newPeer(server))
 		}()
 		return client, nil
 	}
@@ -112,7 +114,7 @@ func onLoopback(t testing.TB, script func(connection int, p *peer)) string {
 			}
 			group.Go(func() {
 				defer c.Close()
-				script(i, &peer{c, bufio.NewReader(c)})
+				script(i, newPeer(c))
 			})
 		}
 	})

@@ -1,13 +1,13 @@
 package memcached
 
 // lane.go is one gomemcache client with one connection, and what one operation
-// needs around it: its deadline, its interruption, its one retry.
+// needs around it: its deadline, its interruption, its one retry. How a lane comes
+// to a connection is in dial.go.
 
 import (
 	"context"
 	"errors"
 	"io"
-	"net"
 	"sync"
 	"syscall"
 	"time"
@@ -29,9 +29,9 @@ type lane struct {
 	era         uint64           // the pool's era when the connection was dialed
 
 	ctx      context.Context // gomemcache passes none to dial
-	began    time.Time
+	began    time.Time       // when the operation took the lane; it may have waited for it
 	deadline time.Time
-	heard    uint64      // the pool's count of answers when the operation took the lane
+	heard    uint64      // the pool's count of answers at that moment
 	stop     func() bool // ends the watch over ctx; nil without one
 	dialed   bool        // the connection is new: it was not in the pool before
 	clean    bool        // the operation ran to its end
@@ -44,21 +44,21 @@ type lane struct {
 }
 
 func newLane(p *pool) *lane {
-	l := &lane{pool: p, interrupted: make(chan struct{}, 1)}
+	l := &lane{pool: p, interrupted: make(chan struct{}, 1), reply: reply{largest: p.largest}}
 	l.interrupter = l.interrupt
 	l.client = memcache.NewFromSelector(&p.addr)
 	l.client.Timeout = p.timeout
 	l.client.MaxIdleConns = 1
-	l.client.DialContext = l.dial
+	l.client.DialContext = l.give
 	return l
 }
 
 // begin gives the lane to an operation: everything it does ends at the deadline,
 // or when ctx ends.
-func (l *lane) begin(ctx context.Context, now, deadline time.Time) {
-	l.ctx, l.began, l.deadline = ctx, now, deadline
+func (l *lane) begin(ctx context.Context, deadline time.Time) {
+	l.ctx, l.deadline = ctx, deadline
 	l.dialed, l.clean, l.fault = false, false, nil
-	l.reply.reset()
+	l.dropUnusable()
 
 	l.mu.Lock()
 	l.cut = false
@@ -94,20 +94,47 @@ func (l *lane) interrupt() {
 	l.interrupted <- struct{}{}
 }
 
-// call runs one request of the client. If the connection came from the pool and
-// proves dead, it runs the request once more on a new connection, within the same
-// deadline. A server that was restarted leaves every pooled connection dead, so
-// the pool drops the others too; without that each would cost its operation a
-// failure, one after the other.
-func (l *lane) call(request func(*memcache.Client) error) error {
-	l.reply.reset()
-	err := request(l.client)
+// dropUnusable closes a connection from the pool that is not fit for a request.
+// Nobody interrupts the lane yet, so what the probe does to deadlines disturbs none.
+func (l *lane) dropUnusable() {
+	c := l.connection()
+	if c == nil {
+		return
+	}
+	switch c.probe.state() {
+	case usable:
+		return
+	case dead:
+		l.pool.endEra(l.era)
+	}
+	_ = l.close()
+}
+
+// call runs one request of the client that asks for no values.
+func (l *lane) call(request func(*memcache.Client) error) error { return l.ask(0, request) }
+
+// ask runs one request of the client, whose reply may hold as many values. If the
+// connection came from the pool and proves dead, it runs the request once more on
+// a new connection, within the same deadline. A server that was restarted leaves
+// every pooled connection dead, so the pool drops the others too; without that
+// each would cost its operation a failure, one after the other.
+func (l *lane) ask(values int, request func(*memcache.Client) error) error {
+	err := l.try(values, request)
 	if l.dialed || !isLost(l.fault) {
 		return err
 	}
 	l.pool.endEra(l.era)
 	l.fault = nil
-	l.reply.reset()
+	return l.try(values, request)
+}
+
+func (l *lane) try(values int, request func(*memcache.Client) error) error {
+	l.reply.reset(values)
+	if l.connection() == nil {
+		if err := l.dial(); err != nil {
+			return err
+		}
+	}
 	return request(l.client)
 }
 
@@ -128,42 +155,8 @@ func (l *lane) isMute() bool {
 // distrust drops the connection although gomemcache was content with it.
 func (l *lane) distrust(why error) error {
 	l.fault = why
-	l.close()
+	_ = l.close()
 	return why
-}
-
-// dial is the client's DialContext. The context it is given knows only
-// gomemcache's own timeout, which is never shorter than the operation's.
-func (l *lane) dial(_ context.Context, network, address string) (net.Conn, error) {
-	ctx, cancel := context.WithDeadline(l.ctx, l.deadline)
-	defer cancel()
-	l.dialed, l.era = true, l.pool.currentEra()
-	nc, err := l.pool.dial(ctx, network, address)
-	if err != nil {
-		l.fault = dialError{err}
-		return nil, l.fault
-	}
-	return l.attach(nc), nil
-}
-
-// dialError is a fault of the dialer: the server was never reached.
-type dialError struct{ err error }
-
-func (e dialError) Error() string { return e.err.Error() }
-func (e dialError) Unwrap() error { return e.err }
-
-// attach puts a new connection under the operation's deadline, or under its
-// interruption when that came while the connection was being dialed.
-func (l *lane) attach(nc net.Conn) *conn {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.conn = &conn{Conn: nc, lane: l}
-	deadline := l.deadline
-	if l.cut {
-		deadline = longAgo
-	}
-	_ = nc.SetDeadline(deadline)
-	return l.conn
 }
 
 func (l *lane) detach() {
@@ -172,11 +165,17 @@ func (l *lane) detach() {
 	l.conn = nil
 }
 
-func (l *lane) connected() bool {
+func (l *lane) connection() *conn {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.conn != nil
+	return l.conn
 }
 
-// close closes the connection, wherever gomemcache holds it.
-func (l *lane) close() error { return l.client.Close() }
+// close closes the connection, wherever it is: with gomemcache, or not there yet.
+func (l *lane) close() error {
+	err := l.client.Close()
+	if c := l.connection(); c != nil {
+		err = errors.Join(err, c.Close())
+	}
+	return err
+}

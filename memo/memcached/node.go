@@ -57,14 +57,14 @@ func (n *node) GetMulti(ctx context.Context, keys []string, items []tier.Item) e
 // getOne spares gomemcache's map and goroutine.
 func getOne(l *lane, key string, item *tier.Item) error {
 	var got *memcache.Item
-	err := l.call(func(c *memcache.Client) (err error) { got, err = c.Get(key); return err })
+	err := l.ask(1, func(c *memcache.Client) (err error) { got, err = c.Get(key); return err })
 	if errors.Is(err, memcache.ErrCacheMiss) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	if got.Key != key || l.reply.values > 1 {
+	if got.Key != key {
 		return l.distrust(errForeignKey)
 	}
 	return fill(l, item, got)
@@ -72,7 +72,7 @@ func getOne(l *lane, key string, item *tier.Item) error {
 
 func getMany(l *lane, keys []string, items []tier.Item) error {
 	var got map[string]*memcache.Item
-	err := l.call(func(c *memcache.Client) (err error) { got, err = c.GetMulti(keys); return err })
+	err := l.ask(len(keys), func(c *memcache.Client) (err error) { got, err = c.GetMulti(keys); return err })
 	if err != nil {
 		return err
 	}
@@ -198,15 +198,24 @@ func (n *node) Delete(ctx context.Context, keys ...string) error {
 		return n.deleteInTurn(ctx, keys)
 	}
 	var (
-		group sync.WaitGroup
-		lanes = min(len(keys), deleteLanes)
-		errs  = make([]error, lanes)
+		group  sync.WaitGroup
+		lanes  = min(len(keys), deleteLanes)
+		errs   = make([]error, lanes)
+		panics = make([]any, lanes)
 	)
 	for i := range lanes {
 		part := keys[i*len(keys)/lanes : (i+1)*len(keys)/lanes]
-		group.Go(func() { errs[i] = n.deleteInTurn(ctx, part) })
+		group.Go(func() {
+			defer func() { panics[i] = recover() }() // of the application's DialContext, for the caller to see
+			errs[i] = n.deleteInTurn(ctx, part)
+		})
 	}
 	group.Wait()
+	for _, p := range panics {
+		if p != nil {
+			panic(p)
+		}
+	}
 	return errors.Join(errs...)
 }
 

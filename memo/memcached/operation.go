@@ -35,12 +35,12 @@ func (n *node) do(ctx context.Context, op string, keys []string, fn func(*lane) 
 	if d, ok := ctx.Deadline(); ok && d.Before(deadline) {
 		deadline = d
 	}
-	l, err := n.pool.take()
+	l, err := n.pool.take(ctx, now, deadline)
 	if err != nil {
-		return err
+		return n.unserved(ctx, op, deadline, err)
 	}
 	defer n.pool.put(l)
-	l.begin(ctx, now, deadline)
+	l.begin(ctx, deadline)
 	err = fn(l)
 	l.clean = true
 	return n.explain(ctx, op, l, err)
@@ -54,22 +54,24 @@ func (n *node) do(ctx context.Context, op string, keys []string, fn func(*lane) 
 // The server takes that line for a mistake, and the value for the next command.
 func (n *node) checkKeys(op string, keys []string) error {
 	for _, key := range keys {
-		if flaw := keyFlaw(key); flaw != "" {
+		flaw := wordFlaw(key)
+		if len(key) > maxKey {
+			flaw = fmt.Sprintf("has %d bytes, more than %d", len(key), maxKey)
+		}
+		if flaw != "" {
 			return fmt.Errorf("memcached: %s on %s: %w: the key %s", op, n.name, tier.ErrRefused, flaw)
 		}
 	}
 	return nil
 }
 
-func keyFlaw(key string) string {
-	if key == "" {
+// wordFlaw says why s cannot be one word of a command.
+func wordFlaw(s string) string {
+	if s == "" {
 		return "is empty"
 	}
-	if len(key) > maxKey {
-		return fmt.Sprintf("has %d bytes, more than %d", len(key), maxKey)
-	}
-	for i := range len(key) {
-		if key[i] <= ' ' || key[i] == 0x7f {
+	for i := range len(s) {
+		if s[i] <= ' ' || s[i] == 0x7f {
 			return "holds a blank or a control byte"
 		}
 	}
@@ -105,17 +107,38 @@ func (n *node) wrap(op string, err error) error {
 	return fmt.Errorf("memcached: %s on %s: %w", op, n.name, err)
 }
 
-// late tells whose time is up. It asks for ctx's deadline because the
-// connection's timer may fire a moment before the context's.
+// late tells whose time is up.
 func (n *node) late(ctx context.Context, op string, l *lane) error {
-	if d, ok := ctx.Deadline(); ok && !l.deadline.Before(d) {
+	if endsWith(ctx, l.deadline) {
 		return n.wrap(op, context.DeadlineExceeded)
 	}
 	missing := "answer"
-	if errors.As(l.fault, new(dialError)) {
-		missing = "connection"
+	if early, ok := errors.AsType[dialError](l.fault); ok {
+		missing = early.missing
 	}
 	return fmt.Errorf("memcached: %s on %s: no %s within %v: %w", op, n.name, missing, n.pool.timeout, os.ErrDeadlineExceeded)
+}
+
+// unserved tells why an operation has had no lane. Nothing was sent.
+func (n *node) unserved(ctx context.Context, op string, deadline time.Time, err error) error {
+	if err != errBusy {
+		return err
+	}
+	cause := os.ErrDeadlineExceeded
+	switch {
+	case ctx.Err() != nil:
+		cause = ctx.Err()
+	case endsWith(ctx, deadline):
+		cause = context.DeadlineExceeded
+	}
+	return fmt.Errorf("memcached: %s on %s: all %d connections of Config.MaxConns were in use: %w", op, n.name, n.pool.most, cause)
+}
+
+// endsWith asks for ctx's deadline because another timer for the same moment may
+// fire before the context's.
+func endsWith(ctx context.Context, deadline time.Time) bool {
+	d, ok := ctx.Deadline()
+	return ok && !deadline.Before(d)
 }
 
 func isTimeout(err error) bool {
@@ -138,15 +161,10 @@ func shown(said string) string {
 	case "ERROR Too many open connections",
 		"CLIENT_ERROR bad command line format", "CLIENT_ERROR bad data chunk", "CLIENT_ERROR invalid exptime argument",
 		"CLIENT_ERROR invalid numeric delta argument", "CLIENT_ERROR cannot increment or decrement non-numeric value",
-		"CLIENT_ERROR unauthenticated",
+		"CLIENT_ERROR unauthenticated", "CLIENT_ERROR authentication failure",
 		"SERVER_ERROR object too large for cache", "SERVER_ERROR out of memory", "SERVER_ERROR out of memory storing object",
 		"SERVER_ERROR out of memory reading request", "SERVER_ERROR out of memory writing get response":
 		return said
 	}
-	for _, class := range [...]string{"CLIENT_ERROR", "SERVER_ERROR", "ERROR"} {
-		if strings.HasPrefix(said, class) {
-			return class
-		}
-	}
-	return ""
+	return errorClass(said)
 }

@@ -4,9 +4,9 @@ package memcached
 // makes one, and puts it back.
 
 import (
+	"container/list"
 	"context"
 	"errors"
-	"net"
 	"sync"
 	"time"
 )
@@ -14,81 +14,135 @@ import (
 var errClosed = errors.New("memcached: the client is closed, as by the Close of a cache that had it")
 
 // pool is a stack, so that a quiet process uses few connections and the server
-// may close the others.
+// may close the others. Taken and idle lanes together are never more than most,
+// and no lane has more than one connection, so neither are those.
 //
 // gomemcache's own pool would not do: it hands one connection to whichever call
-// comes, with a deadline per read and no way to reach the connection of a call.
+// comes, with a deadline per read and no way to reach the connection of a call,
+// and it dials for everyone who comes.
 type pool struct {
 	addr    address
-	dial    func(ctx context.Context, network, address string) (net.Conn, error)
+	dial    dialer
+	login   *login // nil: none is asked for
 	timeout time.Duration
+	most    int // lanes at once, taken and idle
 	keep    int // most idle lanes
+	largest int // most bytes of a value
 
 	mu      sync.Mutex
-	idle    []*lane // each has an open connection; the last was used last
-	running int     // lanes that are taken
+	idle    []*lane   // each has an open connection; the last was used last
+	running int       // lanes that are taken, or are being closed
+	waiting list.List // of *waiter, in the order of their coming; see queue.go
 	quiet   sync.Cond
 	era     uint64 // connections of an earlier era are not trusted to be alive
 	heard   uint64 // operations that left their connection in order: the server answered them
 	closed  bool
 }
 
-func newPool(cfg Config, addr address) *pool {
-	p := &pool{addr: addr, dial: cfg.DialContext, timeout: cfg.Timeout, keep: cfg.MaxIdleConns}
+func newPool(cfg Config, addr address, login *login) *pool {
+	p := &pool{addr: addr, dial: cfg.DialContext, login: login, timeout: cfg.Timeout,
+		most: cfg.MaxConns, keep: cfg.MaxIdleConns, largest: cfg.MaxItemSize}
 	p.quiet.L = &p.mu
 	return p
 }
 
-func (p *pool) take() (*lane, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.closed {
-		return nil, errClosed
+// take returns a lane, after a wait for one if need be. The lane's time begins
+// when it is taken: what passes before tells nothing about its connection.
+func (p *pool) take(ctx context.Context, now, deadline time.Time) (*lane, error) {
+	l, turn, err := p.takeNow()
+	if turn != nil {
+		l, err = p.await(ctx, deadline, turn)
+		now = time.Now()
 	}
-	p.running++
-	last := len(p.idle) - 1
-	if last < 0 {
-		return newLane(p), nil
+	if err != nil {
+		return nil, err
 	}
-	l := p.idle[last]
-	l.heard = p.heard
-	p.idle[last] = nil
-	p.idle = p.idle[:last]
+	l.began = now
 	return l, nil
 }
 
-// put takes a lane back. It is kept if its operation ran to the end, which a
-// panic in a connection prevents, and if its connection is open and of this era.
+// takeNow returns a lane, or a place in the queue.
+func (p *pool) takeNow() (*lane, *waiter, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return nil, nil, errClosed
+	}
+	if last := len(p.idle) - 1; last >= 0 {
+		l := p.idle[last]
+		p.idle[last] = nil
+		p.idle = p.idle[:last]
+		p.running++
+		return p.lend(l), nil, nil
+	}
+	if p.running < p.most {
+		p.running++
+		return p.lend(newLane(p)), nil, nil
+	}
+	return nil, p.enqueue(), nil
+}
+
+// lend is called under mu for a lane that is counted as running.
+func (p *pool) lend(l *lane) *lane {
+	l.heard = p.heard
+	return l
+}
+
+// put takes a lane back from an operation. Its connection is kept if the
+// operation ran to its end, which a panic in a connection prevents.
 func (p *pool) put(l *lane) {
 	l.end()
-	if p.keepIdle(l) {
+	if l.clean && p.pass(l, true) {
 		return
 	}
+	defer p.release(1) // also when the application's connection panics
 	_ = l.close()
 	if l.isMute() {
 		p.endMuteEra(l)
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.release()
 }
 
-func (p *pool) keepIdle(l *lane) bool {
-	if !l.clean || !l.connected() {
+// pass gives a lane to the next in the queue, or to the idle ones, if its
+// connection is open and of this era. answered says that the server left it so.
+func (p *pool) pass(l *lane, answered bool) bool {
+	if l.connection() == nil {
 		return false
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.heard++
-	if p.closed || l.era != p.era || len(p.idle) >= p.keep {
+	if answered {
+		p.heard++
+	}
+	if p.closed || l.era != p.era {
+		return false
+	}
+	if w := p.next(); w != nil {
+		w.turn <- p.lend(l)
+		return true
+	}
+	if len(p.idle) >= p.keep {
 		return false
 	}
 	p.idle = append(p.idle, l)
-	p.release()
+	p.free()
 	return true
 }
 
-func (p *pool) release() {
+// release gives the places of lanes whose connections are closed to the next in
+// the queue, each with a new lane, or frees them.
+func (p *pool) release(places int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for range places {
+		if w := p.next(); w != nil {
+			w.turn <- p.lend(newLane(p))
+			continue
+		}
+		p.free()
+	}
+}
+
+func (p *pool) free() {
 	p.running--
 	if p.running == 0 {
 		p.quiet.Broadcast()
@@ -114,8 +168,10 @@ func (p *pool) endEra(era uint64) {
 	if era == p.era {
 		p.era++
 		dead, p.idle = p.idle, nil
+		p.running += len(dead) // until they are closed
 	}
 	p.mu.Unlock()
+	defer p.release(len(dead))
 	_ = closeAll(dead)
 }
 
@@ -138,6 +194,7 @@ func (p *pool) close() error {
 	p.mu.Lock()
 	idle := p.idle
 	p.closed, p.idle = true, nil
+	p.dismiss()
 	for p.running > 0 {
 		p.quiet.Wait()
 	}
@@ -145,7 +202,7 @@ func (p *pool) close() error {
 	return closeAll(idle)
 }
 
-// closeAll is not called under mu: to close a TLS connection is to write to it.
+// closeAll is not called under mu: an application's connection may take its time.
 func closeAll(lanes []*lane) error {
 	var errs []error
 	for _, l := range lanes {

@@ -9,20 +9,23 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 )
 
-const (
-	maxLine = 4096     // what fits gomemcache's buffer
-	maxBody = 64 << 20 // gomemcache allocates what a reply announces, up to 4 GiB, before it has read any of it
-)
+const maxLine = 4096 // what fits gomemcache's buffer
 
 var (
 	errSurplus   = errors.New("the server sent more than one reply to a request")
 	errMalformed = errors.New("the server sent a malformed reply")
 )
 
-// reply is the state of one reply. The zero value waits for the first byte.
+// reply is the state of one reply. Without asked and largest, which bound what
+// gomemcache has to keep, a server could make a process hold anything: it allocates
+// what a line announces, up to 4 GiB, before it has read any of it.
 type reply struct {
+	asked   int // most VALUE blocks
+	largest int // most bytes of one
+
 	values int    // VALUE blocks that began
 	said   string // the last line, if it is an error line, without its line end
 
@@ -31,7 +34,9 @@ type reply struct {
 	done bool   // the last line is complete
 }
 
-func (r *reply) reset() { *r = reply{line: r.line[:0]} }
+func (r *reply) reset(asked int) {
+	*r = reply{asked: asked, largest: r.largest, line: r.line[:0]}
+}
 
 // follow takes the next bytes. An error means that the connection must not be
 // used again and that nothing of p may be believed.
@@ -84,11 +89,16 @@ func (r *reply) take(line []byte) error {
 	}
 	if head, ok := bytes.CutPrefix(text, []byte("VALUE ")); ok {
 		size, err := blockSize(head)
-		if err != nil {
+		switch {
+		case err != nil:
 			return err
+		case size > uint64(r.largest):
+			return fmt.Errorf("the server announced a value of %d bytes, more than Config.MaxItemSize (%d)", size, r.largest)
+		case r.values == r.asked:
+			return errForeignKey
 		}
 		r.values++
-		r.body = size + len("\r\n")
+		r.body = int(size) + len("\r\n")
 		return nil
 	}
 	r.done = true
@@ -99,7 +109,7 @@ func (r *reply) take(line []byte) error {
 }
 
 // blockSize reads the third field of `key flags bytes [cas]`, as gomemcache does.
-func blockSize(head []byte) (int, error) {
+func blockSize(head []byte) (uint64, error) {
 	_, rest, _ := bytes.Cut(head, []byte(" "))
 	_, rest, _ = bytes.Cut(rest, []byte(" "))
 	field, _, _ := bytes.Cut(rest, []byte(" "))
@@ -107,14 +117,17 @@ func blockSize(head []byte) (int, error) {
 	if err != nil {
 		return 0, errMalformed
 	}
-	if size > maxBody {
-		return 0, fmt.Errorf("the server announced a value of %d bytes", size)
-	}
-	return int(size), nil
+	return size, nil
 }
 
-func isErrorLine(text []byte) bool {
-	return bytes.HasPrefix(text, []byte("ERROR")) ||
-		bytes.HasPrefix(text, []byte("CLIENT_ERROR")) ||
-		bytes.HasPrefix(text, []byte("SERVER_ERROR"))
+func isErrorLine(text []byte) bool { return errorClass(string(text)) != "" }
+
+// errorClass is what an error line begins with, "" if text is none.
+func errorClass(text string) string {
+	for _, class := range []string{"ERROR", "CLIENT_ERROR", "SERVER_ERROR"} {
+		if strings.HasPrefix(text, class) {
+			return class
+		}
+	}
+	return ""
 }

@@ -13,19 +13,24 @@ func FuzzReplyIsTheSameHoweverItIsCut(f *testing.F) {
 		"STORED\r\n", "END\r\n", "7\r\n", "\n", "\r\n", "ERROR\r\nERROR\r\n",
 		"VALUE k 0 5 9\r\nhello\r\nEND\r\n", "VALUE k 0 0 9\r\n\r\nVALUE m 1 2 8\r\n\r\n\r\nEND\r\n",
 		"VALUE k 0 5 9\r\nhello\r\nEND\r\nEND\r\n", "VALUE k 0 4294967295\r\n", "VALUE  \r\n", "SERVER_ERROR out of memory\r\n",
-		strings.Repeat("x", 5000),
+		strings.Repeat("x", 5000), strings.Repeat("VALUE k 0 1 9\r\nx\r\n", 4) + "END\r\n",
 	} {
 		f.Add([]byte(whole), 1)
 		f.Add([]byte(whole), 7)
 	}
 	f.Fuzz(func(t *testing.T, whole []byte, size int) {
-		var once, cut reply
+		once, cut := reply{asked: 3, largest: 1 << 20}, reply{asked: 3, largest: 1 << 20}
 		want := once.follow(whole)
 		var got error
 		for rest := whole; got == nil && len(rest) > 0; {
 			n := min(max(1, size), len(rest))
 			got = cut.follow(rest[:n])
 			rest = rest[n:]
+		}
+		for _, r := range []reply{once, cut} {
+			if r.values > r.asked || r.body > r.largest+len("\r\n") {
+				t.Errorf("more than was asked for: %+v", r)
+			}
 		}
 		if cap(cut.line) > 4*maxLine {
 			t.Errorf("%d bytes are held for a line", cap(cut.line))
