@@ -56,7 +56,7 @@ func TestCloseSendsThoseWhoWaitHome(t *testing.T) {
 			group.Go(func() {
 				start := time.Now()
 				err := ask(t.Context(), n, "1")
-				if took := time.Since(start); err == nil || err.Error() != "memcached: client is closed" || took != 50*time.Millisecond {
+				if took := time.Since(start); err == nil || err.Error() != "memcached: the client is closed, as by the Close of a cache that had it" || took != 50*time.Millisecond {
 					t.Errorf("after %v: %v", took, err)
 				}
 			})
