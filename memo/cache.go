@@ -32,6 +32,7 @@ type Cache struct {
 	domain  *domain    // the shared tier; nil: none
 	flights *flight.Group[landing]
 	writers writers
+	fences  fences
 	clock   *clock.Clock
 	types   sync.Map // reflect.Type or form to *typeInfo
 	log     *journal
@@ -48,6 +49,7 @@ type Cache struct {
 	runTime                                   atomic.Int64
 	evictions, valueBytes                     atomic.Uint64
 	invalidatedKeys, invalidatedAll, peerKeys atomic.Uint64
+	invalidatedTags, invalidatedTrees         atomic.Uint64
 	deferred                                  atomic.Uint64
 }
 
@@ -77,6 +79,7 @@ func New(cfg Config, defaults ...Option) (*Cache, error) {
 		done:    make(chan struct{}),
 		counts:  stripe.NewSet(outcomes),
 	}
+	c.fences.known.Most = mostFences
 	if err := c.policy.apply(defaults); err != nil {
 		return nil, misuse(err, "New", given)
 	}

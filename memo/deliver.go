@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -23,8 +22,19 @@ const (
 	recordBytes = 32 << 10
 )
 
-// deliver tells the shared tier that keys are invalid, and returns the numbers
+// deliver tells the shared tier that names are invalid, and returns the numbers
 // of its records. It ends within WriteTimeout.
+func (d *domain) deliver(ctx context.Context, about wire.Subject, names []string) ([]uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, d.cache.cfg.WriteTimeout)
+	defer cancel()
+	if about == wire.Keys {
+		return d.deliverKeys(ctx, names)
+	}
+	return d.deliverMarks(ctx, about, names)
+}
+
+// deliverKeys tells the shared tier that keys are invalid, and returns the numbers
+// of its records.
 //
 // The items are deleted before the record can be seen:
 //
@@ -42,9 +52,7 @@ const (
 //
 // A lease taken after the second deletion sees the number, and uses nothing that
 // is older until the record is there (local.go): with it all that is old is gone.
-func (d *domain) deliver(ctx context.Context, keys []string) ([]uint64, error) {
-	ctx, cancel := context.WithTimeout(ctx, d.cache.cfg.WriteTimeout)
-	defer cancel()
+func (d *domain) deliverKeys(ctx context.Context, keys []string) ([]uint64, error) {
 	places := make([]string, len(keys))
 	for i, key := range keys {
 		places[i] = d.space.Value(key)
@@ -58,16 +66,22 @@ func (d *domain) deliver(ctx context.Context, keys []string) ([]uint64, error) {
 	if err != nil {
 		return nil, err
 	}
-	numbers := make([]uint64, len(batches))
-	for i := range batches {
-		numbers[i] = last - uint64(len(batches)-1-i)
-	}
 	if len(keys) > 1 {
 		if err := d.delete(ctx, places); err != nil {
 			return nil, err
 		}
 	}
-	return numbers, d.record(ctx, numbers, batches)
+	numbers := numbersUpTo(last, len(batches))
+	return numbers, d.record(ctx, wire.Keys, numbers, batches)
+}
+
+// numbersUpTo is the n numbers that were drawn, last being the last.
+func numbersUpTo(last uint64, n int) []uint64 {
+	numbers := make([]uint64, n)
+	for i := range numbers {
+		numbers[i] = last - uint64(n-1-i)
+	}
+	return numbers
 }
 
 // both runs f beside g and returns the first of their errors.
@@ -108,9 +122,9 @@ func (d *domain) draw(ctx context.Context, n uint64) (last uint64, err error) {
 }
 
 // record writes the records of batches under numbers.
-func (d *domain) record(ctx context.Context, numbers []uint64, batches [][]string) error {
+func (d *domain) record(ctx context.Context, about wire.Subject, numbers []uint64, batches [][]string) error {
 	for i, n := range numbers {
-		data := wire.AppendRecord(nil, &wire.Record{Seq: n, Source: d.cache.source, Keys: batches[i]})
+		data := wire.AppendRecord(nil, &wire.Record{Seq: n, Source: d.cache.source, About: about, Names: batches[i]})
 		err := d.timed(ctx, "add", func(ctx context.Context) error {
 			return d.node.Add(ctx, d.space.Record(n), data, recordTTL)
 		})
@@ -177,15 +191,24 @@ func (d *domain) settled(numbers []uint64) {
 	d.position.Store(d.log.Covered())
 }
 
-// suspend queues what could not be delivered; no keys means everything. From
-// now on reads of it do not use the shared tier.
-func (d *domain) suspend(all bool, keys []string) {
+// told is what an invalidation tells the shared tier.
+type told struct {
+	about wire.Subject
+	names []string
+}
+
+// everything as a Subject is what no names stand for.
+const everything wire.Subject = 0
+
+// suspend queues what could not be delivered. From now on reads of it do not use
+// the shared tier.
+func (d *domain) suspend(what told) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if all {
+	if what.about == everything {
 		d.pending.AddAll()
 	} else {
-		d.pending.Add(slices.Clone(keys)...)
+		d.pending.Add(what.about, what.names...)
 	}
 	d.waiting.Store(int64(d.pending.Len()))
 }
@@ -199,7 +222,7 @@ func (d *domain) deliverPending(ctx context.Context) bool {
 		d.mu.Unlock()
 		err := d.deliverBatch(ctx, b)
 		if err != nil && tier.IsAnswer(err) && !b.All { // refused, and will be: everything, in place of it
-			d.suspend(true, nil)
+			d.suspend(told{})
 			continue
 		}
 		if err != nil {
@@ -218,7 +241,7 @@ func (d *domain) deliverBatch(ctx context.Context, b coherence.Batch) error {
 	if b.All {
 		return d.deliverAll(ctx)
 	}
-	numbers, err := d.deliver(ctx, b.Keys)
+	numbers, err := d.deliver(ctx, b.About, b.Names)
 	if err != nil {
 		return err
 	}
@@ -226,17 +249,17 @@ func (d *domain) deliverBatch(ctx context.Context, b coherence.Batch) error {
 	return nil
 }
 
-// orQueue tells the Node of keys, or of everything, or queues that.
-func (d *domain) orQueue(all bool, keys []string, tell func() error) error {
+// orQueue tells the Node of what, or queues that.
+func (d *domain) orQueue(what told, tell func() error) error {
 	if !d.reachable() {
-		d.suspend(all, keys)
+		d.suspend(what)
 		return deferred(nil)
 	}
 	err := tell()
 	if err == nil {
 		return nil
 	}
-	d.suspend(all, keys)
+	d.suspend(what)
 	if !tier.IsAnswer(err) {
 		d.failed(err)
 	}

@@ -90,17 +90,18 @@ func (d *domain) readable(key string) bool {
 	if !d.up.Load() {
 		return false
 	}
-	return !d.awaits(key)
+	return !d.awaits(key, nil)
 }
 
-// awaits reports whether an invalidation of key waits for the Node.
-func (d *domain) awaits(key string) bool {
+// awaits reports whether an invalidation of key, or of one of tags, waits for the
+// Node.
+func (d *domain) awaits(key string, tags []string) bool {
 	if d.waiting.Load() == 0 {
 		return false
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.pending.Covers(key)
+	return d.pending.Covers(key) || d.pending.CoversTags(tags)
 }
 
 // covers reports whether this process has applied every invalidation up to seq.
@@ -113,24 +114,28 @@ func (d *domain) covers(seq uint64) bool {
 type look struct {
 	seq   uint64 // the counter
 	item  tier.Item
+	marks coherence.Marks
 	began int64
+	turn  uint64 // of the fences
 }
 
-// look reads the counter and place in one round trip. A Node without a counter
-// gets one.
-func (d *domain) look(ctx context.Context, place string) (at look, err error) {
+// look reads markers, the counter and place, in this order, in one round trip. A
+// Node without a counter gets one.
+func (d *domain) look(ctx context.Context, place string, marks ...string) (at look, err error) {
+	n := len(marks)
+	names := append(append(make([]string, 0, n+2), marks...), d.space.Seq(), place)
+	items := make([]tier.Item, n+2)
 	for range 3 {
-		names := [...]string{d.space.Seq(), place}
-		var items [2]tier.Item
-		at.began = d.cache.clock.Exact()
-		if err := d.read(ctx, names[:], items[:]); err != nil {
+		at.began, at.turn = d.cache.clock.Exact(), d.cache.fences.turn.Load()
+		if err := d.read(ctx, names, items); err != nil {
 			return at, err
 		}
-		at.item = items[1]
-		if at.seq, err = wire.ParseSeq(items[0].Value); err == nil {
+		at.item = items[n+1]
+		if at.seq, err = wire.ParseSeq(items[n].Value); err == nil {
+			at.marks = coherence.ReadMarks(items[:n], at.seq)
 			return at, nil
 		}
-		if err := d.newCounter(ctx, items[0]); err != nil {
+		if err := d.newCounter(ctx, items[n]); err != nil {
 			return at, err
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/tiermemo/tiermemo/internal/wire"
@@ -20,7 +21,7 @@ import (
 //  1. this process takes the lease, and reads v1 from the database
 //  2. a writer commits v2, and deletes what stands under the key: the lease
 //  3. this process would store v1, and everyone would read it until its TTL ends
-func (l *load) fill(ctx context.Context, f *call, d *domain, place string, token, stamp uint64) (landing, error) {
+func (l *load) fill(ctx context.Context, f *call, d *domain, place string, token uint64, at look, tags []string) (landing, error) {
 	s := d.hold(ctx, place, token)
 	kept := false
 	defer func() { // also when fn fails, panics or calls Goexit
@@ -33,10 +34,16 @@ func (l *load) fill(ctx context.Context, f *call, d *domain, place string, token
 	if err != nil {
 		return landing{}, err
 	}
-	e.Stamp = stamp
+	e.Stamp = at.seq
 	s.end()
-	if d.awaits(l.key) { // its invalidation has not reached the shared tier
+	if d.awaits(l.key, e.Tags) { // its invalidation has not reached the shared tier
 		return landing{e, outcomeLoad}, nil
+	}
+	if len(at.marks.Unknown) > 0 || len(mergeTags(slices.Clip(tags), e.Tags)) > len(tags) {
+		if seen, _ := d.bear(context.WithoutCancel(ctx), e); !seen {
+			l.keep(f, e)
+			return landing{e, outcomeLoad}, nil
+		}
 	}
 	data, err := l.encode(e)
 	if err != nil {
@@ -71,7 +78,7 @@ func (l *load) encode(e *tier.Entry) ([]byte, error) {
 	}
 	v := wire.Value{
 		Stamp: e.Stamp, Created: now, Fresh: fresh, Expires: fresh, Took: wire.Micros(e.Took),
-		Codec: l.typ.name, Fingerprint: l.typ.fingerprint, Key: l.key, Payload: payload,
+		Codec: l.typ.name, Fingerprint: l.typ.fingerprint, Key: l.key, Tags: e.Tags, Payload: payload,
 	}
 	return wire.AppendValue(make([]byte, 0, len(payload)+len(l.key)+96), &v), nil
 }

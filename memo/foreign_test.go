@@ -162,7 +162,7 @@ func TestG12_WhatIsNoValueOfThisKeyIsAMiss(t *testing.T) {
 		{"nothing of it is left", func(*testing.T, *fleet, []byte) []byte { return []byte{} }, false},
 		{"it is another program's", func(*testing.T, *fleet, []byte) []byte { return []byte(`{"id":7}`) }, false},
 		{"it is a record of the log", func(*testing.T, *fleet, []byte) []byte {
-			return wire.AppendRecord(nil, &wire.Record{Keys: []string{"k"}})
+			return wire.AppendRecord(nil, &wire.Record{About: wire.Keys, Names: []string{"k"}})
 		}, false},
 		{"it is the value of another key", func(t *testing.T, f *fleet, _ []byte) []byte { return f.item(t, "t:v:other").Value }, false},
 		{"it is of another epoch", func(t *testing.T, _ *fleet, data []byte) []byte {

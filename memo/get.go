@@ -84,14 +84,22 @@ func (c *Cache) fetch(ctx context.Context, l *load) *tier.Entry {
 	}
 	watch := c.flights.Watch(l.key)
 	defer watch.Release()
-	at, err := d.look(ctx, d.space.Value(l.key))
-	if err != nil {
-		return nil
+	place, tags := d.space.Value(l.key), l.likelyTags()
+	for range mostTurns {
+		at, err := d.look(ctx, place, d.marks(l.key, tags)...)
+		if err != nil {
+			return nil
+		}
+		e, verdict, all := l.judge(watch, at, tags)
+		if len(all) > len(tags) {
+			tags = all
+			continue
+		}
+		if verdict != coherence.Valid || !l.admits(e.Stamp, e.Loaded) {
+			return nil
+		}
+		l.keep(watch, e)
+		return e
 	}
-	e, verdict := l.judge(watch, at)
-	if verdict != coherence.Valid || !l.admits(e.Stamp, e.Loaded) {
-		return nil
-	}
-	l.keep(watch, e)
-	return e
+	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/tiermemo/tiermemo/internal/flight"
+	"github.com/tiermemo/tiermemo/internal/wire"
 	"github.com/tiermemo/tiermemo/memo/tier"
 )
 
@@ -85,7 +86,11 @@ func invalidate(ctx context.Context, c *Cache, keys []string) error {
 		return err
 	}
 	own, refused := splitKeys("Invalidate", keys)
-	err := invalidateOwn(ctx, c, own)
+	return joined(refused, invalidateOwn(ctx, c, own))
+}
+
+// joined is what was refused, and what became of the rest.
+func joined(refused, err error) error {
 	switch {
 	case refused == nil:
 		return err
@@ -107,7 +112,7 @@ func invalidateOwn(ctx context.Context, c *Cache, own []string) error {
 	}
 	var numbers []uint64
 	if d := c.domain; d != nil {
-		numbers, err = d.tell(ctx, own)
+		numbers, err = d.tell(ctx, told{wire.Keys, own})
 	}
 	c.drop(own...)
 	if n.table != nil {
@@ -120,13 +125,13 @@ func invalidateOwn(ctx context.Context, c *Cache, own []string) error {
 	return c.counted(err)
 }
 
-// tell delivers the invalidation of keys, or queues it, whatever ctx does: the
-// write is committed, and somebody has to tell.
-func (d *domain) tell(ctx context.Context, keys []string) (numbers []uint64, err error) {
+// tell delivers an invalidation, or queues it, whatever ctx does: the write is
+// committed, and somebody has to tell.
+func (d *domain) tell(ctx context.Context, what told) (numbers []uint64, err error) {
 	ctx = context.WithoutCancel(ctx)
-	err = d.orQueue(false, keys, func() error {
-		for some := range slices.Chunk(keys, mostKeys) {
-			drawn, err := d.deliver(ctx, some)
+	err = d.orQueue(what, func() error {
+		for some := range slices.Chunk(what.names, mostKeys) {
+			drawn, err := d.deliver(ctx, what.about, some)
 			if err != nil {
 				return err
 			}
@@ -165,7 +170,7 @@ func invalidateAll(ctx context.Context, c *Cache) error {
 	defer c.writers.leave()
 	if d := c.domain; d != nil {
 		ctx := context.WithoutCancel(ctx)
-		err = d.orQueue(true, nil, func() error { return d.deliverAll(ctx) })
+		err = d.orQueue(told{}, func() error { return d.deliverAll(ctx) })
 	}
 	c.purge()
 	if n.table != nil {

@@ -61,18 +61,22 @@ func keyProblem(key string) *UsageError {
 // splitKeys returns copies of those of all that are keys, and what is wrong with
 // the first of those that are not.
 func splitKeys(op string, all []string) (good []string, refused error) {
+	return split(op, "key", all, keyProblem)
+}
+
+func split(op, noun string, all []string, problemOf func(string) *UsageError) (good []string, refused error) {
 	good = make([]string, 0, len(all))
-	for i, key := range all {
-		problem := keyProblem(key)
+	for i, name := range all {
+		problem := problemOf(name)
 		if problem == nil {
-			good = append(good, strings.Clone(key))
+			good = append(good, strings.Clone(name))
 			continue
 		}
 		if refused != nil {
 			continue
 		}
 		if problem.Op = op; len(all) > 1 {
-			problem.Problem = fmt.Sprintf("key %d of %d: %s", i+1, len(all), problem.Problem)
+			problem.Problem = fmt.Sprintf("%s %d of %d: %s", noun, i+1, len(all), problem.Problem)
 		}
 		refused = problem
 	}

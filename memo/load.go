@@ -21,7 +21,9 @@ type load struct {
 	policy  policy
 	typ     *typeInfo
 	run     func(ctx context.Context) (any, error)
-	started int64 // on the cache's clock; before anything was read
+	started int64  // on the cache's clock; before anything was read
+	asked   uint64 // the turn of the fences when its caller asked
+	turn    uint64 // the same when it started
 	led     bool
 
 	parent *running // the load that this one is a part of
@@ -56,6 +58,7 @@ func (c *Cache) process(ctx context.Context, n *node, l *load) (*tier.Entry, out
 	if c.domain != nil {
 		c.domain.attach(ctx)
 	}
+	l.asked = c.fences.turn.Load()
 	for {
 		if n.load != nil {
 			if err := l.within(ctx, n.load); err != nil {
@@ -70,8 +73,9 @@ func (c *Cache) process(ctx context.Context, n *node, l *load) (*tier.Entry, out
 			return nil, outcomeError, err
 		}
 		// Who leads may be no part of a load, and content with an L2 entry that is not
-		// good enough for one that joined.
-		if e := land.entry; l.led || l.admits(e.Stamp, e.Loaded) {
+		// good enough for one that joined. And nobody knew the tags of the entry while it
+		// was loaded: one that joined may have asked after they were invalidated.
+		if e := land.entry; l.led || l.admits(e.Stamp, e.Loaded) && (e.Began >= l.asked || !c.fences.hide(e)) {
 			return e, land.from, nil
 		}
 	}
@@ -85,7 +89,7 @@ func (c *Cache) fly(ctx context.Context, l *load) (landing, error) {
 			base = context.WithoutCancel(lc)
 		}
 	}
-	l.started = c.clock.Exact()
+	l.started, l.turn = c.clock.Exact(), c.fences.turn.Load()
 	land, led, err := c.flights.Do(ctx, base, l.parent.flight(), l.key, l)
 	l.led = led
 	if !led && land.from == outcomeLoad {
@@ -166,5 +170,5 @@ func (l *load) entry(v any, took time.Duration) *tier.Entry {
 	if until < 0 || l.policy.ttl == NoExpiry {
 		until = int64(NoExpiry)
 	}
-	return &tier.Entry{Key: l.key, Value: v, Loaded: l.started, Fresh: until, Expires: until, Took: took}
+	return &tier.Entry{Key: l.key, Value: v, Loaded: l.started, Fresh: until, Expires: until, Took: took, Tags: l.policy.tags, Began: l.turn}
 }

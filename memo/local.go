@@ -13,7 +13,7 @@ import (
 // gets in. The hit path comes by in do.go, everyone else in load.go.
 
 // usable returns e if it may be served now, else nil. Everything else about an
-// entry was decided when it was stored; an invalidation removes it.
+// entry was decided when it was stored; an invalidation of its key removes it.
 func (c *Cache) usable(e *tier.Entry) *tier.Entry {
 	if e == nil {
 		return nil
@@ -24,6 +24,9 @@ func (c *Cache) usable(e *tier.Entry) *tier.Entry {
 	}
 	if d := c.domain; d != nil && now > d.horizon.Load() && now-e.Loaded > d.bound.Load() {
 		return nil // this process has not heard of others' invalidations for too long
+	}
+	if e.Checked.Load() != c.fences.turn.Load() && c.fences.hide(e) {
+		return nil // a tag of it, or a tree that it stands in, was invalidated
 	}
 	return e
 }

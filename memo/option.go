@@ -2,8 +2,10 @@ package memo
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
+	"github.com/tiermemo/tiermemo/internal/wire"
 	"github.com/tiermemo/tiermemo/memo/codec"
 	"github.com/tiermemo/tiermemo/memo/tier"
 )
@@ -20,13 +22,14 @@ const (
 )
 
 // Option is what the author of the code decides. Options of New and Do are read
-// in that order and the last one of a kind wins. The zero Option changes
+// in that order and the last one of a kind wins, but Tags add up. The zero Option changes
 // nothing. An Option that makes no sense is a *UsageError of the call that gets
 // it.
 type Option struct {
 	kind optionKind
 	d    time.Duration
 	fn   any
+	tags []string
 }
 
 // An Option is a plain struct: the slice of them that a call builds stays on its
@@ -41,6 +44,7 @@ const (
 	optionLoadTimeout
 	optionClone
 	optionCodec
+	optionTags
 )
 
 // TTL is how long a value is fresh, above 0; 5 minutes if not given. It ends at
@@ -79,6 +83,11 @@ func Codec(c codec.Codec) Option {
 	return Option{kind: optionCodec, d: 1, fn: c} // above 0: a hit need not look at it
 }
 
+// Tags are names by which InvalidateTags forgets an entry, at most 64 of up to 250
+// bytes. The Tags of New, of the call and of Amend add up. A hit does not look at
+// them: an entry has the tags with which it was stored.
+func Tags(tags ...string) Option { return Option{kind: optionTags, d: 1, tags: tags} }
+
 // silent reports whether opts change nothing about a hit. Only a call of which
 // that is true may answer without looking at them.
 func silent(opts []Option) bool {
@@ -95,6 +104,7 @@ type policy struct {
 	ttl         time.Duration
 	loadTimeout time.Duration
 	clone       any // func(V) V
+	tags        []string
 	codec       codec.Codec
 }
 
@@ -117,6 +127,15 @@ func (p *policy) apply(opts []Option) error {
 				return &UsageError{Problem: "Clone has no function", Fix: "give it one, or leave Clone out"}
 			}
 			p.clone = o.fn
+		case optionTags:
+			for _, tag := range o.tags {
+				if problem := tagProblem(tag); problem != nil {
+					return problem
+				}
+			}
+			if p.tags = mergeTags(slices.Clip(p.tags), o.tags); len(p.tags) > wire.MaxTags {
+				return &UsageError{Problem: fmt.Sprintf("%d tags, more than %d", len(p.tags), wire.MaxTags), Fix: "name what they have in common, or invalidate by InvalidateTree"}
+			}
 		case optionCodec:
 			p.codec, _ = o.fn.(codec.Codec)
 			if _, problem, fix := codecName(p.codec); problem != "" {

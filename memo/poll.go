@@ -139,8 +139,12 @@ func (d *domain) apply(began int64, seq uint64, wanted []uint64, records [][]byt
 		d.cache.purge()
 	}
 	for _, r := range act.Drop {
-		d.cache.peerKeys.Add(uint64(len(r.Keys)))
-		for _, key := range r.Keys {
+		d.cache.peerKeys.Add(uint64(len(r.Names)))
+		if r.About != wire.Keys {
+			d.cache.fences.heard(r)
+			continue
+		}
+		for _, key := range r.Names {
 			d.cache.dropOlder(key, r.Seq)
 		}
 	}

@@ -2,9 +2,12 @@ package memo
 
 import (
 	"context"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/tiermemo/tiermemo/internal/ended"
+	"github.com/tiermemo/tiermemo/internal/keys"
 	"github.com/tiermemo/tiermemo/internal/loads"
 	"github.com/tiermemo/tiermemo/memo/tier"
 )
@@ -19,6 +22,9 @@ type running struct {
 	deadline time.Time
 	lease    *lease // nil: none
 	need     need
+
+	mu      sync.Mutex // guards amended
+	amended []Option
 }
 
 // flight returns the call that r belongs to, or nil.
@@ -82,5 +88,40 @@ func (l *load) execute(ctx context.Context, f *call, r *running) (*tier.Entry, e
 	}
 	took := time.Duration(c.clock.Exact() - begin)
 	l.typ.took.Store(int64(took))
+	if err := r.amend(&l.policy); err != nil {
+		return nil, misuse(err, "Amend", keys.Kind(l.key))
+	}
 	return l.entry(v, took), nil
+}
+
+// Amend adds options to what the running loader returns: TTL and Tags, for what is
+// known only when it is loaded. The Tags add up, and of two TTLs the last one
+// counts. An option that makes no sense is a *UsageError of the calls that wait for
+// the loader. Outside of a loader Amend does nothing.
+func Amend(ctx context.Context, opts ...Option) {
+	n := find(ctx)
+	if n == nil || n.load == nil {
+		return
+	}
+	r := n.load
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, o := range opts {
+		o.tags = slices.Clone(o.tags)
+		r.amended = append(r.amended, o)
+	}
+}
+
+// amend adds what the loader has said to p.
+func (r *running) amend(p *policy) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, o := range r.amended {
+		switch o.kind {
+		case optionNone, optionTTL, optionTags:
+		default:
+			return &UsageError{Problem: "an option that is not about the value", Fix: "give Amend a TTL or Tags, and others to the call"}
+		}
+	}
+	return p.apply(r.amended)
 }

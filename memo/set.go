@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/tiermemo/tiermemo/internal/keys"
+	"github.com/tiermemo/tiermemo/internal/wire"
 	"github.com/tiermemo/tiermemo/memo/tier"
 )
 
@@ -39,7 +40,7 @@ func Set[T any](ctx context.Context, key string, v T, opts ...Option) error {
 		return misuse(err, "Set", keys.Kind(key))
 	}
 	l.node = n
-	l.started = c.clock.Exact()
+	l.started, l.turn = c.clock.Exact(), c.fences.turn.Load()
 	return c.counted(c.set(ctx, n, l, l.entry(v, 0)))
 }
 
@@ -84,7 +85,7 @@ func (d *domain) write(ctx context.Context, l *load, e *tier.Entry, claim *call)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), d.cache.cfg.WriteTimeout)
 	defer cancel()
 	var w written
-	err := d.orQueue(false, []string{l.key}, func() error {
+	err := d.orQueue(told{wire.Keys, []string{l.key}}, func() error {
 		w = d.writeWithin(ctx, l, e, claim)
 		return w.err
 	})
@@ -100,7 +101,7 @@ func (d *domain) writeWithin(ctx context.Context, l *load, e *tier.Entry, claim 
 	}
 	place, token := d.space.Value(l.key), rand.Uint64()
 	for range mostTurns {
-		at, err := d.look(ctx, place)
+		at, err := d.look(ctx, place, d.marks(l.key, e.Tags)...)
 		if err != nil {
 			return written{err: err}
 		}
@@ -109,13 +110,14 @@ func (d *domain) writeWithin(ctx context.Context, l *load, e *tier.Entry, claim 
 		} else if err != nil {
 			return written{err: err}
 		}
-		return d.writeUnder(ctx, l, e, claim, place, token)
+		return d.writeUnder(ctx, l, e, claim, place, token, len(at.marks.Unknown) > 0)
 	}
 	return d.writeAbsence(ctx, l, e, claim) // too many others write it
 }
 
-// writeUnder draws a number and swaps e for the lease token.
-func (d *domain) writeUnder(ctx context.Context, l *load, e *tier.Entry, claim *call, place string, token uint64) written {
+// writeUnder draws a number and swaps e for the lease token. With unborn there are
+// markers of e that say nothing yet.
+func (d *domain) writeUnder(ctx context.Context, l *load, e *tier.Entry, claim *call, place string, token uint64, unborn bool) written {
 	var number uint64
 	var at look
 	err := both(
@@ -136,6 +138,13 @@ func (d *domain) writeUnder(ctx context.Context, l *load, e *tier.Entry, claim *
 			d.cache.log.unencoded(reflect.TypeOf(e.Value), encodeErr)
 			return d.compareAndDelete(ctx, place, at.item.CAS)
 		}
+		if unborn {
+			if seen, err := d.bear(ctx, e); err != nil {
+				return err
+			} else if !seen { // it would be void
+				return d.compareAndDelete(ctx, place, at.item.CAS)
+			}
+		}
 		err := d.swap(ctx, place, at.item.CAS, data, ttlOf(e, l.cache.clock.Exact()))
 		if errors.Is(err, tier.ErrRefused) {
 			d.cache.log.refused(reflect.TypeOf(e.Value), err)
@@ -145,7 +154,7 @@ func (d *domain) writeUnder(ctx context.Context, l *load, e *tier.Entry, claim *
 	}
 	var swapErr error
 	err = both(
-		func() error { return d.record(ctx, []uint64{number}, [][]string{{l.key}}) },
+		func() error { return d.record(ctx, wire.Keys, []uint64{number}, [][]string{{l.key}}) },
 		func() error { swapErr = swap(); return nil },
 	)
 	if err == nil && !tier.IsAnswer(swapErr) {
@@ -167,5 +176,5 @@ func (d *domain) writeAbsence(ctx context.Context, l *load, e *tier.Entry, claim
 	}
 	e.Stamp = number
 	claim.Stamp(number) // its own record does not concern it
-	return written{number: number, err: d.record(ctx, []uint64{number}, [][]string{{l.key}})}
+	return written{number: number, err: d.record(ctx, wire.Keys, []uint64{number}, [][]string{{l.key}})}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/tiermemo/tiermemo/internal/coherence"
@@ -25,13 +26,19 @@ const (
 func (l *load) shared(ctx context.Context, f *call, d *domain) (landing, error) {
 	place, token := d.space.Value(l.key), rand.Uint64()
 	patience := l.cache.clock.Exact() + int64(l.policy.loadTimeout)
+	tags := l.likelyTags()
 	wait := leastWait
 	for lost := 0; lost < mostTurns; {
-		at, err := d.look(ctx, place)
+		at, err := d.look(ctx, place, d.marks(l.key, tags)...)
 		if err != nil {
 			return l.withoutShared(ctx, f)
 		}
-		e, verdict := l.judge(f, at)
+		e, verdict, all := l.judge(f, at, tags)
+		if len(all) > len(tags) {
+			tags = all
+			lost++
+			continue
+		}
 		switch {
 		case verdict == coherence.Valid && l.admits(e.Stamp, e.Loaded):
 			l.keep(f, e)
@@ -52,7 +59,7 @@ func (l *load) shared(ctx context.Context, f *call, d *domain) (landing, error) 
 		}
 		switch {
 		case err == nil:
-			return l.fill(ctx, f, d, place, token, at.seq)
+			return l.fill(ctx, f, d, place, token, at, tags)
 		case errors.Is(err, tier.ErrRefused), !tier.IsAnswer(err):
 			return l.unshared(ctx, f, at)
 		}
@@ -61,26 +68,50 @@ func (l *load) shared(ctx context.Context, f *call, d *domain) (landing, error) 
 	return l.withoutShared(ctx, f)
 }
 
+// likelyTags are the tags that the value will have as far as one can tell: those
+// of the call, and those of what stands in L2, however old it is. To look at their
+// markers together with the value saves a round trip.
+func (l *load) likelyTags() []string {
+	tags := l.policy.tags
+	if e := l.cache.cfg.Local.Peek(l.key); e != nil {
+		tags = mergeTags(slices.Clip(tags), e.Tags)
+	}
+	return tags
+}
+
 // judge returns what at found: the entry, if it is Valid. It tells the flight how
 // new its result will be at least: as the load that is, or was, another's, or as
-// the one that l is about to begin.
-func (l *load) judge(f *call, at look) (*tier.Entry, coherence.Verdict) {
+// the one that l is about to begin. The markers that were looked at are those of
+// tags; if the value has more, judge returns all of them, and no verdict.
+func (l *load) judge(f *call, at look, tags []string) (e *tier.Entry, _ coherence.Verdict, all []string) {
 	var v wire.Value
 	verdict := coherence.Judge(l.reader(), at.item, at.seq, time.Now().UnixMilli(), &v)
-	switch verdict {
-	case coherence.Leased:
-		f.Stamp(v.Stamp)
-	case coherence.Valid:
-		if e, err := l.decode(&v, at); err == nil {
-			f.Stamp(v.Stamp)
-			return e, verdict
+	if verdict == coherence.Valid || verdict == coherence.Foreign {
+		if all = mergeTags(slices.Clip(tags), v.Tags); len(all) > len(tags) {
+			return nil, verdict, all
 		}
-		verdict = coherence.Void // its writer's codec did not keep its word
-		fallthrough
-	default:
-		f.Stamp(at.seq)
 	}
-	return nil, verdict
+	switch {
+	case verdict == coherence.Leased && v.Stamp < at.marks.Last:
+		verdict = coherence.Void // what its holder will store is hidden
+	case verdict == coherence.Leased:
+		f.Stamp(v.Stamp)
+		return nil, verdict, tags
+	case verdict == coherence.Valid && !at.marks.Hide(v.Stamp):
+		if e, err := l.decode(&v, at); err == nil && !l.cache.fences.hide(e) {
+			if l.cache.domain.awaits(l.key, e.Tags) {
+				verdict = coherence.Foreign // its invalidation has not reached the shared tier
+				break
+			}
+			f.Stamp(v.Stamp)
+			return e, verdict, tags
+		}
+		verdict = coherence.Void // its writer's codec did not keep its word, or its marker is about to be raised
+	case verdict == coherence.Valid, verdict == coherence.Foreign && v.Stamp != 0 && at.marks.Hide(v.Stamp): // 0: of a version that cannot be read
+		verdict = coherence.Void
+	}
+	f.Stamp(at.seq)
+	return nil, verdict, tags
 }
 
 // reader says which values l can use.
@@ -127,7 +158,7 @@ func (l *load) decode(v *wire.Value, at look) (*tier.Entry, error) {
 	}
 	return &tier.Entry{
 		Key: l.key, Value: value, Stamp: v.Stamp, Loaded: at.began, Fresh: left, Expires: left,
-		Took: time.Duration(v.Took) * time.Microsecond, Tags: v.Tags, Bytes: len(v.Payload),
+		Took: time.Duration(v.Took) * time.Microsecond, Tags: v.Tags, Bytes: len(v.Payload), Began: at.turn,
 	}, nil
 }
 

@@ -40,8 +40,10 @@ type Counts struct {
 // from others.
 type InvalidationStats struct {
 	Keys     uint64 // keys invalidated here
+	Tags     uint64 // tags
+	Trees    uint64 // calls of InvalidateTree
 	All      uint64 // calls of InvalidateAll
-	Peer     uint64 // keys that other processes invalidated
+	Peer     uint64 // keys, tags and trees that other processes invalidated
 	Deferred uint64 // calls that returned ErrDeferred
 }
 
@@ -88,7 +90,7 @@ func (c *Cache) Snapshot() Stats {
 		Runs: c.runs.Load(), RunErrors: c.runErrors.Load(), RunPanics: c.runPanics.Load(), RunTime: time.Duration(c.runTime.Load()),
 		InFlight: c.flights.InFlight(), Entries: c.cfg.Local.Len(), Evictions: c.evictions.Load(), ValueBytes: c.valueBytes.Load(),
 		Invalidations: InvalidationStats{
-			Keys: c.invalidatedKeys.Load(), All: c.invalidatedAll.Load(), Peer: c.peerKeys.Load(), Deferred: c.deferred.Load(),
+			Keys: c.invalidatedKeys.Load(), Tags: c.invalidatedTags.Load(), Trees: c.invalidatedTrees.Load(), All: c.invalidatedAll.Load(), Peer: c.peerKeys.Load(), Deferred: c.deferred.Load(),
 		},
 	}
 	for _, calls := range n {

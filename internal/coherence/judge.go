@@ -34,7 +34,8 @@ type Reader struct {
 // Judge decides about item, which was read after the counter seq at the time now
 // in unix milliseconds. v is filled for Valid, its payload being a part of the
 // item; for Leased only its Stamp: what the holder will store is at least that
-// new. For the other verdicts v is undefined.
+// new; for Foreign its Stamp and Tags, which are zero where its version is not
+// known. For the other verdicts v is undefined.
 //
 // What is valid may all the same be older than an invalidation that counted to
 // seq, or to less: it deletes and counts at once, and a reader may come between.

@@ -29,7 +29,7 @@ func ms(n int64) int64 { return n * int64(time.Millisecond) }
 
 // record is record n, about a key.
 func record(n uint64) []byte {
-	return wire.AppendRecord(nil, &wire.Record{Seq: n, Keys: []string{"k"}})
+	return wire.AppendRecord(nil, &wire.Record{Seq: n, About: wire.Keys, Names: []string{"k"}})
 }
 
 // poll reads the log with what is in store, and carries out what is asked for, as
@@ -97,7 +97,7 @@ func flipped(data []byte) []byte {
 
 // unknownKind is record n, about something that this release has no name for.
 func unknownKind(n uint64) []byte {
-	data := wire.AppendRecord(nil, &wire.Record{Seq: n, Keys: []string{"k"}})
+	data := wire.AppendRecord(nil, &wire.Record{Seq: n, About: wire.Keys, Names: []string{"k"}})
 	data[4+8+8] = 99 // behind the head, the number and the source
 	return sealed(data)
 }

@@ -1,34 +1,40 @@
 package coherence
 
+import (
+	"github.com/tiermemo/tiermemo/internal/keys"
+	"github.com/tiermemo/tiermemo/internal/wire"
+)
+
 // A Pending holds the invalidations that this process could not deliver. Reads
 // of what it covers must not use the store. The zero Pending is empty. It is not
 // safe for concurrent use.
 type Pending struct {
-	// Most bounds the keys. Beyond it everything is pending: one message.
+	// Most bounds the Targets. Beyond it everything is pending: one message.
 	Most int
 
-	turn uint64
-	keys map[string]uint64 // the turn in which it was asked for last
-	all  uint64            // the same for everything; 0: not asked for
+	turn    uint64
+	targets map[Target]uint64 // the turn in which it was asked for last
+	all     uint64            // the same for everything; 0: not asked for
 }
 
-// A Batch is what is to be delivered.
+// A Batch is what is to be delivered: everything, or names of one kind.
 type Batch struct {
-	All  bool
-	Keys []string
-	turn uint64
+	All   bool
+	About wire.Subject
+	Names []string
+	turn  uint64
 }
 
-// Add queues keys.
-func (p *Pending) Add(keys ...string) {
+// Add queues the invalidation of names.
+func (p *Pending) Add(about wire.Subject, names ...string) {
 	p.turn++
-	if p.keys == nil {
-		p.keys = map[string]uint64{}
+	if p.targets == nil {
+		p.targets = map[Target]uint64{}
 	}
-	for _, k := range keys {
-		p.keys[k] = p.turn
+	for _, name := range names {
+		p.targets[Target{about, name}] = p.turn
 	}
-	if len(p.keys) > p.Most {
+	if len(p.targets) > p.Most {
 		p.AddAll()
 	}
 }
@@ -37,15 +43,15 @@ func (p *Pending) Add(keys ...string) {
 func (p *Pending) AddAll() {
 	p.turn++
 	p.all = p.turn
-	p.keys = nil
+	p.targets = nil
 }
 
-// Len is the number of keys that wait, everything counting as one.
+// Len is the number of Targets that wait, everything counting as one.
 func (p *Pending) Len() int {
 	if p.all != 0 {
-		return len(p.keys) + 1
+		return len(p.targets) + 1
 	}
-	return len(p.keys)
+	return len(p.targets)
 }
 
 // All reports whether everything is queued.
@@ -53,24 +59,50 @@ func (p *Pending) All() bool { return p.all != 0 }
 
 // Covers reports whether reads of key must not use the store.
 func (p *Pending) Covers(key string) bool {
-	if p.all != 0 {
+	if p.all != 0 || p.has(wire.Keys, key) || p.has(wire.Trees, key) {
 		return true
 	}
-	_, ok := p.keys[key]
+	for above := range keys.Above(key) {
+		if p.has(wire.Trees, above) {
+			return true
+		}
+	}
+	return false
+}
+
+// CoversTags reports whether what carries one of tags must not be used from the
+// store.
+func (p *Pending) CoversTags(tags []string) bool {
+	for _, tag := range tags {
+		if p.has(wire.Tags, tag) {
+			return true
+		}
+	}
+	return false
+}
+
+func (p *Pending) has(about wire.Subject, name string) bool {
+	_, ok := p.targets[Target{about, name}]
 	return ok
 }
 
-// Next returns what to deliver, at most most keys.
+// Next returns what to deliver, at most most names.
 func (p *Pending) Next(most int) Batch {
 	b := Batch{All: p.all != 0, turn: p.turn}
 	if b.All {
 		return b
 	}
-	for k := range p.keys {
-		if len(b.Keys) == most {
+	for t := range p.targets {
+		if b.About == 0 {
+			b.About = t.About
+		}
+		if t.About != b.About {
+			continue
+		}
+		if len(b.Names) == most {
 			break
 		}
-		b.Keys = append(b.Keys, k)
+		b.Names = append(b.Names, t.Name)
 	}
 	return b
 }
@@ -82,16 +114,16 @@ func (p *Pending) Delivered(b Batch) {
 		if p.all <= b.turn {
 			p.all = 0
 		}
-		for k, turn := range p.keys {
+		for t, turn := range p.targets {
 			if turn <= b.turn {
-				delete(p.keys, k)
+				delete(p.targets, t)
 			}
 		}
 		return
 	}
-	for _, k := range b.Keys {
-		if p.keys[k] <= b.turn {
-			delete(p.keys, k)
+	for _, name := range b.Names {
+		if t := (Target{b.About, name}); p.targets[t] <= b.turn {
+			delete(p.targets, t)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/tiermemo/tiermemo/internal/coherence"
+	"github.com/tiermemo/tiermemo/internal/wire"
 )
 
 const most = 3 // keys that a queue of these tests holds
@@ -14,7 +15,7 @@ const most = 3 // keys that a queue of these tests holds
 type deed func(p *coherence.Pending, under *coherence.Batch)
 
 func add(keys ...string) deed {
-	return func(p *coherence.Pending, _ *coherence.Batch) { p.Add(keys...) }
+	return func(p *coherence.Pending, _ *coherence.Batch) { p.Add(wire.Keys, keys...) }
 }
 
 func addAll(p *coherence.Pending, _ *coherence.Batch) { p.AddAll() }
@@ -94,9 +95,9 @@ func waits(t *testing.T, p *coherence.Pending, all bool, keys []string) {
 	if all {
 		keys = nil // everything is one message
 	}
-	slices.Sort(b.Keys)
-	if !slices.Equal(b.Keys, keys) {
-		t.Errorf("the next batch is %q, want %q", b.Keys, keys)
+	slices.Sort(b.Names)
+	if !slices.Equal(b.Names, keys) {
+		t.Errorf("the next batch is %q, want %q", b.Names, keys)
 	}
 }
 
@@ -107,14 +108,14 @@ func TestAQueueIsDeliveredInBatches(t *testing.T) {
 	for i := range 25 {
 		want = append(want, fmt.Sprintf("key:%02d", i))
 	}
-	p.Add(want...)
+	p.Add(wire.Keys, want...)
 	var got []string
 	var sizes []int
 	for p.Len() > 0 && len(sizes) < 100 {
 		b := p.Next(10)
 		p.Delivered(b)
-		got = append(got, b.Keys...)
-		sizes = append(sizes, len(b.Keys))
+		got = append(got, b.Names...)
+		sizes = append(sizes, len(b.Names))
 	}
 	if !slices.Equal(sizes, []int{10, 10, 5}) {
 		t.Errorf("batches of %d keys, want 10, 10, 5", sizes)

@@ -4,7 +4,10 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"hash/fnv"
+	"io"
 	"strconv"
+	"strings"
 )
 
 // This file is the last step of a key before the shared tier: what Join made,
@@ -17,7 +20,7 @@ const (
 )
 
 // The longest prefix, each of its bytes escaped, leaves room for a hash.
-const _ = uint(maxWire - len("%XX")*MaxPrefix - len(":h:") - 2*hashBytes)
+const _ = uint(maxWire - len("%XX")*MaxPrefix - len(":th:") - 2*hashBytes)
 
 // A Space is a set of wire keys that all begin with one prefix. No two Spaces
 // of different prefixes have a key in common, not even those of "a" and "a:v".
@@ -25,6 +28,9 @@ const _ = uint(maxWire - len("%XX")*MaxPrefix - len(":h:") - 2*hashBytes)
 //	<prefix>:v:<key>      a value, under its key as it stands
 //	<prefix>:e:<key>      a value whose key has bytes memcached does not take, written %XX
 //	<prefix>:h:<hash>     a value whose key is too long: 20 bytes of its SHA-256, in hex
+//	<prefix>:t:<tag>      the marker of a tag; :te: and :th: as :e: and :h:
+//	<prefix>:r:<name>     the marker of the keys below a first part; :re: and :rh:
+//	<prefix>:b:<n>        a marker of the keys below longer ones, see Tree
 //	<prefix>:g:<n>        record n of the log, in base 36
 //	<prefix>:seq          the counter of the log
 //	<prefix>:rot          the guard of a new epoch
@@ -52,28 +58,56 @@ func NewSpace(prefix string) (Space, error) {
 // Value returns the wire key of the value of key. Different keys have different
 // wire keys, except for a collision of SHA-256 between keys that are too long
 // to be written out: compare the full key with the one stored in the value.
-func (s Space) Value(key string) string {
-	room := maxWire - len(s.prefix) - len(":v:")
-	if len(key) > room {
-		return s.hashed(key)
+func (s Space) Value(key string) string { return s.place(kinds{":v:", ":e:", ":h:"}, key) }
+
+// Tag returns the wire key of the marker of tag. Two tags that are too long to be
+// written out may share one, if SHA-256 collides.
+func (s Space) Tag(tag string) string { return s.place(kinds{":t:", ":te:", ":th:"}, tag) }
+
+// kinds are the words for a text as it stands, escaped, and hashed.
+type kinds struct{ plain, escaped, hashed string }
+
+func (s Space) place(k kinds, text string) string {
+	room := maxWire - len(s.prefix)
+	if len(text) > room-len(k.plain) {
+		return s.hashed(k, text)
 	}
-	if legal(key) {
-		return s.prefix + ":v:" + key
+	if legal(text) {
+		return s.prefix + k.plain + text
 	}
 	var stack [len("%XX") * maxWire]byte
-	escaped := appendLegal(stack[:0], key, '%')
-	if len(escaped) > room {
-		return s.hashed(key)
+	escaped := appendLegal(stack[:0], text, '%')
+	if len(escaped) > room-len(k.escaped) {
+		return s.hashed(k, text)
 	}
-	return s.prefix + ":e:" + string(escaped)
+	return s.prefix + k.escaped + string(escaped)
 }
 
-// hashed is for keys that are too long in the form they need.
-func (s Space) hashed(key string) string {
-	sum := sha256.Sum256([]byte(key))
+// hashed is for texts that are too long in the form they need.
+func (s Space) hashed(k kinds, text string) string {
+	sum := sha256.Sum256([]byte(text))
 	var stack [maxWire]byte
-	b := append(append(stack[:0], s.prefix...), ":h:"...)
+	b := append(append(stack[:0], s.prefix...), k.hashed...)
 	return string(hex.AppendEncode(b, sum[:hashBytes]))
+}
+
+// buckets share the markers of all keys of two parts and more: there may be
+// millions of those, and each marker is an item that nothing ends. Who meets
+// another key's invalidation in a bucket loads once more.
+const buckets = 4096
+
+// Tree returns the wire key of the marker of what stands below key in the tree of
+// keys. A key of one part, which is the name of a function or of a kind of thing,
+// has a marker of its own. The longer ones fall into buckets, and one of more than
+// Depth parts has the marker of its first Depth.
+func (s Space) Tree(key string) string {
+	key = head(key, Depth)
+	if !strings.Contains(key, ":") {
+		return s.place(kinds{":r:", ":re:", ":rh:"}, key)
+	}
+	h := fnv.New32a()
+	_, _ = io.WriteString(h, key)
+	return s.prefix + ":b:" + strconv.FormatUint(uint64(h.Sum32()%buckets), 36)
 }
 
 // Seq returns the wire key of the counter that numbers the records of the log.

@@ -1,6 +1,9 @@
 package keys
 
-import "strings"
+import (
+	"iter"
+	"strings"
+)
 
 // This file reads what Join wrote: where a key stands in the tree of keys. It
 // serves statistics, and the invalidation of a tree.
@@ -36,4 +39,33 @@ func letter(c byte) bool { return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' }
 func Under(key, parent string) bool {
 	n := len(parent)
 	return strings.HasPrefix(key, parent) && (len(key) == n || key[n] == ':')
+}
+
+// Depth is how many parts of a key have markers of their own in the shared tier,
+// see Space.Tree: as many are read with each value of a deep key.
+const Depth = 4
+
+// Above yields the keys that key stands below: of Join("user", 7, "orders")
+// Join("user") and Join("user", 7). It allocates nothing.
+func Above(key string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for i := range len(key) {
+			if key[i] == ':' && !yield(key[:i]) {
+				return
+			}
+		}
+	}
+}
+
+// head is the first parts of key, at most n.
+func head(key string, n int) string {
+	for i := range len(key) {
+		if key[i] != ':' {
+			continue
+		}
+		if n--; n == 0 {
+			return key[:i]
+		}
+	}
+	return key
 }

@@ -80,7 +80,7 @@ func FuzzRoundTrip(f *testing.F) {
 		if err := wire.ParseLease(wire.AppendLease(nil, l), &gotLease); err != nil || gotLease != l {
 			t.Errorf("lease %+v comes back as %+v, %v", l, gotLease, err)
 		}
-		r := wire.Record{Seq: n, Source: uint64(expires), Keys: tags}
+		r := wire.Record{Seq: n, Source: uint64(expires), About: wire.Subject(n%3 + 1), Names: tags}
 		var gotRecord wire.Record
 		if err := wire.ParseRecord(wire.AppendRecord(nil, &r), &gotRecord); err != nil || !reflect.DeepEqual(gotRecord, r) {
 			t.Errorf("record %+v comes back as %+v, %v", r, gotRecord, err)

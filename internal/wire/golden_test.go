@@ -35,13 +35,18 @@ func envelopes() []envelope {
 	}
 	negative := wire.Value{Stamp: 3, Created: -1, Expires: 9, Negative: true, Key: "user:8"}
 	lease := wire.Lease{Stamp: 0x4000_0001_0000_0002, Token: 0x0123_4567_89ab_cdef}
-	record := wire.Record{Seq: 0x4000_0001_0000_0003, Source: 42, Keys: []string{"user:7", "user:7:orders"}}
+	record := wire.Record{Seq: 0x4000_0001_0000_0003, Source: 42, About: wire.Keys, Names: []string{"user:7", "user:7:orders"}}
+
+	tags := wire.Record{Seq: 0x4000_0001_0000_0004, Source: 42, About: wire.Tags, Names: []string{"users", ""}}
+	trees := wire.Record{Seq: 0x4000_0001_0000_0005, Source: 42, About: wire.Trees, Names: []string{"user:7"}}
 
 	return []envelope{
 		{"value", wire.KindValue, func() []byte { return wire.AppendValue(nil, &full) }, rereadValue},
 		{"negative", wire.KindValue, func() []byte { return wire.AppendValue(nil, &negative) }, rereadValue},
 		{"lease", wire.KindLease, func() []byte { return wire.AppendLease(nil, lease) }, rereadLease},
 		{"record", wire.KindRecord, func() []byte { return wire.AppendRecord(nil, &record) }, rereadRecord},
+		{"tags", wire.KindRecord, func() []byte { return wire.AppendRecord(nil, &tags) }, rereadRecord},
+		{"trees", wire.KindRecord, func() []byte { return wire.AppendRecord(nil, &trees) }, rereadRecord},
 	}
 }
 

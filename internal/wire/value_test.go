@@ -38,7 +38,7 @@ func TestAValueComesBackWhole(t *testing.T) {
 func TestAppendLeavesWhatIsThere(t *testing.T) {
 	t.Parallel()
 	v := wire.Value{Key: "k", Payload: []byte("p")}
-	record := wire.Record{Seq: 1, Keys: []string{"k"}}
+	record := wire.Record{Seq: 1, About: wire.Keys, Names: []string{"k"}}
 	for name, join := range map[string]func(dst []byte) []byte{
 		"value":  func(dst []byte) []byte { return wire.AppendValue(dst, &v) },
 		"lease":  func(dst []byte) []byte { return wire.AppendLease(dst, wire.Lease{Token: 7}) },
@@ -153,16 +153,16 @@ func TestMicrosSaturates(t *testing.T) {
 func TestRecords(t *testing.T) {
 	t.Parallel()
 	for _, r := range []wire.Record{
-		{},
-		{Seq: math.MaxUint64, Source: math.MaxUint64, Keys: []string{""}},
-		{Seq: 1, Source: 2, Keys: slices.Repeat([]string{"key"}, wire.MaxKeys)},
+		{About: wire.Keys},
+		{Seq: math.MaxUint64, Source: math.MaxUint64, About: wire.Tags, Names: []string{""}},
+		{Seq: 1, Source: 2, About: wire.Trees, Names: slices.Repeat([]string{"key"}, wire.MaxNames)},
 	} {
-		got := wire.Record{Seq: 9, Source: 9, Keys: []string{"old"}}
+		got := wire.Record{Seq: 9, Source: 9, About: wire.Trees, Names: []string{"old"}}
 		if err := wire.ParseRecord(wire.AppendRecord(nil, &r), &got); err != nil || !reflect.DeepEqual(got, r) {
 			t.Errorf("%.80v comes back as %.80v, %v", r, got, err)
 		}
 	}
-	long := wire.Record{Keys: slices.Repeat([]string{"key"}, wire.MaxKeys+1)}
+	long := wire.Record{About: wire.Keys, Names: slices.Repeat([]string{"key"}, wire.MaxNames+1)}
 	if err := wire.ParseRecord(wire.AppendRecord(nil, &long), new(wire.Record)); !errors.Is(err, wire.ErrDamaged) {
 		t.Errorf("a key too many: %v, want ErrDamaged", err)
 	}
@@ -173,9 +173,9 @@ func TestARecordOfAnUnknownKindStillSaysWhoseItIs(t *testing.T) {
 	body := binary.BigEndian.AppendUint64(nil, 5)
 	body = binary.BigEndian.AppendUint64(body, 6)
 	body = append(body, 200, 1, 2, 3)
-	r := wire.Record{Keys: []string{"old"}}
+	r := wire.Record{Names: []string{"old"}}
 	err := wire.ParseRecord(sealed(wire.KindRecord, 0, body), &r)
-	if !errors.Is(err, wire.ErrUnknownKind) || !reflect.DeepEqual(r, wire.Record{Seq: 5, Source: 6}) {
+	if !errors.Is(err, wire.ErrUnknownKind) || !reflect.DeepEqual(r, wire.Record{Seq: 5, Source: 6, About: 200}) {
 		t.Errorf("%+v, %v", r, err)
 	}
 }

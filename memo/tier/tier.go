@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"sync/atomic"
 	"time"
 )
 
@@ -37,7 +38,7 @@ func IsAnswer(err error) bool {
 }
 
 // Entry is one cached value with what the engine knows about it. It is
-// immutable once stored: tiers and requests share it.
+// immutable once stored, but for Checked: tiers and requests share it.
 type Entry struct {
 	Key     string        // under which it is stored
 	Value   any           // the Go value; nil is a value
@@ -48,7 +49,9 @@ type Entry struct {
 	Expires int64         // until when it may be served stale; never before Fresh
 	Took    time.Duration // how long the load ran
 	Tags    []string
-	Bytes   int // encoded size, 0 when never encoded
+	Bytes   int           // encoded size, 0 when never encoded
+	Began   uint64        // when the load, or the read of the shared tier, began, counted in invalidations of tags and trees
+	Checked atomic.Uint64 // the same of its last comparison with them
 }
 
 // Item is what a Node holds under one key.

@@ -1,0 +1,192 @@
+package memo
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/tiermemo/tiermemo/internal/coherence"
+	"github.com/tiermemo/tiermemo/internal/keys"
+	"github.com/tiermemo/tiermemo/internal/wire"
+	"github.com/tiermemo/tiermemo/memo/tier"
+)
+
+// Beside L3: the markers of tags and trees. A look reads those of its value
+// together with it, an invalidation raises them, and a fill brings those into the
+// world that were not there.
+
+// marks returns the wire keys of the markers of key with tags.
+func (d *domain) marks(key string, tags []string) []string {
+	var names []string
+	depth := 0
+	for above := range keys.Above(key) {
+		if depth++; depth > keys.Depth {
+			break // it has the marker of one that is there
+		}
+		names = append(names, d.space.Tree(above))
+	}
+	for _, tag := range tags {
+		names = append(names, d.space.Tag(tag))
+	}
+	return names
+}
+
+// deliverMarks tells the shared tier that tags or trees are invalid: a number is
+// drawn, and becomes that of their markers. The markers and the record may be seen
+// in any order: a process that has read the record hides what is older, and one
+// that has not hears of it.
+//
+// The keys themselves that trees are named by are below no marker of theirs, and are
+// deleted. That is done after the number is drawn: a lease that was taken before is
+// gone then, and one that is taken later is of a load that sees what was committed.
+func (d *domain) deliverMarks(ctx context.Context, about wire.Subject, names []string) ([]uint64, error) {
+	marks, places := make([]string, len(names)), []string(nil)
+	for i, name := range names {
+		if about == wire.Tags {
+			marks[i] = d.space.Tag(name)
+			continue
+		}
+		marks[i] = d.space.Tree(name)
+		places = append(places, d.space.Value(name))
+	}
+	slices.Sort(marks)
+	marks = slices.Compact(marks) // trees share them
+	batches := batch(names)
+	items := make([]tier.Item, len(marks))
+	var last uint64
+	err := both(
+		func() (err error) { last, err = d.draw(ctx, uint64(len(batches))); return err },
+		func() error { return d.readMarks(ctx, marks, items) },
+	)
+	if err != nil {
+		return nil, err
+	}
+	numbers := numbersUpTo(last, len(batches))
+	err = both(
+		func() error { return d.raise(ctx, marks, items, last) },
+		func() error {
+			return both(
+				func() error {
+					if len(places) == 0 {
+						return nil
+					}
+					return d.delete(ctx, places)
+				},
+				func() error { return d.record(ctx, about, numbers, batches) },
+			)
+		},
+	)
+	return numbers, err
+}
+
+func (d *domain) readMarks(ctx context.Context, marks []string, items []tier.Item) error {
+	return d.timed(ctx, "get_multi", func(ctx context.Context) error { return d.node.GetMulti(ctx, marks, items) })
+}
+
+// raise makes the markers, last read as items, n at least. The counter has reached
+// n.
+//
+// One that is missing is not simply added with n:
+//
+//  1. this process finds it missing
+//  2. another one draws n+1, adds the marker, and the server evicts it
+//  3. this one adds it with n, and a value of n is valid again
+//
+// It is added unborn, which hides everything; from then on nobody's number is
+// overlooked, and it is given the number that the counter has after that.
+func (d *domain) raise(ctx context.Context, marks []string, items []tier.Item, n uint64) error {
+	for len(marks) > 0 {
+		var again []string
+		for i, mark := range marks {
+			item := items[i]
+			known, err := wire.ParseSeq(item.Value)
+			switch {
+			case !item.Found():
+				err = d.timed(ctx, "add", func(ctx context.Context) error {
+					return d.node.Add(ctx, mark, wire.AppendSeq(nil, coherence.Unborn), tier.NoExpiry)
+				})
+			case err == nil && coherence.SameEpoch(known, n) && known >= n:
+				continue
+			default:
+				err = d.timed(ctx, "compare_and_swap", func(ctx context.Context) error {
+					return d.node.CompareAndSwap(ctx, mark, item.CAS, wire.AppendSeq(nil, n), tier.NoExpiry)
+				})
+				if err == nil {
+					continue
+				}
+			}
+			if !tier.IsAnswer(err) || errors.Is(err, tier.ErrRefused) {
+				return err
+			}
+			again = append(again, mark)
+		}
+		marks = again
+		if len(marks) == 0 {
+			break
+		}
+		// The counter is read after the markers: of those that are unborn it has all numbers.
+		names := append(slices.Clone(marks), d.space.Seq())
+		items = make([]tier.Item, len(names))
+		if err := d.readMarks(ctx, names, items); err != nil {
+			return err
+		}
+		seq, err := wire.ParseSeq(items[len(marks)].Value)
+		if err != nil || !coherence.SameEpoch(seq, n) {
+			return nil // a new epoch says more
+		}
+		n = max(n, seq)
+	}
+	return overdue(ctx)
+}
+
+// bear sees to it that the markers of e are known, and reports whether e is hidden
+// by none of them, and may be stored.
+//
+// A marker that is missing may have been evicted, so it is given the number that
+// the counter has when the marker is there, and e is void from the begin, if
+// anything was counted since e's load began. Unless this process has read the log
+// up to there, and knows that it was about no tag and no tree: then e's own number
+// will do.
+func (d *domain) bear(ctx context.Context, e *tier.Entry) (bool, error) {
+	marks := d.marks(e.Key, e.Tags)
+	for range mostTurns {
+		names := append(slices.Clone(marks), d.space.Seq())
+		items := make([]tier.Item, len(names))
+		if err := d.read(ctx, names, items); err != nil {
+			return false, err
+		}
+		seq, err := wire.ParseSeq(items[len(marks)].Value)
+		if err != nil || !coherence.SameEpoch(seq, e.Stamp) {
+			return false, nil
+		}
+		said := coherence.ReadMarks(items[:len(marks)], seq)
+		if e.Stamp < said.Last || len(said.Unknown) == 0 {
+			return e.Stamp >= said.Last, nil
+		}
+		number := seq
+		if d.quiet(ctx, e, seq) {
+			number = e.Stamp
+		}
+		for _, i := range said.Unknown {
+			value := wire.AppendSeq(nil, coherence.Unborn)
+			if items[i].Found() {
+				value = wire.AppendSeq(nil, number)
+			}
+			if err := d.put(ctx, marks[i], items[i], value, tier.NoExpiry); !tier.IsAnswer(err) || errors.Is(err, tier.ErrRefused) {
+				return false, err
+			}
+		}
+	}
+	return false, nil
+}
+
+// quiet reports whether no tag and no tree was invalidated from e's stamp to seq.
+func (d *domain) quiet(ctx context.Context, e *tier.Entry, seq uint64) bool {
+	if seq == e.Stamp {
+		return true
+	}
+	if !d.covers(seq) {
+		d.catchUp(ctx)
+	}
+	return d.covers(seq) && !d.cache.fences.since(e)
+}
