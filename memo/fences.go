@@ -47,7 +47,7 @@ func (f *fences) put(about wire.Subject, names []string, up func([]coherence.Tar
 
 // hide reports whether a fence hides e, and notes that it does not.
 func (f *fences) hide(e *tier.Entry) bool {
-	checked := e.Checked.Load()
+	checked := atomic.LoadUint64(&e.Checked)
 	if checked == f.turn.Load() {
 		return false
 	}
@@ -56,7 +56,7 @@ func (f *fences) hide(e *tier.Entry) bool {
 	if f.known.Hides(e.Key, e.Tags, e.Stamp, e.Began, checked) {
 		return true
 	}
-	e.Checked.Store(f.known.Turn())
+	atomic.StoreUint64(&e.Checked, f.known.Turn())
 	return false
 }
 

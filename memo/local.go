@@ -3,6 +3,7 @@ package memo
 import (
 	"context"
 	"math/rand/v2"
+	"sync/atomic"
 
 	"github.com/tiermemo/tiermemo/internal/coherence"
 	"github.com/tiermemo/tiermemo/internal/ended"
@@ -25,7 +26,7 @@ func (c *Cache) usable(e *tier.Entry) *tier.Entry {
 	if d := c.domain; d != nil && now > d.horizon.Load() && now-e.Loaded > d.bound.Load() {
 		return nil // this process has not heard of others' invalidations for too long
 	}
-	if e.Checked.Load() != c.fences.turn.Load() && c.fences.hide(e) {
+	if atomic.LoadUint64(&e.Checked) != c.fences.turn.Load() && c.fences.hide(e) {
 		return nil // a tag of it, or a tree that it stands in, was invalidated
 	}
 	return e

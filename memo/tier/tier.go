@@ -11,7 +11,6 @@ import (
 	"context"
 	"errors"
 	"math"
-	"sync/atomic"
 	"time"
 )
 
@@ -40,6 +39,7 @@ func IsAnswer(err error) bool {
 // Entry is one cached value with what the engine knows about it. It is
 // immutable once stored, but for Checked: tiers and requests share it.
 type Entry struct {
+	Checked uint64        // the engine's alone, by atomic operations (so it is the first field): when e was last compared with what Began counts
 	Key     string        // under which it is stored
 	Value   any           // the Go value; nil is a value
 	Err     error         // a cached negative; then Value is nil
@@ -49,9 +49,8 @@ type Entry struct {
 	Expires int64         // until when it may be served stale; never before Fresh
 	Took    time.Duration // how long the load ran
 	Tags    []string
-	Bytes   int           // encoded size, 0 when never encoded
-	Began   uint64        // when the load, or the read of the shared tier, began, counted in invalidations of tags and trees
-	Checked atomic.Uint64 // the same of its last comparison with them
+	Bytes   int    // encoded size, 0 when never encoded
+	Began   uint64 // when the load, or the read of the shared tier, began, counted in invalidations of tags and trees
 }
 
 // Item is what a Node holds under one key.
