@@ -90,6 +90,12 @@ fuzz: ## each fuzz target for FUZZTIME (50000x, or 30s)
 bench: ## compare with other caches (bench/)
 	$(MAKE) -C bench
 
+# Two minutes of it are a part of `make test`.
+LENGTH ?= 50s
+.PHONY: prove
+prove: tools ## a fleet of processes through every scenario (about 20 minutes, LENGTH=50s each): docs/proof.md
+	cd prove && $(GO) run ./cmd/prove -length $(LENGTH)
+
 .PHONY: leak
 leak: ## 100,000 requests by wrk to echo v4 and v5, built with the race detector: nothing is left
 	@scripts/need wrk "$$($(GO) env CC | cut -d' ' -f1)=gcc,libc6-dev"

@@ -34,6 +34,15 @@ func (r *rows) lifetime(k Key) time.Duration {
 	return r.ttl
 }
 
+// options are what the author of a loader says of k.
+func (r *rows) options(k Key) []memo.Option { return []memo.Option{memo.TTL(r.lifetime(k))} }
+
+// set brings a row that was committed.
+func (r *rows) set(ctx context.Context, row Change) error {
+	name := row.Key.String()
+	return memo.Set(ctx, name, value{name, row.Version}, r.options(row.Key)...)
+}
+
 // value is what is cached. It names its key, so that an answer for another one
 // is noticed.
 type value struct {
@@ -51,7 +60,7 @@ func (r *rows) read(ctx context.Context, k Key) (uint64, error) {
 	v, err := memo.Do(ctx, name, func(ctx context.Context) (value, error) {
 		version, err := load(ctx, k)
 		return value{name, version}, err
-	}, memo.TTL(r.lifetime(k)))
+	}, r.options(k)...)
 	if err != nil {
 		return 0, fmt.Errorf("fleet: read %s: %w", name, err)
 	}

@@ -19,7 +19,10 @@ import (
 )
 
 // Env is set in a worker's environment, to its Setup.
-const Env = "TIERMEMO_FLEET_WORKER"
+const Env = "TIERMEMO_PROVE_WORKER"
+
+// Prefix is the Config.Prefix of every worker.
+const Prefix = "prove"
 
 // Setup is how a worker is made. The zero durations are memo's defaults.
 type Setup struct {
@@ -29,6 +32,7 @@ type Setup struct {
 	StaleBound   time.Duration
 	Patience     time.Duration // time-outs towards memcached, for scenarios in which a busy machine must not look like an absent server
 	Flaw         Flaw
+	Wire         bool // it has a proxy of its own before memcached
 
 	// Filled in by Fleet.Start.
 	Process             int
@@ -38,9 +42,10 @@ type Setup struct {
 
 // worker is one process of the fleet, from inside.
 type worker struct {
-	cache *memo.Cache
-	rows  *rows
-	clock clock
+	cache   *memo.Cache
+	rows    *rows
+	reports *rpc.Client // to the database, beside the queries
+	clock   clock
 
 	mu      sync.Mutex
 	traffic *traffic
@@ -79,7 +84,7 @@ func newWorker(s Setup) (*worker, error) {
 		shared = newFlawed(client, s.Flaw)
 	}
 	cache, err := memo.New(memo.Config{
-		Name: fmt.Sprint("process ", s.Process), Prefix: "fleet", Shared: shared,
+		Name: fmt.Sprint("process ", s.Process), Prefix: Prefix, Shared: shared,
 		PollInterval: s.PollInterval, StaleBound: s.StaleBound, ReadTimeout: s.Patience, WriteTimeout: s.Patience,
 	})
 	if err != nil {
@@ -89,13 +94,22 @@ func newWorker(s Setup) (*worker, error) {
 	if w.rows.db, err = rpc.Dial("tcp", s.Database); err != nil {
 		return nil, errors.Join(err, cache.Close(context.Background()))
 	}
+	if w.reports, err = rpc.Dial("tcp", s.Database); err != nil {
+		return nil, errors.Join(err, w.rows.db.Close(), cache.Close(context.Background()))
+	}
 	return w, nil
+}
+
+// report tells the database what the traffic did.
+func (w *worker) report(log *Log) error {
+	log.Process = w.rows.process
+	return w.reports.Call("Database.Report", log, &None{})
 }
 
 func (w *worker) close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	return errors.Join(w.cache.Close(ctx), w.rows.db.Close())
+	return errors.Join(w.cache.Close(ctx), w.rows.db.Close(), w.reports.Close())
 }
 
 // commands is what the parent may ask, in the form that net/rpc wants. Several
@@ -121,7 +135,11 @@ func (c *commands) Commit(k Key, version *uint64) (err error) {
 
 // Invalidate invalidates keys in one call, and tells whether that was deferred.
 func (c *commands) Invalidate(keys []Key, deferred *bool) error {
-	err := invalidate(c.w.cache.With(context.Background()), keys...)
+	names := make([]string, len(keys))
+	for i, k := range keys {
+		names[i] = k.String()
+	}
+	err := memo.Invalidate(c.w.cache.With(context.Background()), names...)
 	if *deferred = errors.Is(err, memo.ErrDeferred); *deferred {
 		return nil
 	}
@@ -138,9 +156,8 @@ func (c *commands) Snapshot(_ None, s *memo.Stats) error {
 func (c *commands) Begin(tr Traffic, _ *None) error {
 	c.w.mu.Lock()
 	defer c.w.mu.Unlock()
-	c.w.traffic = &traffic{Traffic: tr, rows: c.w.rows, cache: c.w.cache, clock: c.w.clock}
-	c.w.traffic.start()
-	return nil
+	c.w.traffic = &traffic{Traffic: tr, rows: c.w.rows, cache: c.w.cache, clock: c.w.clock, report: c.w.report}
+	return c.w.traffic.start()
 }
 
 // Calm ends the writing.
@@ -151,12 +168,12 @@ func (c *commands) Calm(None, *None) error {
 	return nil
 }
 
-// End ends the reading, and returns what was done.
-func (c *commands) End(_ None, log *Log) (err error) {
+// End ends the reading, and returns what the cache counted.
+func (c *commands) End(_ None, counts *memo.Counts) error {
 	c.w.mu.Lock()
 	defer c.w.mu.Unlock()
-	*log, err = c.w.traffic.end()
-	log.Process, log.Counts = c.w.rows.process, c.w.cache.Snapshot().Total
+	err := c.w.traffic.end()
+	*counts = c.w.cache.Snapshot().Total
 	return err
 }
 

@@ -3,15 +3,13 @@ package fleet_test
 import (
 	"fmt"
 	"os"
-	"strconv"
-	"sync"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
 
-	"github.com/tiermemo/tiermemo/internal/fleet"
 	"github.com/tiermemo/tiermemo/internal/mcserver"
+	"github.com/tiermemo/tiermemo/prove/fleet"
 )
 
 // TestMain is where the test binary becomes a worker.
@@ -19,11 +17,7 @@ func TestMain(m *testing.M) {
 	if env := os.Getenv(fleet.Env); env != "" {
 		os.Exit(leaksToo(say(fleet.Work(env))))
 	}
-	code := m.Run()
-	if err := theReport.publish(); err != nil {
-		code = max(code, say(err))
-	}
-	os.Exit(leaksToo(code))
+	os.Exit(leaksToo(m.Run()))
 }
 
 // leaksToo makes a goroutine that was left behind a failure.
@@ -42,53 +36,14 @@ func say(err error) (code int) {
 	return 1
 }
 
-// report collects the lines of the scenarios, until all of them are through.
-type report struct {
-	mu    sync.Mutex
-	lines []fleet.Line
-}
-
-var theReport report
-
-func (r *report) add(l fleet.Line) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.lines = append(r.lines, l)
-}
-
-func (r *report) publish() error {
-	if len(r.lines) == 0 {
-		return nil
-	}
-	table := fleet.Markdown(r.lines)
-	if testing.Verbose() {
-		fmt.Println(table)
-	}
-	if path := os.Getenv("TIERMEMO_FLEET_REPORT"); path != "" {
-		return os.WriteFile(path, []byte(table), 0o644)
-	}
-	return nil
-}
-
-// writing is for how long a scenario writes.
-func writing(tb testing.TB) time.Duration {
-	tb.Helper()
-	env := os.Getenv("TIERMEMO_FLEET_SECONDS")
-	if env == "" {
-		return 4 * time.Second
-	}
-	n, err := strconv.ParseFloat(env, 64)
-	if err != nil || n <= 0 {
-		tb.Fatalf("TIERMEMO_FLEET_SECONDS=%q: want a number of seconds", env)
-	}
-	return time.Duration(n * float64(time.Second))
-}
+// bound is memo's default StaleBound.
+const bound = time.Second
 
 // newFleet starts processes with the setups, on a memcached of their own.
 func newFleet(t *testing.T, took time.Duration, setups ...fleet.Setup) (*fleet.Fleet, *mcserver.Server) {
 	t.Helper()
 	server := mcserver.ForTest(t)
-	f, err := fleet.New(server.Addr(), took, writing(t)+time.Minute)
+	f, err := fleet.New(server.Addr(), took, 2*time.Minute)
 	must(t, err)
 	t.Cleanup(func() {
 		if err := f.Close(); err != nil {
@@ -109,17 +64,6 @@ func alike(n int, s fleet.Setup) []fleet.Setup {
 		all[i] = s
 	}
 	return all
-}
-
-// wait is the length of a phase, not a hope that something has happened in it.
-func wait(t *testing.T, d time.Duration) {
-	t.Helper()
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-t.Context().Done():
-	}
 }
 
 // until asks again and again, for at most limit, and reports whether it came true.

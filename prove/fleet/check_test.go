@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tiermemo/tiermemo/internal/fleet"
+	"github.com/tiermemo/tiermemo/prove/fleet"
 )
 
 // Histories made by hand: process 0 writes version 2 of a row, and its
@@ -17,17 +17,18 @@ func read(at int64, version uint64) fleet.Read {
 }
 
 func write(at int64, deferred bool) []fleet.Write {
-	return []fleet.Write{{Keys: []fleet.Key{fleet.Row(1), fleet.Whole(1)}, Version: 2, Returned: at * ms, Deferred: deferred}}
+	return []fleet.Write{{Changed: []fleet.Change{{Key: fleet.Row(1), Version: 2}, {Key: fleet.Whole(1), Version: 2}}, Returned: at * ms, Deferred: deferred}}
 }
 
 func TestTheCheckerSeesWhatIsWrong(t *testing.T) {
 	t.Parallel()
-	outage := []fleet.Fault{{Down: 500 * ms, Up: 3000 * ms}}
+	outage := []fleet.Fault{{Process: fleet.Everyone, Down: 500 * ms, Up: 3000 * ms}, {Process: 1, Down: 500 * ms, Up: 9000 * ms}}
 	derived := read(1001, 1)
 	derived.Key = fleet.Whole(1)
+	asleep := []fleet.Fault{{Process: 1, Down: 1100 * ms, Up: 2500 * ms, Stopped: true}}
 	type want struct {
-		same, beyond, checked, torn, impossible, falseOutages int
-		lag, late                                             time.Duration
+		same, beyond, checked, torn, impossible, falseOutages, waking int
+		lag, late                                                     time.Duration
 	}
 	for name, c := range map[string]struct {
 		writer, other fleet.Log
@@ -57,10 +58,25 @@ func TestTheCheckerSeesWhatIsWrong(t *testing.T) {
 			writer: fleet.Log{Writes: write(1000, false)},
 			other:  fleet.Log{Reads: []fleet.Read{read(2001, 1)}},
 			want:   want{lag: 1001 * time.Millisecond, beyond: 1}},
+		"a process that was stopped reads while it wakes up": {
+			writer: fleet.Log{Writes: write(1000, false)},
+			other:  fleet.Log{Reads: []fleet.Read{read(1050, 1), read(2510, 1), read(2520, 1)}}, faults: asleep,
+			want: want{lag: 50 * time.Millisecond, waking: 2}},
+		"a process that was stopped reads when it must be awake": {
+			writer: fleet.Log{Writes: write(1000, false)},
+			other:  fleet.Log{Reads: []fleet.Read{read(2521, 1)}}, faults: asleep,
+			want: want{lag: 1521 * time.Millisecond, beyond: 1}},
+		"the writer's own process reads while it wakes up": {
+			writer: fleet.Log{Process: 1, Writes: write(1000, false), Reads: []fleet.Read{read(2510, 1)}}, faults: asleep,
+			want: want{same: 1, checked: 1}},
 		"a deferred write reaches the others late": {
 			writer: fleet.Log{Writes: write(1000, true)},
 			other:  fleet.Log{Reads: []fleet.Read{read(2900, 1), read(3200, 1)}}, faults: outage,
 			want: want{late: 200 * time.Millisecond}},
+		"a write is deferred where only another process had a fault": {
+			writer: fleet.Log{Writes: write(1000, true)},
+			other:  fleet.Log{Reads: []fleet.Read{read(1500, 1)}}, faults: outage[1:],
+			want: want{falseOutages: 1, late: 500 * time.Millisecond}},
 		"a write is deferred where nothing was broken": {
 			writer: fleet.Log{Writes: write(1000, true)},
 			want:   want{falseOutages: 1}},
@@ -78,11 +94,11 @@ func TestTheCheckerSeesWhatIsWrong(t *testing.T) {
 			t.Parallel()
 			c.other.Process = 1
 			h := fleet.History{
-				Logs: []fleet.Log{c.writer, c.other}, Faults: c.faults, Bound: time.Second,
+				Logs: []fleet.Log{c.writer, c.other}, Faults: c.faults, Bound: time.Second, Waking: 20 * time.Millisecond,
 				Commits: map[fleet.Key][]int64{fleet.Row(1): {0, 900 * ms, 5000 * ms}},
 			}
 			v := h.Check()
-			got := want{v.Same, v.Beyond, v.Checked, v.Torn, v.Impossible, v.FalseOutages, v.Lag(1), v.Late}
+			got := want{v.Same, v.Beyond, v.Checked, v.Torn, v.Impossible, v.FalseOutages, v.Waking, v.Lag(1), v.Late}
 			if got != c.want {
 				t.Errorf("found %+v, want %+v", got, c.want)
 			}
@@ -98,12 +114,12 @@ func TestTheCheckerSeesWhatIsWrong(t *testing.T) {
 // is stale against each of them that it began after.
 func TestTheCheckerDoesNotStopAtAnInvalidationThatReturnedLate(t *testing.T) {
 	t.Parallel()
-	row := []fleet.Key{fleet.Row(1)}
+	row := func(version uint64) []fleet.Change { return []fleet.Change{{Key: fleet.Row(1), Version: version}} }
 	h := fleet.History{
 		Bound: time.Second,
 		Logs: []fleet.Log{
-			{Process: 0, Writes: []fleet.Write{{Keys: row, Version: 3, Returned: 1000 * ms}}},
-			{Process: 1, Writes: []fleet.Write{{Keys: row, Version: 2, Returned: 2000 * ms}}},
+			{Process: 0, Writes: []fleet.Write{{Changed: row(3), Returned: 1000 * ms}}},
+			{Process: 1, Writes: []fleet.Write{{Changed: row(2), Returned: 2000 * ms}}},
 			{Process: 2, Reads: []fleet.Read{read(2500, 2)}},
 		},
 		Commits: map[fleet.Key][]int64{fleet.Row(1): {0, 100 * ms, 200 * ms}},

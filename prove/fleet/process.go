@@ -10,14 +10,17 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"syscall"
 
 	"github.com/tiermemo/tiermemo/memo"
+	"github.com/tiermemo/tiermemo/prove/chaos"
 )
 
 // Process is one worker, as the test sees it. Its methods may be called
 // concurrently, Kill and Close apart.
 type Process struct {
-	ID int
+	ID   int
+	Wire *chaos.Proxy // before memcached; nil without Setup.Wire
 
 	cmd    *exec.Cmd
 	worker *rpc.Client
@@ -27,7 +30,7 @@ type Process struct {
 }
 
 // start runs the test binary as a worker.
-func start(s Setup) (*Process, error) {
+func start(s Setup, wire *chaos.Proxy) (*Process, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("fleet: %w", err)
@@ -36,7 +39,7 @@ func start(s Setup) (*Process, error) {
 	if err != nil {
 		return nil, fmt.Errorf("fleet: %w", err)
 	}
-	p := &Process{ID: s.Process, cmd: exec.Command(self), exited: make(chan struct{})}
+	p := &Process{ID: s.Process, Wire: wire, cmd: exec.Command(self), exited: make(chan struct{})}
 	p.cmd.Env = append(os.Environ(), Env+"="+string(env))
 	p.cmd.Stderr = &p.stderr
 	p.cmd.SysProcAttr = dieWithParent()
@@ -105,15 +108,23 @@ func (p *Process) Begin(tr Traffic) error { return p.call("Begin", tr, &None{}) 
 // Calm returns when no write is under way any more.
 func (p *Process) Calm() error { return p.call("Calm", None{}, &None{}) }
 
-// End returns what the traffic did. A read that failed is an error.
-func (p *Process) End() (log Log, err error) {
-	err = p.call("End", None{}, &log)
-	return log, err
+// End returns when everything is reported, with what the cache counted. A read
+// that failed is an error.
+func (p *Process) End() (counts memo.Counts, err error) {
+	err = p.call("End", None{}, &counts)
+	return counts, err
 }
 
 func (p *Process) call(command string, args, result any) error {
 	if err := p.worker.Call("Worker."+command, args, result); err != nil {
 		return fmt.Errorf("fleet: process %d: %s: %w", p.ID, command, err)
+	}
+	return nil
+}
+
+func (p *Process) signal(sig syscall.Signal) error {
+	if err := p.cmd.Process.Signal(sig); err != nil {
+		return fmt.Errorf("fleet: send process %d %v: %w", p.ID, sig, err)
 	}
 	return nil
 }

@@ -19,7 +19,10 @@ type Verdict struct {
 
 	Lags   []time.Duration // of the writes that were not deferred: the largest of each write and other process, ascending
 	Beyond int             // those of them that exceed the bound
-	Late   time.Duration   // of the writes that were deferred: the largest since memcached was back
+	Late   time.Duration   // of the writes that were deferred: the largest since their process had memcached again
+
+	Waking int           // reads of processes that were waking up, and that would have exceeded the bound
+	Awake  time.Duration // when the last of them began, after its process went on
 
 	Torn       int // second reads in a request that differed from the first
 	Impossible int // reads of a version that was committed after they had ended, or never
@@ -41,13 +44,14 @@ func (v *Verdict) OK() bool { return v.Same == 0 && v.Beyond == 0 && v.Torn == 0
 
 // ack is one key of a write, as a reader of that key sees it.
 type ack struct {
-	process  int
-	version  uint64
-	newest   uint64 // the largest version of this and all earlier acks
-	returned int64
-	deferred bool
-	since    int64   // when the others could hear of it
-	lags     []int64 // by index of the log
+	process   int
+	operation Operation
+	version   uint64
+	newest    uint64 // the largest version of this and all earlier acks
+	returned  int64
+	deferred  bool
+	since     int64   // when the others could hear of it
+	lags      []int64 // by index of the log
 }
 
 // Check finds the stale reads of h.
@@ -79,11 +83,14 @@ func (h *History) acks(v *Verdict) (byKey map[Key][]*ack, all []*ack) {
 	byKey = map[Key][]*ack{}
 	for _, log := range h.Logs {
 		for _, w := range log.Writes {
-			since, explained := h.heard(w)
+			since, explained := h.heard(log.Process, w)
 			v.count(w, explained)
-			for _, k := range w.Keys {
-				a := &ack{process: log.Process, version: w.Version, returned: w.Returned, deferred: w.Deferred, since: since, lags: make([]int64, len(h.Logs))}
-				byKey[k] = append(byKey[k], a)
+			for _, c := range w.Changed {
+				a := &ack{
+					process: log.Process, operation: w.Operation, version: c.Version,
+					returned: w.Returned, deferred: w.Deferred, since: since, lags: make([]int64, len(h.Logs)),
+				}
+				byKey[c.Key] = append(byKey[c.Key], a)
 				all = append(all, a)
 			}
 		}
@@ -109,14 +116,17 @@ func (v *Verdict) count(w Write, explained bool) {
 	}
 }
 
-// heard is the time from which w's lag counts, and whether a fault explains that
-// it was deferred.
-func (h *History) heard(w Write) (since int64, explained bool) {
+// heard is the time from which the lag of process's w counts, and whether a fault
+// explains that it was deferred.
+func (h *History) heard(process int, w Write) (since int64, explained bool) {
 	if !w.Deferred {
 		return w.Returned, false
 	}
 	since = w.Returned
 	for _, f := range h.Faults {
+		if f.Process != Everyone && f.Process != process {
+			continue
+		}
 		if f.Down <= w.Returned && w.Returned <= f.Up+int64(healing) {
 			since, explained = max(since, f.Up), true
 		}
@@ -134,7 +144,8 @@ func (h *History) read(v *Verdict, acks []*ack, i int, r Read) {
 			return fmt.Sprintf("process %d read version %d of %s before it was committed", log.Process, r.Version, r.Key)
 		})
 	}
-	same := false
+	same, excused := false, false
+	up, waking := h.waking(log.Process, r)
 	before := sort.Search(len(acks), func(j int) bool { return acks[j].returned >= r.Began })
 	for j := before - 1; j >= 0 && acks[j].newest > r.Version; j-- {
 		a := acks[j]
@@ -144,7 +155,7 @@ func (h *History) read(v *Verdict, acks []*ack, i int, r Read) {
 		if a.process == log.Process {
 			if !same {
 				v.Same++
-				v.example(func() string { return stale(log.Process, r, a) })
+				v.example(func() string { return h.stale(log.Process, r, a) })
 			}
 			same = true
 			continue
@@ -153,11 +164,30 @@ func (h *History) read(v *Verdict, acks []*ack, i int, r Read) {
 		if lag <= a.lags[i] {
 			continue
 		}
+		if waking && !a.deferred && lag > int64(h.Bound) {
+			excused = true
+			continue
+		}
 		if !a.deferred && a.lags[i] <= int64(h.Bound) && lag > int64(h.Bound) {
-			v.example(func() string { return "beyond the bound: " + stale(log.Process, r, a) })
+			v.example(func() string { return "beyond the bound: " + h.stale(log.Process, r, a) })
 		}
 		a.lags[i] = lag
 	}
+	if excused {
+		v.Waking++
+		v.Awake = max(v.Awake, time.Duration(r.Began-up))
+	}
+}
+
+// waking reports whether r began while its process woke up, and when that went
+// on.
+func (h *History) waking(process int, r Read) (up int64, waking bool) {
+	for _, f := range h.Faults {
+		if f.Stopped && f.Process == process && f.Down <= r.Began && r.Began <= f.Up+int64(h.Waking) {
+			return f.Up, true
+		}
+	}
+	return 0, false
 }
 
 // lag takes the lags of one invalidation into v.
@@ -190,9 +220,9 @@ func (h *History) impossible(r Read) bool {
 func firstOwn(log *Log) map[Key]int64 {
 	first := map[Key]int64{}
 	for _, w := range log.Writes {
-		for _, k := range w.Keys {
-			if at, ok := first[k]; !ok || w.Returned < at {
-				first[k] = w.Returned
+		for _, c := range w.Changed {
+			if at, ok := first[c.Key]; !ok || w.Returned < at {
+				first[c.Key] = w.Returned
 			}
 		}
 	}

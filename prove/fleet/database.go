@@ -11,7 +11,8 @@ import (
 )
 
 // Database is the truth that the caches are about: a version for each key. It is
-// held by the test's process, and workers query it over a loopback socket.
+// held by the test's process, and workers query it over a loopback socket, by
+// which they also report what they did.
 type Database struct {
 	clock    clock
 	took     time.Duration // what a query takes on average
@@ -25,6 +26,7 @@ type Database struct {
 	commits map[Key][]int64 // when version i+1 was committed
 	loads   map[Key][]Load
 	held    map[Key]chan int
+	logs    map[int]*Log
 }
 
 // A Load is one query of a loader. Ended is 0 while it runs, and for ever if its
@@ -45,6 +47,7 @@ func openDatabase(took time.Duration) (*Database, error) {
 	db := &Database{
 		clock: newClock(), took: took, listener: l, closed: make(chan struct{}),
 		rows: map[Key]uint64{}, commits: map[Key][]int64{}, loads: map[Key][]Load{}, held: map[Key]chan int{},
+		logs: map[int]*Log{},
 	}
 	srv := rpc.NewServer()
 	if err := srv.RegisterName("Database", &queries{db}); err != nil {
@@ -94,6 +97,13 @@ func (db *Database) Hold(k Key) <-chan int {
 	return c
 }
 
+// Unhold takes a Hold back that nobody came by.
+func (db *Database) Unhold(k Key) {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	delete(db.held, k)
+}
+
 // Loads returns the loads of k so far, in the order in which they began.
 func (db *Database) Loads(k Key) []Load {
 	db.mu.Lock()
@@ -120,6 +130,16 @@ func (db *Database) history() map[Key][]int64 {
 		commits[k] = append([]int64(nil), at...)
 	}
 	return commits
+}
+
+// logOf returns what a process has reported.
+func (db *Database) logOf(process int) Log {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	if l := db.logs[process]; l != nil {
+		return *l
+	}
+	return Log{Process: process}
 }
 
 // queries is what workers may ask, in the form that net/rpc wants.
@@ -168,5 +188,17 @@ func (q *queries) Write(k Key, version *uint64) error {
 	db.rows[k]++
 	*version = db.rows[k]
 	db.commits[k] = append(db.commits[k], db.clock.now())
+	return nil
+}
+
+// Report keeps what a process did since its last report.
+func (q *queries) Report(log *Log, _ *None) error {
+	db := q.db
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	if db.logs[log.Process] == nil {
+		db.logs[log.Process] = &Log{Process: log.Process}
+	}
+	db.logs[log.Process].add(log)
 	return nil
 }

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tiermemo/tiermemo/prove/scenario"
+)
+
+func files(t *testing.T, document string) (results, doc string) {
+	t.Helper()
+	folder := t.TempDir()
+	results, doc = filepath.Join(folder, "RESULTS.json"), filepath.Join(folder, "proof.md")
+	must(t, os.WriteFile(doc, []byte(document), 0o644))
+	return results, doc
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// twoScenarios is a report of two scenarios: the second had a stale read.
+func twoScenarios() *report {
+	r := newReport(time.Second)
+	r.Scenarios = []*scenario.Result{{Name: "good", Checked: 700}, {Name: "bad", Checked: 5, Same: 1, Failures: []string{"1 stale read"}}}
+	r.end()
+	return r
+}
+
+// A second run replaces the table, and nothing else of the document.
+func TestTheTableIsWrittenInItsPlace(t *testing.T) {
+	t.Parallel()
+	results, doc := files(t, "# Proof\n"+tableBegins+"an old table\n"+tableEnds+"The end.\n")
+	r := twoScenarios()
+	for range 2 {
+		must(t, r.write(results, doc))
+	}
+	text, err := os.ReadFile(doc)
+	must(t, err)
+	got := string(text)
+	if !strings.HasPrefix(got, "# Proof\n"+tableBegins) || !strings.HasSuffix(got, tableEnds+"The end.\n") ||
+		strings.Contains(got, "old table") || strings.Count(got, "| good |") != 1 {
+		t.Errorf("the document became\n%s", got)
+	}
+	data, err := os.ReadFile(results)
+	must(t, err)
+	var read report
+	must(t, json.Unmarshal(data, &read))
+	if read.Checked != 705 || read.Stale != 1 || len(read.Scenarios) != 2 || read.Command != "make prove LENGTH=1s" {
+		t.Errorf("RESULTS.json has %+v", read)
+	}
+}
+
+func TestADocumentWithoutAPlaceIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{"", tableBegins, tableEnds + tableBegins} {
+		results, doc := files(t, text)
+		if err := twoScenarios().write(results, doc); err == nil {
+			t.Errorf("%q was written to", text)
+		}
+		if after, err := os.ReadFile(doc); err != nil || string(after) != text {
+			t.Errorf("%q became %q, %v", text, after, err)
+		}
+	}
+}
+
+func TestOneBadScenarioIsAFailure(t *testing.T) {
+	t.Parallel()
+	r := twoScenarios()
+	if err := r.verdict(); err == nil || !strings.Contains(err.Error(), "bad: 1 stale read") || strings.Contains(err.Error(), "good") {
+		t.Errorf("the verdict is %v", err)
+	}
+	r.Scenarios = r.Scenarios[:1]
+	must(t, r.verdict())
+}
+
+func TestScenariosAreChosenByName(t *testing.T) {
+	t.Parallel()
+	for expr, want := range map[string]int{"": len(scenario.All()), "^memcached": 4, "broken": len(scenario.Broken()), "nothing of the kind": 0, "(": 0} {
+		chosen, err := choose(expr)
+		if len(chosen) != want || (err != nil) != (want == 0) {
+			t.Errorf("%q chooses %d, %v, want %d", expr, len(chosen), err, want)
+		}
+	}
+}

@@ -1,0 +1,16 @@
+module github.com/tiermemo/tiermemo/prove
+
+go 1.26.0
+
+require (
+	github.com/bradfitz/gomemcache v0.0.0-20260422231931-4d751bb6e37c
+	github.com/tiermemo/tiermemo v0.0.0
+	go.uber.org/goleak v1.3.0
+)
+
+require (
+	github.com/hashicorp/golang-lru/v2 v2.0.7 // indirect
+	golang.org/x/sync v0.24.0 // indirect
+)
+
+replace github.com/tiermemo/tiermemo => ../

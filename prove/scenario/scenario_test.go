@@ -1,0 +1,84 @@
+package scenario_test
+
+import (
+	"fmt"
+	"os"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/tiermemo/tiermemo/internal/mcserver"
+	"github.com/tiermemo/tiermemo/prove/fleet"
+	"github.com/tiermemo/tiermemo/prove/scenario"
+)
+
+// writing is for how long each scenario writes here; `make prove` takes longer.
+const writing = 3 * time.Second
+
+// TestMain is where the test binary becomes a worker.
+func TestMain(m *testing.M) {
+	if env := os.Getenv(fleet.Env); env != "" {
+		os.Exit(leaksToo(say(fleet.Work(env))))
+	}
+	os.Exit(leaksToo(m.Run()))
+}
+
+// leaksToo makes a goroutine that was left behind a failure.
+func leaksToo(code int) int {
+	if code != 0 {
+		return code
+	}
+	return say(goleak.Find())
+}
+
+func say(err error) (code int) {
+	if err == nil {
+		return 0
+	}
+	fmt.Fprintln(os.Stderr, err)
+	return 1
+}
+
+// The scenarios run one after the other: on a small machine two at once would be
+// each other's disturbance, and each one's lags nobody's.
+func TestNoReadIsStaleWhereItMustNotBe(t *testing.T) {
+	for _, s := range scenario.All() {
+		t.Run(s.Name, func(t *testing.T) {
+			r := play(t, s, writing)
+			for _, failure := range r.Failures {
+				t.Error(failure)
+			}
+			for _, example := range r.Examples {
+				t.Log(example)
+			}
+		})
+	}
+}
+
+func TestAWriterThatDoesNotInvalidateIsFound(t *testing.T) {
+	r := play(t, scenario.Broken()[0], time.Second)
+	if r.Same == 0 || r.Beyond == 0 {
+		t.Errorf("found %d stale reads in the writer's process and %d lags beyond the bound, want both", r.Same, r.Beyond)
+	}
+}
+
+func TestProcessesThatDoNotHearAreFound(t *testing.T) {
+	r := play(t, scenario.Broken()[1], time.Second)
+	if r.Same != 0 || r.Beyond == 0 {
+		t.Errorf("found %d stale reads in the writer's process and %d lags beyond the bound, want only the second", r.Same, r.Beyond)
+	}
+}
+
+func play(t *testing.T, s scenario.Scenario, length time.Duration) *scenario.Result {
+	t.Helper()
+	r, err := scenario.Run(t.Context(), s, mcserver.ForTest(t, s.Memcached...), length)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Log("\n" + scenario.Markdown([]*scenario.Result{r}))
+	for id, c := range r.Counts {
+		t.Logf("process %d: L1 %d, L2 %d, L3 %d, loads %d, joined %d, errors %d", id, c.L1, c.L2, c.L3, c.Loads, c.Joined, c.Errors)
+	}
+	return r
+}
