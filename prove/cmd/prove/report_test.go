@@ -8,8 +8,12 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"github.com/tiermemo/tiermemo/prove/scenario"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func files(t *testing.T, document string) (results, doc string) {
 	t.Helper()
