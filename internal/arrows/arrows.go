@@ -81,7 +81,7 @@ func Table() []Row {
 		{Folder: "internal/census", Ours: []string{"memo", "reqcache"}, Why: "it counts what anybody's requests leave, through the API that users have"},
 		{Folder: "internal/adaptertest", Ours: []string{"memo", "memo/lru", "reqcache", "internal/census"}, Tests: true,
 			Why: "what every adapter has to do cannot know any of them"},
-		{Folder: "prove/chaos", Why: "a leaf: bytes between two sockets, whatever they mean"},
+		{Folder: "prove/internal/chaos", Why: "a leaf: bytes between two sockets, whatever they mean"},
 		{Folder: "prove/...", Ours: []string{"memo", "memo/memcached", "memo/tier", "internal/mcserver"},
 			Why: "real processes on a real memcached, and only through the API that users have"},
 		{Folder: "internal/rollout/...", Ours: []string{public, "internal/rollout", "internal/rollout/program/shop", "internal/rollout/program/shop/catalog"},

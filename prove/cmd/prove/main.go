@@ -19,8 +19,8 @@ import (
 	"time"
 
 	"github.com/tiermemo/tiermemo/internal/mcserver"
-	"github.com/tiermemo/tiermemo/prove/fleet"
-	"github.com/tiermemo/tiermemo/prove/scenario"
+	"github.com/tiermemo/tiermemo/prove/internal/fleet"
+	"github.com/tiermemo/tiermemo/prove/internal/scenario"
 )
 
 func main() {

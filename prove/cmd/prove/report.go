@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/tiermemo/tiermemo/prove/scenario"
+	"github.com/tiermemo/tiermemo/prove/internal/scenario"
 )
 
 // report.go is what a run leaves behind: a file for machines, and a table in the

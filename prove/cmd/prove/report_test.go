@@ -10,7 +10,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/tiermemo/tiermemo/prove/scenario"
+	"github.com/tiermemo/tiermemo/prove/internal/scenario"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

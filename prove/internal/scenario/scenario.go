@@ -5,7 +5,7 @@ package scenario
 import (
 	"time"
 
-	"github.com/tiermemo/tiermemo/prove/fleet"
+	"github.com/tiermemo/tiermemo/prove/internal/fleet"
 )
 
 // A Scenario is traffic, and what happens meanwhile.

@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tiermemo/tiermemo/prove/fleet"
+	"github.com/tiermemo/tiermemo/prove/internal/fleet"
 )
 
 // Processes that do one thing at a time, as they are told.

@@ -9,8 +9,8 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/tiermemo/tiermemo/internal/mcserver"
-	"github.com/tiermemo/tiermemo/prove/fleet"
-	"github.com/tiermemo/tiermemo/prove/scenario"
+	"github.com/tiermemo/tiermemo/prove/internal/fleet"
+	"github.com/tiermemo/tiermemo/prove/internal/scenario"
 )
 
 // writing is for how long each scenario writes here; `make prove` takes longer.

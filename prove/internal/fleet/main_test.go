@@ -9,7 +9,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/tiermemo/tiermemo/internal/mcserver"
-	"github.com/tiermemo/tiermemo/prove/fleet"
+	"github.com/tiermemo/tiermemo/prove/internal/fleet"
 )
 
 // TestMain is where the test binary becomes a worker.

@@ -4,8 +4,8 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"github.com/tiermemo/tiermemo/prove/chaos"
-	"github.com/tiermemo/tiermemo/prove/fleet"
+	"github.com/tiermemo/tiermemo/prove/internal/chaos"
+	"github.com/tiermemo/tiermemo/prove/internal/fleet"
 )
 
 // wiretrouble.go is what happens between processes and memcached.

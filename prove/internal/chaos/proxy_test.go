@@ -13,7 +13,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/tiermemo/tiermemo/prove/chaos"
+	"github.com/tiermemo/tiermemo/prove/internal/chaos"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

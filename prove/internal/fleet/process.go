@@ -13,7 +13,7 @@ import (
 	"syscall"
 
 	"github.com/tiermemo/tiermemo/memo"
-	"github.com/tiermemo/tiermemo/prove/chaos"
+	"github.com/tiermemo/tiermemo/prove/internal/chaos"
 )
 
 // Process is one worker, as the test sees it. Its methods may be called

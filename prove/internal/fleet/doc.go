@@ -1,7 +1,7 @@
 // Package fleet is coherence as a user meets it: several processes, one memcached,
 // one database, and a history of what everybody read and wrote, which is checked
 // when all is over. It stands beside the call's path, and uses only the API that
-// users have. What happens to a fleet is the business of prove/scenario.
+// users have. What happens to a fleet is the business of prove/internal/scenario.
 //
 // Unit tests and those of the protocol play interleavings that somebody thought
 // of. This one looks for the others: real schedulers, real sockets, servers that

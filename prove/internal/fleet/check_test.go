@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tiermemo/tiermemo/prove/fleet"
+	"github.com/tiermemo/tiermemo/prove/internal/fleet"
 )
 
 // Histories made by hand: process 0 writes version 2 of a row, and its

@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tiermemo/tiermemo/prove/fleet"
+	"github.com/tiermemo/tiermemo/prove/internal/fleet"
 )
 
 // patient makes sure that a busy machine does not look like an absent server:

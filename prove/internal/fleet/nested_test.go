@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tiermemo/tiermemo/prove/fleet"
+	"github.com/tiermemo/tiermemo/prove/internal/fleet"
 )
 
 // A process whose next poll is an hour away has an old B in its L2, and nobody

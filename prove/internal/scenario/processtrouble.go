@@ -4,7 +4,7 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"github.com/tiermemo/tiermemo/prove/fleet"
+	"github.com/tiermemo/tiermemo/prove/internal/fleet"
 )
 
 // processtrouble.go is what happens to processes.

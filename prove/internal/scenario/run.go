@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/tiermemo/tiermemo/internal/mcserver"
-	"github.com/tiermemo/tiermemo/prove/fleet"
+	"github.com/tiermemo/tiermemo/prove/internal/fleet"
 )
 
 // run is a scenario under way, as its trouble sees it.

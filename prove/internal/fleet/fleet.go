@@ -6,7 +6,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/tiermemo/tiermemo/prove/chaos"
+	"github.com/tiermemo/tiermemo/prove/internal/chaos"
 )
 
 // Fleet is a database and the processes that cache it. Its methods are called by

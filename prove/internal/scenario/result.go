@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/tiermemo/tiermemo/memo"
-	"github.com/tiermemo/tiermemo/prove/fleet"
+	"github.com/tiermemo/tiermemo/prove/internal/fleet"
 )
 
 // A Result is what a scenario showed, as RESULTS.json has it.

@@ -3,7 +3,7 @@ package scenario
 import (
 	"time"
 
-	"github.com/tiermemo/tiermemo/prove/fleet"
+	"github.com/tiermemo/tiermemo/prove/internal/fleet"
 )
 
 // Broken returns scenarios with something wrong on purpose: a checker is believed
