@@ -48,7 +48,8 @@
 //	shared.go   L3: look, else lease, fn, fill
 //	run.go      fn, on a goroutine and a ctx of its own
 //
-// invalidate.go runs the other way, L3 first, and says why. domain.go and
-// poll.go are the process's part in the protocol between processes; what they
+// invalidate.go runs the other way, L3 first, and says why; tags.go is for what is
+// named by no key, by markers in L3 (mark.go) and fences here (fences.go). domain.go
+// and poll.go are the process's part in the protocol between processes; what they
 // decide is in internal/coherence.
 package memo
