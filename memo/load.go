@@ -64,6 +64,7 @@ func (c *Cache) process(ctx context.Context, n *node, l *load) (*tier.Entry, out
 			if err := l.within(ctx, n.load); err != nil {
 				return nil, outcomeError, err
 			}
+			l.asked = c.fences.turn.Load() // of what it has heard of meanwhile, too
 		}
 		if e := c.peek(l); e != nil {
 			return e, outcomeL2, nil

@@ -240,6 +240,53 @@ func TestG06_LoadThatATagOvertookIsStoredNowhere(t *testing.T) {
 	}
 }
 
+// A part is joined by a load that reads the log on its way:
+//
+//  1. here a load of the part has read the old value, and still runs
+//  2. another process commits, and invalidates the tag: n
+//  3. here a load of the whole begins, with a stamp of n or more; it asks for the part,
+//     hears of n, and joins the load of 1, which no record takes out of its way
+//  4. a whole made of the old part is stored for everyone, and n is about nothing as new as that
+func TestG06_WholeMadeOfAPartThatATagOvertook(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet()
+		here, _ := f.process(t, slowPoll)
+		writer, _ := f.process(t, slowPoll)
+		ctx := here.With(context.Background())
+		f.db.tagged(t, ctx, "before", "group") // the marker is there
+		read, release, done := make(chan struct{}), make(chan struct{}), make(chan struct{})
+		go func() {
+			defer close(done)
+			_, _ = memo.Do(ctx, "part", func(context.Context) (int, error) {
+				v := f.db.read("part")
+				close(read)
+				<-release
+				return v, nil
+			}, memo.Tags("group"))
+		}()
+		<-read
+		f.db.write("part")
+		must(t, writer.InvalidateTags(context.Background(), "group"))
+		whole := make(chan int)
+		load := func(ctx context.Context) (int, error) {
+			return memo.Do(ctx, "whole", func(ctx context.Context) (int, error) {
+				return f.db.tagged(t, ctx, "part", "group"), nil
+			}, memo.Tags("group"))
+		}
+		go func() { v, _ := load(ctx); whole <- v }()
+		synctest.Wait()
+		close(release)
+		if v := <-whole; v != 1 {
+			t.Errorf("the whole was made of version %d of its part, want 1", v)
+		}
+		<-done
+		late, _ := f.process(t, slowPoll)
+		if v, err := load(late.With(context.Background())); v != 1 || err != nil {
+			t.Errorf("another process reads a whole of version %d, %v, want 1", v, err)
+		}
+	})
+}
+
 // The record of an invalidation may be read before its marker is raised:
 //
 //  1. a writer has drawn n, written the record, and not yet raised the marker

@@ -19,10 +19,13 @@ type Operation string
 
 // The operations.
 const (
-	OneKey      Operation = "key"  // Invalidate, of a row and what is made of it
-	SeveralKeys Operation = "keys" // Invalidate, of several rows and what is made of them
-	Everything  Operation = "all"  // InvalidateAll
-	NewValue    Operation = "set"  // Set, and Invalidate of what is made of the row
+	OneKey      Operation = "key"         // Invalidate, of a row and what is made of it
+	SeveralKeys Operation = "keys"        // Invalidate, of several rows and what is made of them
+	Everything  Operation = "all"         // InvalidateAll
+	NewValue    Operation = "set"         // Set, and Invalidate of what is made of the row
+	OneTag      Operation = "tag"         // InvalidateTags, of a tag that many rows carry
+	LoadersTag  Operation = "dynamic tag" // InvalidateTags, of a tag that only the loader names
+	OneTree     Operation = "tree"        // InvalidateTree, of all rows, and of all that is made of them
 )
 
 // operation is how a process writes.
@@ -58,7 +61,38 @@ func operations() map[Operation]operation {
 			}
 			return errors.Join(err, memo.Invalidate(ctx, Whole(row.Key.N).String()))
 		}},
+		OneTag: {covers: someGroup, tell: func(ctx context.Context, _ *rows, w *writing) error {
+			return memo.InvalidateTags(ctx, group(w.rows[0].Key.N))
+		}},
+		LoadersTag: {covers: some(1), tell: func(ctx context.Context, _ *rows, w *writing) error {
+			return memo.InvalidateTags(ctx, about(w.rows[0].Key.N))
+		}},
+		OneTree: {covers: some(3), tell: func(ctx context.Context, _ *rows, _ *writing) error {
+			err := memo.InvalidateTree(ctx, memo.Key("row"))
+			if notDeferred(err) != nil {
+				return err
+			}
+			return errors.Join(err, memo.InvalidateTree(ctx, memo.Key("whole")))
+		}},
 	}
+}
+
+// group is the tag that a row shares with others, and about the one that it has for
+// itself, with what is made of it.
+func group(n int) string { return memo.Key("group", n%groups) }
+func about(n int) string { return memo.Key("about", n) }
+
+const groups = 3
+
+// someGroup covers the rows of one group.
+func someGroup(rows []int) (picked []int) {
+	one := rows[rand.N(len(rows))] % groups
+	for _, n := range rows {
+		if n%groups == one {
+			picked = append(picked, n)
+		}
+	}
+	return picked
 }
 
 // some covers n rows at random.

@@ -35,12 +35,14 @@ func (r *rows) lifetime(k Key) time.Duration {
 }
 
 // options are what the author of a loader says of k.
-func (r *rows) options(k Key) []memo.Option { return []memo.Option{memo.TTL(r.lifetime(k))} }
+func (r *rows) options(k Key) []memo.Option {
+	return []memo.Option{memo.TTL(r.lifetime(k)), memo.Tags(group(k.N))}
+}
 
 // set brings a row that was committed.
 func (r *rows) set(ctx context.Context, row Change) error {
 	name := row.Key.String()
-	return memo.Set(ctx, name, value{name, row.Version}, r.options(row.Key)...)
+	return memo.Set(ctx, name, value{name, row.Version}, append(r.options(row.Key), memo.Tags(about(row.Key.N)))...)
 }
 
 // value is what is cached. It names its key, so that an answer for another one
@@ -59,6 +61,7 @@ func (r *rows) read(ctx context.Context, k Key) (uint64, error) {
 	name := k.String()
 	v, err := memo.Do(ctx, name, func(ctx context.Context) (value, error) {
 		version, err := load(ctx, k)
+		memo.Amend(ctx, memo.Tags(about(k.N)))
 		return value{name, version}, err
 	}, r.options(k)...)
 	if err != nil {

@@ -76,7 +76,7 @@ func derived(ops ...fleet.Operation) fleet.Traffic {
 // writer. InvalidateAll empties the caches of all, so it is rare.
 func invalidations() fleet.Traffic {
 	key, several := fleet.OneKey, fleet.SeveralKeys
-	return derived(key, key, key, key, several, several, several, fleet.Everything)
+	return derived(key, key, key, key, several, several, several, fleet.OneTag, fleet.OneTag, fleet.LoadersTag, fleet.LoadersTag, fleet.OneTree, fleet.Everything)
 }
 
 func mixed() fleet.Traffic {
@@ -101,6 +101,9 @@ func All() []Scenario {
 		{Name: "fault-free, one key at a time, 4 processes", Processes: 4, Traffic: rows(key)},
 		{Name: "loads inside of loads", Processes: 4, Traffic: derived(key)},
 		{Name: "several keys in a call", Processes: 4, Traffic: derived(fleet.SeveralKeys)},
+		{Name: "tags", Processes: 4, Writers: 2, Traffic: derived(fleet.OneTag)},
+		{Name: "tags of the loader", Processes: 4, Writers: 2, Traffic: derived(fleet.LoadersTag)},
+		{Name: "trees", Processes: 4, Writers: 2, Traffic: derived(fleet.OneTree)},
 		{Name: "InvalidateAll", Processes: 4, Traffic: derived(fleet.Everything)},
 		{Name: "Set", Processes: 4, Writers: 2, Traffic: derived(fleet.NewValue)},
 		{Name: "all invalidations, everybody writes", Processes: 4, Writers: 4, Traffic: invalidations()},
