@@ -538,12 +538,12 @@ func TestBadTags(t *testing.T) {
 		return err
 	}
 	for name, err := range map[string]error{
-		"an empty tag":    load(memo.Tags("")),
-		"a long one":      load(memo.Tags(fmt.Sprintf("%0251d", 1))),
-		"too many":        load(memo.Tags(many...)),
-		"a bad one":       c.InvalidateTags(context.Background(), "ok", ""),
-		"no ctx":          c.InvalidateTags(nil, "ok"), //nolint:staticcheck
-		"an empty tree":   c.InvalidateTree(context.Background(), ""),
+		"an empty tag":  load(memo.Tags("")),
+		"a long one":    load(memo.Tags(fmt.Sprintf("%0251d", 1))),
+		"too many":      load(memo.Tags(many...)),
+		"a bad one":     c.InvalidateTags(context.Background(), "ok", ""),
+		"no ctx":        c.InvalidateTags(nil, "ok"), //nolint:staticcheck
+		"an empty tree": c.InvalidateTree(context.Background(), ""),
 		"amended": func() error {
 			_, err := memo.Do(ctx, "k2", func(ctx context.Context) (int, error) { memo.Amend(ctx, memo.Tags("")); return 1, nil })
 			return err
