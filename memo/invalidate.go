@@ -36,7 +36,7 @@ import (
 // keys it is; all others are invalidated. What became of those is joined to it,
 // unless it is nil.
 func Invalidate(ctx context.Context, keys ...string) error {
-	return invalidate(ctx, nil, keys)
+	return invalidate(ctx, nil, "Invalidate", wire.Keys, keys)
 }
 
 // Invalidate is the package's Invalidate on c.
@@ -44,7 +44,7 @@ func (c *Cache) Invalidate(ctx context.Context, keys ...string) error {
 	if c.none() { // and not that of ctx
 		return ErrNoCache
 	}
-	return invalidate(ctx, c, keys)
+	return invalidate(ctx, c, "Invalidate", wire.Keys, keys)
 }
 
 // InvalidateAll forgets everything of this cache; never keys of another prefix.
@@ -79,14 +79,18 @@ func writer(ctx context.Context, c *Cache) (*Cache, *node, error) {
 	return c, n, nil
 }
 
-// invalidate refuses the keys that are none, and does what it can for the others:
+// invalidate refuses the names that are none, and does what it can for the others:
 // the write behind them is committed.
-func invalidate(ctx context.Context, c *Cache, keys []string) error {
-	if err := checkContext("Invalidate", ctx); err != nil {
+func invalidate(ctx context.Context, c *Cache, op string, about wire.Subject, names []string) error {
+	if err := checkContext(op, ctx); err != nil {
 		return err
 	}
-	own, refused := splitKeys("Invalidate", keys)
-	return joined(refused, invalidateOwn(ctx, c, own))
+	noun, problemOf := "key", keyProblem
+	if about == wire.Tags {
+		noun, problemOf = "tag", tagProblem
+	}
+	own, refused := split(op, noun, names, problemOf)
+	return joined(refused, invalidateOwn(ctx, c, told{about, own}))
 }
 
 // joined is what was refused, and what became of the rest.
@@ -100,29 +104,38 @@ func joined(refused, err error) error {
 	return errors.Join(refused, err)
 }
 
-// invalidateOwn is for keys that are good, and nobody else's memory.
-func invalidateOwn(ctx context.Context, c *Cache, own []string) error {
+// invalidateOwn is for names that are good, and nobody else's memory.
+func invalidateOwn(ctx context.Context, c *Cache, what told) error {
 	c, n, err := writer(ctx, c)
 	if err != nil {
 		return err
 	}
 	defer c.writers.leave()
-	if len(own) == 0 {
+	if len(what.names) == 0 {
 		return nil
 	}
 	var numbers []uint64
-	if d := c.domain; d != nil {
-		numbers, err = d.tell(ctx, told{wire.Keys, own})
+	if c.domain != nil {
+		numbers, err = c.domain.tell(ctx, what)
 	}
-	c.drop(own...)
-	if n.table != nil {
-		n.table.Forget(own...)
+	if what.about == wire.Keys {
+		c.forgetKeys(n, what.names)
+	} else {
+		c.hide(n, what)
 	}
 	if c.domain != nil {
 		c.domain.settled(numbers)
 	}
-	c.invalidatedKeys.Add(uint64(len(own)))
 	return c.counted(err)
+}
+
+// forgetKeys forgets keys in this process and in the request of n.
+func (c *Cache) forgetKeys(n *node, keys []string) {
+	c.drop(keys...)
+	if n.table != nil {
+		n.table.Forget(keys...)
+	}
+	c.invalidatedKeys.Add(uint64(len(keys)))
 }
 
 // tell delivers an invalidation, or queues it, whatever ctx does: the write is

@@ -58,12 +58,8 @@ func keyProblem(key string) *UsageError {
 	return nil
 }
 
-// splitKeys returns copies of those of all that are keys, and what is wrong with
-// the first of those that are not.
-func splitKeys(op string, all []string) (good []string, refused error) {
-	return split(op, "key", all, keyProblem)
-}
-
+// split returns copies of those of all that have no problem, and what is wrong with
+// the first of those that have.
 func split(op, noun string, all []string, problemOf func(string) *UsageError) (good []string, refused error) {
 	good = make([]string, 0, len(all))
 	for i, name := range all {

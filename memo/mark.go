@@ -95,7 +95,7 @@ func (d *domain) readMarks(ctx context.Context, marks []string, items []tier.Ite
 // It is added unborn, which hides everything; from then on nobody's number is
 // overlooked, and it is given the number that the counter has after that.
 func (d *domain) raise(ctx context.Context, marks []string, items []tier.Item, n uint64) error {
-	for len(marks) > 0 {
+	for {
 		var again []string
 		for i, mark := range marks {
 			item := items[i]
@@ -120,9 +120,8 @@ func (d *domain) raise(ctx context.Context, marks []string, items []tier.Item, n
 			}
 			again = append(again, mark)
 		}
-		marks = again
-		if len(marks) == 0 {
-			break
+		if marks = again; len(marks) == 0 {
+			return overdue(ctx)
 		}
 		// The counter is read after the markers: of those that are unborn it has all numbers.
 		names := append(slices.Clone(marks), d.space.Seq())
@@ -136,7 +135,6 @@ func (d *domain) raise(ctx context.Context, marks []string, items []tier.Item, n
 		}
 		n = max(n, seq)
 	}
-	return overdue(ctx)
 }
 
 // bear sees to it that the markers of e are known, and reports whether e is hidden

@@ -19,7 +19,7 @@ import (
 // with, also where a reader names none. What is promised, and what ErrDeferred
 // means, is the same as for Invalidate.
 func InvalidateTags(ctx context.Context, tags ...string) error {
-	return invalidateMarked(ctx, nil, "InvalidateTags", wire.Tags, tags)
+	return invalidate(ctx, nil, "InvalidateTags", wire.Tags, tags)
 }
 
 // InvalidateTags is the package's InvalidateTags on c.
@@ -27,7 +27,7 @@ func (c *Cache) InvalidateTags(ctx context.Context, tags ...string) error {
 	if c.none() {
 		return ErrNoCache
 	}
-	return invalidateMarked(ctx, c, "InvalidateTags", wire.Tags, tags)
+	return invalidate(ctx, c, "InvalidateTags", wire.Tags, tags)
 }
 
 // InvalidateTree forgets key and every key below it, in the time that one key
@@ -35,7 +35,7 @@ func (c *Cache) InvalidateTags(ctx context.Context, tags ...string) error {
 // and InvalidateTree(ctx, Key("user")) all users. What is promised is the same as
 // for Invalidate.
 func InvalidateTree(ctx context.Context, key string) error {
-	return invalidateMarked(ctx, nil, "InvalidateTree", wire.Trees, []string{key})
+	return invalidate(ctx, nil, "InvalidateTree", wire.Trees, []string{key})
 }
 
 // InvalidateTree is the package's InvalidateTree on c.
@@ -43,52 +43,24 @@ func (c *Cache) InvalidateTree(ctx context.Context, key string) error {
 	if c.none() {
 		return ErrNoCache
 	}
-	return invalidateMarked(ctx, c, "InvalidateTree", wire.Trees, []string{key})
+	return invalidate(ctx, c, "InvalidateTree", wire.Trees, []string{key})
 }
 
-func invalidateMarked(ctx context.Context, c *Cache, op string, about wire.Subject, names []string) error {
-	if err := checkContext(op, ctx); err != nil {
-		return err
-	}
-	noun, problemOf := "key", keyProblem
-	if about == wire.Tags {
-		noun, problemOf = "tag", tagProblem
-	}
-	own, refused := split(op, noun, names, problemOf)
-	return joined(refused, hide(ctx, c, about, own))
-}
-
-// hide invalidates what own names, which is good, and nobody else's memory.
-func hide(ctx context.Context, c *Cache, about wire.Subject, own []string) error {
-	c, n, err := writer(ctx, c)
-	if err != nil {
-		return err
-	}
-	defer c.writers.leave()
-	if len(own) == 0 {
-		return nil
-	}
-	var numbers []uint64
-	if d := c.domain; d != nil {
-		numbers, err = d.tell(ctx, told{about, own})
-	}
-	// Loads in flight are not told: what they end with is looked at when it lands.
-	c.fences.made(about, own)
+// hide forgets tags or trees in this process and in the request of n. Loads in
+// flight are not told: what they end with is looked at when it lands.
+func (c *Cache) hide(n *node, what told) {
+	c.fences.made(what.about, what.names)
 	if n.table != nil {
 		n.table.ForgetFunc(func(key string) bool {
 			e, _ := n.table.Get(key).(*tier.Entry)
-			return concerns(about, own, key, e)
+			return concerns(what.about, what.names, key, e)
 		})
 	}
-	if c.domain != nil {
-		c.domain.settled(numbers)
-	}
-	if about == wire.Tags {
-		c.invalidatedTags.Add(uint64(len(own)))
+	if what.about == wire.Tags {
+		c.invalidatedTags.Add(uint64(len(what.names)))
 	} else {
-		c.invalidatedTrees.Add(uint64(len(own)))
+		c.invalidatedTrees.Add(uint64(len(what.names)))
 	}
-	return c.counted(err)
 }
 
 // concerns reports whether the invalidation of names is about e, which is the entry

@@ -90,10 +90,7 @@ func (f *Fences) put(one fence, targets []Target) {
 		if f.young.fences == nil || len(f.young.fences) >= max(f.Most/2, 1) {
 			f.age()
 		}
-		known := f.young.fences[t]
-		if f.old.fences != nil {
-			known = f.old.fences[t].then(known)
-		}
+		known := f.old.fences[t].then(f.young.fences[t])
 		f.young.fences[t] = known.then(one)
 		f.young.newest = f.young.newest.then(known).then(one)
 		f.young.turn = f.turn
