@@ -1,0 +1,229 @@
+package linear_test
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/anishathalye/porcupine"
+	"go.uber.org/goleak"
+
+	"github.com/tiermemo/tiermemo/internal/mcserver"
+	"github.com/tiermemo/tiermemo/memo"
+	"github.com/tiermemo/tiermemo/memo/memcached"
+	"github.com/tiermemo/tiermemo/prove/internal/chaos"
+	"github.com/tiermemo/tiermemo/prove/internal/linear"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var (
+	seed = flag.Uint64("seed", 0, "does the same operations again, as far as the scheduler allows; 0: others each time")
+	also = flag.Bool("also", false, "check which histories a stronger model allows too")
+)
+
+const (
+	long, short = time.Hour, 20 * time.Millisecond
+	patience    = 30 * time.Second // of a run, and of the search for an order
+	// lapses is a StaleBound with which L2 is given up within a history, and used
+	// again; with never it is not.
+	lapses, never = 200 * time.Millisecond, time.Hour
+)
+
+// The runs come one after the other: on a small machine two at once would be each
+// other's outages.
+func TestWhatOneProcessSeesHasAnOrder(t *testing.T) {
+	all := linear.Ways()
+	for _, c := range []struct {
+		name    string
+		model   func() porcupine.Model
+		caches  func(t *testing.T) ([]*memo.Cache, trouble)
+		traffic linear.Traffic
+	}{
+		{"no shared tier", linear.Instant, alone, linear.Traffic{Ways: all, TTL: long, Get: true}},
+		{"no shared tier, all the time", linear.Instant, alone, linear.Traffic{Ways: all, TTL: long, Writes: 200}},
+		{"no shared tier, short lives", linear.Instant, alone, linear.Traffic{Ways: all, TTL: short, Get: true}},
+		{"memcached", linear.Instant, shared(never), linear.Traffic{Ways: all, TTL: long}},
+		{"memcached, short lives", linear.Instant, shared(never), linear.Traffic{Ways: all, TTL: short}},
+		{"memcached, short lives, L2 lapses", linear.Promise, shared(lapses), linear.Traffic{Ways: linear.Without(all), TTL: short, Get: true}},
+		{"slow memcached", linear.Instant, slow, linear.Traffic{Ways: all, TTL: long, Writes: 25}},
+		{"slow memcached, short lives", linear.Instant, slow, linear.Traffic{Ways: all, TTL: short, Writes: 25}},
+		{"another process", linear.Promise, two, linear.Traffic{Ways: linear.Without(all), TTL: long, Writes: 25, Get: true}},
+		{"another process, short lives", linear.Promise, two, linear.Traffic{Ways: linear.Without(all), TTL: short, Writes: 25}},
+		{"partitions", linear.Instant, partitioned(never), linear.Traffic{Ways: all, TTL: long}},
+		{"partitions, short lives", linear.Instant, partitioned(never), linear.Traffic{Ways: all, TTL: short}},
+		{"partitions beyond the bound", linear.Promise, partitioned(lapses), linear.Traffic{Ways: linear.Without(all), TTL: long, Get: true}},
+		{"memcached killed", linear.Promise, killed, linear.Traffic{Ways: linear.Without(all), TTL: short, Get: true}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			caches, trouble := c.caches(t)
+			tr := c.traffic
+			tr.Seed, tr.Load, tr.Trouble = *seed, 2*time.Millisecond, trouble
+			if tr.Seed == 0 {
+				tr.Seed = rand.Uint64()
+			}
+			if tr.Writes == 0 {
+				tr.Writes = 60
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			defer cancel()
+			history, numbers, err := tr.Run(ctx, caches...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for id := range caches {
+				ops := history.Of(id)
+				t.Logf("seed %d, process %d: %d operations; %d writes, %d of them deferred", tr.Seed, id, len(ops), numbers.Told.Load(), numbers.Deferred.Load())
+				holds(t, c.model(), ops)
+			}
+		})
+	}
+}
+
+// holds fails unless m allows the history.
+func holds(t *testing.T, m porcupine.Model, history []porcupine.Operation) {
+	t.Helper()
+	verdict := linear.Check(m, history, patience)
+	if verdict == porcupine.Ok {
+		if *also {
+			t.Logf("Instant %s, Register %s", linear.Check(linear.Instant(), history, patience), linear.Check(linear.Register(), history, patience))
+		}
+		return
+	}
+	page, err := os.CreateTemp("", "linear-*.html")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer page.Close()
+	err = linear.Draw(m, history, page.Name(), patience)
+	t.Errorf("no order of what this process saw was found (%s): see %s (%v)", verdict, page.Name(), err)
+}
+
+type trouble = func(ctx context.Context, n *linear.Numbers) error
+
+// alone is a process without a shared tier.
+func alone(t *testing.T) ([]*memo.Cache, trouble) {
+	return []*memo.Cache{newCache(t, memo.Config{})}, nil
+}
+
+// shared is one with a memcached of its own.
+func shared(bound time.Duration) func(*testing.T) ([]*memo.Cache, trouble) {
+	return func(t *testing.T) ([]*memo.Cache, trouble) {
+		return []*memo.Cache{onMemcached(t, mcserver.ForTest(t).Addr(), bound, 0)}, nil
+	}
+}
+
+// slow is one to whose memcached everything takes a while: a write takes as long as
+// a load, and what may come between its steps does.
+func slow(t *testing.T) ([]*memo.Cache, trouble) {
+	wire := newWire(t, laggard)
+	return []*memo.Cache{onMemcached(t, wire.Addr(), never, 0)}, nil
+}
+
+// two are processes on one memcached, which is slow. Each has a history of its own.
+func two(t *testing.T) ([]*memo.Cache, trouble) {
+	wire := newWire(t, laggard)
+	return []*memo.Cache{onMemcached(t, wire.Addr(), lapses, 0), onMemcached(t, wire.Addr(), lapses, 0)}, nil
+}
+
+// laggard is each way to a slow memcached.
+var laggard = chaos.Way{Jitter: 2 * time.Millisecond}
+
+func newWire(t *testing.T, way chaos.Way) *chaos.Proxy {
+	t.Helper()
+	wire, err := chaos.Listen(mcserver.ForTest(t).Addr())
+	must(t, err)
+	t.Cleanup(func() { must(t, wire.Close()) })
+	wire.Set(chaos.Faults{Requests: way, Replies: way})
+	return wire
+}
+
+// partitioned is a process that loses its memcached three times.
+func partitioned(bound time.Duration) func(*testing.T) ([]*memo.Cache, trouble) {
+	return func(t *testing.T) ([]*memo.Cache, trouble) {
+		wire := newWire(t, chaos.Way{})
+		return []*memo.Cache{onMemcached(t, wire.Addr(), bound, hasty)}, thrice(
+			func() error { wire.Partition(); return nil },
+			func() error { wire.Heal(); return nil })
+	}
+}
+
+// killed is a process whose memcached is killed three times, and is empty when it
+// is back.
+func killed(t *testing.T) ([]*memo.Cache, trouble) {
+	s := mcserver.ForTest(t)
+	return []*memo.Cache{onMemcached(t, s.Addr(), lapses, hasty)}, thrice(s.Kill, s.Restart)
+}
+
+// thrice takes something away and gives it back. It goes by what the writers are
+// told, and not by time: so on any machine there are writes in every state.
+func thrice(take, give func() error) trouble {
+	return func(ctx context.Context, n *linear.Numbers) error {
+		for range 3 {
+			if err := take(); err != nil {
+				return err
+			}
+			enough(ctx, n, func(_, deferred int64) int64 { return deferred })
+			if err := give(); err != nil {
+				return err
+			}
+			enough(ctx, n, func(told, deferred int64) int64 { return told - deferred })
+		}
+		return nil
+	}
+}
+
+// enough waits until a number has grown by thirty.
+func enough(ctx context.Context, n *linear.Numbers, of func(told, deferred int64) int64) {
+	now := func() int64 { return of(n.Told.Load(), n.Deferred.Load()) }
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for until := now() + 30; now() < until; {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// hasty is a WriteTimeout with which an outage is noticed soon.
+const hasty = 100 * time.Millisecond
+
+// onMemcached is a process on the memcached at addr.
+func onMemcached(t *testing.T, addr string, bound, writeTimeout time.Duration) *memo.Cache {
+	t.Helper()
+	client, err := memcached.New(addr)
+	must(t, err)
+	return newCache(t, memo.Config{
+		Prefix: "linear", Shared: client, StaleBound: bound,
+		PollInterval: 10 * time.Millisecond, WriteTimeout: writeTimeout,
+	})
+}
+
+func newCache(t *testing.T, cfg memo.Config) *memo.Cache {
+	t.Helper()
+	cfg.Logger = slog.New(slog.DiscardHandler) // trouble is wanted here
+	c, err := memo.New(cfg)
+	must(t, err)
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		if err := c.Close(ctx); err != nil {
+			t.Error(fmt.Errorf("close: %w", err))
+		}
+	})
+	return c
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
