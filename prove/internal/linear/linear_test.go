@@ -30,6 +30,7 @@ var (
 const (
 	long, short = time.Hour, 20 * time.Millisecond
 	patience    = 30 * time.Second // of a run, and of the search for an order
+	drawing     = 5 * time.Second  // of the search for what can be shown of one that is none
 	// lapses is a StaleBound with which L2 is given up within a history, and used
 	// again; with never it is not.
 	lapses, never = 200 * time.Millisecond, time.Hour
@@ -100,7 +101,7 @@ func holds(t *testing.T, m porcupine.Model, history []porcupine.Operation) {
 		t.Fatal(err)
 	}
 	defer page.Close()
-	err = linear.Draw(m, history, page.Name(), patience)
+	err = linear.Draw(m, history, page.Name(), drawing)
 	t.Errorf("no order of what this process saw was found (%s): see %s (%v)", verdict, page.Name(), err)
 }
 
