@@ -15,6 +15,7 @@ import (
 
 	"github.com/tiermemo/tiermemo/internal/mcserver"
 	"github.com/tiermemo/tiermemo/memo"
+	"github.com/tiermemo/tiermemo/memo/lru"
 	"github.com/tiermemo/tiermemo/memo/memcached"
 	"github.com/tiermemo/tiermemo/prove/internal/chaos"
 	"github.com/tiermemo/tiermemo/prove/internal/linear"
@@ -34,32 +35,37 @@ const (
 	// lapses is a StaleBound with which L2 is given up within a history, and used
 	// again; with never it is not.
 	lapses, never = 200 * time.Millisecond, time.Hour
+	hasty         = 100 * time.Millisecond // a WriteTimeout with which an outage is noticed soon
 )
 
 // The runs come one after the other: on a small machine two at once would be each
 // other's outages.
 func TestWhatOneProcessSeesHasAnOrder(t *testing.T) {
-	all := linear.Ways()
+	all, told := linear.Ways(), linear.Without(linear.Ways())
 	for _, c := range []struct {
 		name    string
-		model   func() porcupine.Model
 		caches  func(t *testing.T) ([]*memo.Cache, trouble)
+		model   func() porcupine.Model
 		traffic linear.Traffic
 	}{
-		{"no shared tier", linear.Instant, alone, linear.Traffic{Ways: all, TTL: long, Get: true}},
-		{"no shared tier, all the time", linear.Instant, alone, linear.Traffic{Ways: all, TTL: long, Writes: 200}},
-		{"no shared tier, short lives", linear.Instant, alone, linear.Traffic{Ways: all, TTL: short, Get: true}},
-		{"memcached", linear.Instant, shared(never), linear.Traffic{Ways: all, TTL: long}},
-		{"memcached, short lives", linear.Instant, shared(never), linear.Traffic{Ways: all, TTL: short}},
-		{"memcached, short lives, L2 lapses", linear.Promise, shared(lapses), linear.Traffic{Ways: linear.Without(all), TTL: short, Get: true}},
-		{"slow memcached", linear.Instant, slow, linear.Traffic{Ways: all, TTL: long, Writes: 25}},
-		{"slow memcached, short lives", linear.Instant, slow, linear.Traffic{Ways: all, TTL: short, Writes: 25}},
-		{"another process", linear.Promise, two, linear.Traffic{Ways: linear.Without(all), TTL: long, Writes: 25, Get: true}},
-		{"another process, short lives", linear.Promise, two, linear.Traffic{Ways: linear.Without(all), TTL: short, Writes: 25}},
-		{"partitions", linear.Instant, partitioned(never), linear.Traffic{Ways: all, TTL: long}},
-		{"partitions, short lives", linear.Instant, partitioned(never), linear.Traffic{Ways: all, TTL: short}},
-		{"partitions beyond the bound", linear.Promise, partitioned(lapses), linear.Traffic{Ways: linear.Without(all), TTL: long, Get: true}},
-		{"memcached killed", linear.Promise, killed, linear.Traffic{Ways: linear.Without(all), TTL: short, Get: true}},
+		{"no shared tier", alone, linear.Instant, linear.Traffic{Ways: all, TTL: long, Get: true}},
+		{"no shared tier, all the time", alone, linear.Instant, linear.Traffic{Ways: all, TTL: long, Writes: 200}},
+		{"no shared tier, short lives", alone, linear.Instant, linear.Traffic{Ways: all, TTL: short, Get: true}},
+
+		{"memcached", shared(memo.Config{StaleBound: never}), linear.Instant, linear.Traffic{Ways: all, TTL: long}},
+		{"memcached, small L2", shared(memo.Config{StaleBound: never, Local: lru.New(2)}), linear.Instant, linear.Traffic{Ways: all, TTL: long}},
+		{"memcached, short lives", shared(memo.Config{StaleBound: never}), linear.Instant, linear.Traffic{Ways: all, TTL: short}},
+		{"memcached, L2 lapses", shared(memo.Config{StaleBound: lapses}), linear.Promise, linear.Traffic{Ways: told, TTL: long, Get: true}},
+		{"slow memcached", slow, linear.Instant, linear.Traffic{Ways: all, TTL: long, Writes: 25}},
+		{"slow memcached, short lives", slow, linear.Instant, linear.Traffic{Ways: all, TTL: short, Writes: 25}},
+
+		{"another process", two, linear.Promise, linear.Traffic{Ways: told, TTL: long, Writes: 25, Get: true}},
+		{"another process, short lives", two, linear.Promise, linear.Traffic{Ways: told, TTL: short, Writes: 25}},
+
+		{"partitions", partitioned(memo.Config{StaleBound: never, WriteTimeout: hasty, Local: lru.New(2)}), linear.Instant, linear.Traffic{Ways: all, TTL: long}},
+		{"partitions, short lives", partitioned(memo.Config{StaleBound: never, WriteTimeout: hasty}), linear.Instant, linear.Traffic{Ways: all, TTL: short}},
+		{"partitions, L2 lapses", partitioned(memo.Config{StaleBound: lapses, WriteTimeout: hasty, Local: lru.New(2)}), linear.Promise, linear.Traffic{Ways: told, TTL: long, Get: true}},
+		{"memcached killed", killed, linear.Promise, linear.Traffic{Ways: told, TTL: short, Get: true}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			caches, trouble := c.caches(t)
@@ -113,9 +119,9 @@ func alone(t *testing.T) ([]*memo.Cache, trouble) {
 }
 
 // shared is one with a memcached of its own.
-func shared(bound time.Duration) func(*testing.T) ([]*memo.Cache, trouble) {
+func shared(cfg memo.Config) func(*testing.T) ([]*memo.Cache, trouble) {
 	return func(t *testing.T) ([]*memo.Cache, trouble) {
-		return []*memo.Cache{onMemcached(t, mcserver.ForTest(t).Addr(), bound, 0)}, nil
+		return []*memo.Cache{onMemcached(t, mcserver.ForTest(t).Addr(), cfg)}, nil
 	}
 }
 
@@ -123,13 +129,13 @@ func shared(bound time.Duration) func(*testing.T) ([]*memo.Cache, trouble) {
 // a load, and what may come between its steps does.
 func slow(t *testing.T) ([]*memo.Cache, trouble) {
 	wire := newWire(t, laggard)
-	return []*memo.Cache{onMemcached(t, wire.Addr(), never, 0)}, nil
+	return []*memo.Cache{onMemcached(t, wire.Addr(), memo.Config{StaleBound: never})}, nil
 }
 
 // two are processes on one memcached, which is slow. Each has a history of its own.
 func two(t *testing.T) ([]*memo.Cache, trouble) {
-	wire := newWire(t, laggard)
-	return []*memo.Cache{onMemcached(t, wire.Addr(), lapses, 0), onMemcached(t, wire.Addr(), lapses, 0)}, nil
+	wire, cfg := newWire(t, laggard), memo.Config{StaleBound: lapses}
+	return []*memo.Cache{onMemcached(t, wire.Addr(), cfg), onMemcached(t, wire.Addr(), cfg)}, nil
 }
 
 // laggard is each way to a slow memcached.
@@ -145,10 +151,10 @@ func newWire(t *testing.T, way chaos.Way) *chaos.Proxy {
 }
 
 // partitioned is a process that loses its memcached three times.
-func partitioned(bound time.Duration) func(*testing.T) ([]*memo.Cache, trouble) {
+func partitioned(cfg memo.Config) func(*testing.T) ([]*memo.Cache, trouble) {
 	return func(t *testing.T) ([]*memo.Cache, trouble) {
 		wire := newWire(t, chaos.Way{})
-		return []*memo.Cache{onMemcached(t, wire.Addr(), bound, hasty)}, thrice(
+		return []*memo.Cache{onMemcached(t, wire.Addr(), cfg)}, thrice(
 			func() error { wire.Partition(); return nil },
 			func() error { wire.Heal(); return nil })
 	}
@@ -158,7 +164,7 @@ func partitioned(bound time.Duration) func(*testing.T) ([]*memo.Cache, trouble) 
 // is back.
 func killed(t *testing.T) ([]*memo.Cache, trouble) {
 	s := mcserver.ForTest(t)
-	return []*memo.Cache{onMemcached(t, s.Addr(), lapses, hasty)}, thrice(s.Kill, s.Restart)
+	return []*memo.Cache{onMemcached(t, s.Addr(), memo.Config{StaleBound: lapses, WriteTimeout: hasty})}, thrice(s.Kill, s.Restart)
 }
 
 // thrice takes something away and gives it back. It goes by what the writers are
@@ -193,18 +199,13 @@ func enough(ctx context.Context, n *linear.Numbers, of func(told, deferred int64
 	}
 }
 
-// hasty is a WriteTimeout with which an outage is noticed soon.
-const hasty = 100 * time.Millisecond
-
 // onMemcached is a process on the memcached at addr.
-func onMemcached(t *testing.T, addr string, bound, writeTimeout time.Duration) *memo.Cache {
+func onMemcached(t *testing.T, addr string, cfg memo.Config) *memo.Cache {
 	t.Helper()
 	client, err := memcached.New(addr)
 	must(t, err)
-	return newCache(t, memo.Config{
-		Prefix: "linear", Shared: client, StaleBound: bound,
-		PollInterval: 10 * time.Millisecond, WriteTimeout: writeTimeout,
-	})
+	cfg.Prefix, cfg.Shared, cfg.PollInterval = "linear", client, 10*time.Millisecond
+	return newCache(t, cfg)
 }
 
 func newCache(t *testing.T, cfg memo.Config) *memo.Cache {
