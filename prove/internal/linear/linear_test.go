@@ -154,7 +154,8 @@ func newWire(t *testing.T, way chaos.Way) *chaos.Proxy {
 func partitioned(cfg memo.Config) func(*testing.T) ([]*memo.Cache, trouble) {
 	return func(t *testing.T) ([]*memo.Cache, trouble) {
 		wire := newWire(t, chaos.Way{})
-		return []*memo.Cache{onMemcached(t, wire.Addr(), cfg)}, thrice(
+		c := onMemcached(t, wire.Addr(), cfg)
+		return []*memo.Cache{c}, thrice(c,
 			func() error { wire.Partition(); return nil },
 			func() error { wire.Heal(); return nil })
 	}
@@ -164,33 +165,49 @@ func partitioned(cfg memo.Config) func(*testing.T) ([]*memo.Cache, trouble) {
 // is back.
 func killed(t *testing.T) ([]*memo.Cache, trouble) {
 	s := mcserver.ForTest(t)
-	return []*memo.Cache{onMemcached(t, s.Addr(), memo.Config{StaleBound: lapses, WriteTimeout: hasty})}, thrice(s.Kill, s.Restart)
+	c := onMemcached(t, s.Addr(), memo.Config{StaleBound: lapses, WriteTimeout: hasty})
+	return []*memo.Cache{c}, thrice(c, s.Kill, s.Restart)
 }
 
-// thrice takes something away and gives it back. It goes by what the writers are
-// told, and not by time: so on any machine there are writes in every state.
-func thrice(take, give func() error) trouble {
+// thrice takes memcached away from c and gives it back. It goes by what happens,
+// and not by time: so on any machine there are writes in every state.
+//
+// When it is back nobody writes until reads use it again: what was not delivered
+// would be covered by the next write otherwise.
+func thrice(c *memo.Cache, take, give func() error) trouble {
+	once := func(ctx context.Context, n *linear.Numbers) error {
+		if err := take(); err != nil {
+			return err
+		}
+		deferred := n.Deferred.Load()
+		until(ctx, func() bool { return n.Deferred.Load() >= deferred+30 })
+		n.Rest.Lock()
+		defer n.Rest.Unlock()
+		if err := give(); err != nil {
+			return err
+		}
+		until(ctx, func() bool { return c.Snapshot().Nodes[0].Up })
+		read := n.Read.Load()
+		until(ctx, func() bool { return n.Read.Load() >= read+200 })
+		return nil
+	}
 	return func(ctx context.Context, n *linear.Numbers) error {
 		for range 3 {
-			if err := take(); err != nil {
+			if err := once(ctx, n); err != nil {
 				return err
 			}
-			enough(ctx, n, func(_, deferred int64) int64 { return deferred })
-			if err := give(); err != nil {
-				return err
-			}
-			enough(ctx, n, func(told, deferred int64) int64 { return told - deferred })
+			told := n.Told.Load()
+			until(ctx, func() bool { return n.Told.Load() >= told+30 })
 		}
 		return nil
 	}
 }
 
-// enough waits until a number has grown by thirty.
-func enough(ctx context.Context, n *linear.Numbers, of func(told, deferred int64) int64) {
-	now := func() int64 { return of(n.Told.Load(), n.Deferred.Load()) }
+// until waits until something has come true, or ctx ends.
+func until(ctx context.Context, now func() bool) {
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
-	for until := now() + 30; now() < until; {
+	for !now() {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():

@@ -58,6 +58,7 @@ func (p *process) read(client, row int, r *rand.Rand) error {
 		return fmt.Errorf("linear: %s of row %d returned row %d", way, row, v.Row)
 	}
 	p.history.add(p.id, client, begin, step{row: row, kind: read, way: way, served: v.Tick})
+	p.numbers.Read.Add(1)
 	return nil
 }
 

@@ -34,8 +34,12 @@ const (
 	writePause       = 4 * time.Millisecond
 )
 
-// Numbers is how many tellings have returned, and of those ErrDeferred.
-type Numbers struct{ Told, Deferred atomic.Int64 }
+// Numbers is how many tellings have returned, how many of those ErrDeferred, and
+// how many reads. While Rest is locked nobody writes.
+type Numbers struct {
+	Told, Deferred, Read atomic.Int64
+	Rest                 sync.RWMutex
+}
 
 // run is a Traffic under way.
 type run struct {
@@ -109,17 +113,26 @@ func (p *process) reads(ctx context.Context, done <-chan struct{}, client int) e
 func (p *process) writes(ctx, trouble context.Context, client int) error {
 	r := p.chance(client)
 	for n := 0; n < p.Writes || trouble.Err() == nil; n++ {
-		way, row := p.Ways[r.IntN(len(p.Ways))], r.IntN(Rows)
-		if err := p.tell(way, client, row); err != nil {
+		if err := p.write(client, r); err != nil {
 			return err
-		}
-		for _, told := range way.covers(row) {
-			if err := p.read(client, told, r); err != nil {
-				return err
-			}
 		}
 		if !pause(ctx, upTo(r, writePause)) {
 			return nil
+		}
+	}
+	return nil
+}
+
+func (p *process) write(client int, r *rand.Rand) error {
+	p.numbers.Rest.RLock()
+	defer p.numbers.Rest.RUnlock()
+	way, row := p.Ways[r.IntN(len(p.Ways))], r.IntN(Rows)
+	if err := p.tell(way, client, row); err != nil {
+		return err
+	}
+	for _, told := range way.covers(row) {
+		if err := p.read(client, told, r); err != nil {
+			return err
 		}
 	}
 	return nil
