@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/tiermemo/tiermemo/internal/coherence"
@@ -82,19 +81,6 @@ func numbersUpTo(last uint64, n int) []uint64 {
 		numbers[i] = last - uint64(n-1-i)
 	}
 	return numbers
-}
-
-// both runs f beside g and returns the first of their errors.
-func both(f, g func() error) error {
-	var wg sync.WaitGroup
-	var err error
-	wg.Go(func() { err = g() })
-	if ferr := f(); ferr != nil {
-		wg.Wait()
-		return ferr
-	}
-	wg.Wait()
-	return err
 }
 
 func (d *domain) delete(ctx context.Context, places []string) error {

@@ -22,7 +22,7 @@ import (
 //  2. a writer commits v2, and deletes what stands under the key: the lease
 //  3. this process would store v1, and everyone would read it until its TTL ends
 func (l *load) fill(ctx context.Context, f *call, d *domain, place string, token uint64, at look, tags []string) (landing, error) {
-	s := d.hold(ctx, place, token)
+	s := d.hold(ctx, place, token, l.birth(d, at, tags))
 	kept := false
 	defer func() { // also when fn fails, panics or calls Goexit
 		s.end()
@@ -39,7 +39,8 @@ func (l *load) fill(ctx context.Context, f *call, d *domain, place string, token
 	if d.awaits(l.key, e.Tags) { // its invalidation has not reached the shared tier
 		return landing{e, outcomeLoad}, nil
 	}
-	if len(at.marks.Unknown) > 0 || len(mergeTags(slices.Clip(tags), e.Tags)) > len(tags) {
+	unborn := len(at.marks.Unknown) > 0 && !s.born
+	if s.lost == nil && (unborn || len(mergeTags(slices.Clip(tags), e.Tags)) > len(tags)) {
 		if seen, _ := d.bear(context.WithoutCancel(ctx), e); !seen {
 			l.keep(f, e)
 			return landing{e, outcomeLoad}, nil
@@ -63,6 +64,20 @@ func (l *load) fill(ctx context.Context, f *call, d *domain, place string, token
 	}
 	l.keep(f, e)
 	return landing{e, outcomeLoad}, nil
+}
+
+// birth brings those markers of l's value into the world that were not there when
+// at was read, beside the load, as it depends on the number of the load and not on
+// its result. nil: there are none.
+func (l *load) birth(d *domain, at look, tags []string) func(ctx context.Context) bool {
+	if len(at.marks.Unknown) == 0 {
+		return nil
+	}
+	e := &tier.Entry{Key: l.key, Tags: tags, Stamp: at.seq, Began: l.turn}
+	return func(ctx context.Context) bool {
+		seen, _ := d.bear(ctx, e)
+		return seen
+	}
 }
 
 // encode is e as the shared tier holds it.

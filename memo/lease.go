@@ -31,18 +31,22 @@ type lease struct {
 	stop      chan struct{}
 	stopped   chan struct{}
 	ended     bool
+	birth     func(ctx context.Context) (born bool) // of the markers that say nothing yet; nil: none
 
 	// Written before confirmed is closed.
 	cas  uint64
 	seq  uint64 // the counter, read after the lease was there
 	at   int64  // when that was
 	lost error
+
+	born bool // written before stopped is closed
 }
 
-// hold confirms and renews the lease that this process has placed.
-func (d *domain) hold(ctx context.Context, place string, token uint64) *lease {
+// hold confirms and renews the lease that this process has placed. birth, if there
+// is one, runs beside the load too.
+func (d *domain) hold(ctx context.Context, place string, token uint64, birth func(ctx context.Context) (born bool)) *lease {
 	s := &lease{
-		domain: d, place: place, token: token,
+		domain: d, place: place, token: token, birth: birth,
 		confirmed: make(chan struct{}), stop: make(chan struct{}), stopped: make(chan struct{}),
 	}
 	go s.run(ctx)
@@ -56,6 +60,9 @@ func (s *lease) run(load context.Context) {
 	ctx := context.WithoutCancel(load)
 	s.confirm(ctx)
 	close(s.confirmed)
+	if s.birth != nil && s.lost == nil {
+		s.born = s.birth(ctx)
+	}
 	renew := time.NewTicker(leaseTTL / 3)
 	defer renew.Stop()
 	for s.lost == nil {

@@ -96,29 +96,15 @@ func (d *domain) readMarks(ctx context.Context, marks []string, items []tier.Ite
 // overlooked, and it is given the number that the counter has after that.
 func (d *domain) raise(ctx context.Context, marks []string, items []tier.Item, n uint64) error {
 	for {
+		done, err := d.raiseOnce(ctx, marks, items, n)
+		if err != nil {
+			return err
+		}
 		var again []string
 		for i, mark := range marks {
-			item := items[i]
-			known, err := wire.ParseSeq(item.Value)
-			switch {
-			case !item.Found():
-				err = d.timed(ctx, "add", func(ctx context.Context) error {
-					return d.node.Add(ctx, mark, wire.AppendSeq(nil, coherence.Unborn), tier.NoExpiry)
-				})
-			case err == nil && coherence.SameEpoch(known, n) && known >= n:
-				continue
-			default:
-				err = d.timed(ctx, "compare_and_swap", func(ctx context.Context) error {
-					return d.node.CompareAndSwap(ctx, mark, item.CAS, wire.AppendSeq(nil, n), tier.NoExpiry)
-				})
-				if err == nil {
-					continue
-				}
+			if !done[i] {
+				again = append(again, mark)
 			}
-			if !tier.IsAnswer(err) || errors.Is(err, tier.ErrRefused) {
-				return err
-			}
-			again = append(again, mark)
 		}
 		if marks = again; len(marks) == 0 {
 			return overdue(ctx)
@@ -135,6 +121,38 @@ func (d *domain) raise(ctx context.Context, marks []string, items []tier.Item, n
 		}
 		n = max(n, seq)
 	}
+}
+
+// raiseOnce tries it once, and reports which of the markers are n at least.
+func (d *domain) raiseOnce(ctx context.Context, marks []string, items []tier.Item, n uint64) (done []bool, err error) {
+	done = make([]bool, len(marks))
+	err = each(len(marks), func(i int) error {
+		known, err := wire.ParseSeq(items[i].Value)
+		switch {
+		case !items[i].Found():
+			err = d.timed(ctx, "add", func(ctx context.Context) error {
+				return d.node.Add(ctx, marks[i], wire.AppendSeq(nil, coherence.Unborn), tier.NoExpiry)
+			})
+		case err == nil && coherence.SameEpoch(known, n) && known >= n:
+			done[i] = true
+			return nil
+		default:
+			err = d.timed(ctx, "compare_and_swap", func(ctx context.Context) error {
+				return d.node.CompareAndSwap(ctx, marks[i], items[i].CAS, wire.AppendSeq(nil, n), tier.NoExpiry)
+			})
+			done[i] = err == nil
+		}
+		return failure(err)
+	})
+	return done, err
+}
+
+// failure is err, unless the server has said by it that somebody else was faster.
+func failure(err error) error {
+	if tier.IsAnswer(err) && !errors.Is(err, tier.ErrRefused) {
+		return nil
+	}
+	return err
 }
 
 // bear sees to it that the markers of e are known, and reports whether e is hidden
@@ -165,17 +183,31 @@ func (d *domain) bear(ctx context.Context, e *tier.Entry) (bool, error) {
 		if d.quiet(ctx, e, seq) {
 			number = e.Stamp
 		}
-		for _, i := range said.Unknown {
-			value := wire.AppendSeq(nil, coherence.Unborn)
-			if items[i].Found() {
-				value = wire.AppendSeq(nil, number)
-			}
-			if err := d.put(ctx, marks[i], items[i], value, tier.NoExpiry); !tier.IsAnswer(err) || errors.Is(err, tier.ErrRefused) {
-				return false, err
-			}
+		born, err := d.bearOnce(ctx, marks, items, said.Unknown, number)
+		if err != nil {
+			return false, err
+		}
+		if born { // and nobody has touched them since items were read
+			return e.Stamp >= number, nil
 		}
 	}
 	return false, nil
+}
+
+// bearOnce gives those of marks that say nothing their number, or adds them where
+// they are missing, and reports whether all of them have it.
+func (d *domain) bearOnce(ctx context.Context, marks []string, items []tier.Item, unknown []int, number uint64) (born bool, err error) {
+	done := make([]bool, len(unknown))
+	err = each(len(unknown), func(at int) error {
+		i, value := unknown[at], wire.AppendSeq(nil, coherence.Unborn)
+		if items[i].Found() {
+			value = wire.AppendSeq(nil, number)
+		}
+		err := d.put(ctx, marks[i], items[i], value, tier.NoExpiry)
+		done[at] = err == nil && items[i].Found()
+		return failure(err)
+	})
+	return !slices.Contains(done, false), err
 }
 
 // quiet reports whether no tag and no tree was invalidated from e's stamp to seq.
@@ -184,7 +216,9 @@ func (d *domain) quiet(ctx context.Context, e *tier.Entry, seq uint64) bool {
 		return true
 	}
 	if !d.covers(seq) {
-		d.catchUp(ctx)
+		limited, cancel := context.WithTimeout(ctx, d.cache.cfg.ReadTimeout) // a poll has more time, and somebody waits for e
+		defer cancel()
+		d.catchUp(limited)
 	}
 	return d.covers(seq) && !d.cache.fences.since(e)
 }

@@ -1,0 +1,335 @@
+package memo_test
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/tiermemo/tiermemo/memo"
+	"github.com/tiermemo/tiermemo/memo/lru"
+	"github.com/tiermemo/tiermemo/memo/tier"
+	"github.com/tiermemo/tiermemo/memo/tier/tiertest"
+)
+
+// What everything costs that asks the shared tier: docs/operations.md has the same
+// table for users. Each call of a Node takes a millisecond of virtual time, and
+// nothing else takes any but the loaders, so that the time of an operation is the
+// number of calls that it makes one after the other.
+
+const (
+	trip    = time.Millisecond
+	loading = 10 * trip // longer than what runs beside a loader
+)
+
+// cost is what one operation took.
+type cost struct {
+	trips    int // one after the other; where something is loaded, before the loader began
+	after    int // the same after the loader has ended
+	commands int // calls of a Node
+}
+
+// distant is a process whose shared tier is one trip away.
+type distant struct {
+	cache *memo.Cache
+	wire  *tiertest.Faulty
+	db    *database
+
+	began, ended time.Time // of the last load
+}
+
+func (f *fleet) distant(t *testing.T) *distant {
+	t.Helper()
+	c, wire := f.process(t)
+	wire.Inject(tiertest.Fault{Delay: trip})
+	return &distant{cache: c, wire: wire, db: f.db}
+}
+
+// tagged reads key as an entry with tags.
+func (p *distant) tagged(t *testing.T, ctx context.Context, key string, tags ...string) {
+	t.Helper()
+	p.do(t, ctx, key, func(context.Context) {}, memo.Tags(tags...))
+}
+
+// amended is tagged for tags that only the loader knows.
+func (p *distant) amended(t *testing.T, ctx context.Context, key string, tags ...string) {
+	t.Helper()
+	p.do(t, ctx, key, func(ctx context.Context) { memo.Amend(ctx, memo.Tags(tags...)) })
+}
+
+func (p *distant) do(t *testing.T, ctx context.Context, key string, amend func(ctx context.Context), opts ...memo.Option) {
+	t.Helper()
+	_, err := memo.Do(ctx, key, func(ctx context.Context) (int, error) {
+		p.began = time.Now()
+		defer func() { p.ended = time.Now() }()
+		time.Sleep(loading)
+		amend(ctx)
+		return p.db.read(key), nil
+	}, append(opts, memo.TTL(time.Minute))...)
+	must(t, err)
+}
+
+// of is the cost of fn.
+func (p *distant) of(fn func(ctx context.Context)) (c cost) {
+	p.began = time.Time{}
+	begin, commands := time.Now(), p.wire.Calls("")
+	fn(p.cache.With(context.Background()))
+	end := time.Now()
+	c.commands = p.wire.Calls("") - commands
+	c.trips = int(end.Sub(begin) / trip)
+	if !p.began.IsZero() {
+		c.trips, c.after = int(p.began.Sub(begin)/trip), int(end.Sub(p.ended)/trip)
+	}
+	return c
+}
+
+// between waits until every process has heard of what was, and trusts what it has
+// heard, and the next polls are half of an interval away: bubbles begin at a full
+// second, and the processes with them.
+func between() {
+	const interval = 100 * time.Millisecond // of Config.PollInterval
+	next := time.Now().Add(3 * time.Second).Truncate(interval).Add(interval / 2)
+	time.Sleep(time.Until(next))
+}
+
+// keysOf returns n keys of a kind.
+func keysOf(kind string, n int) []string {
+	keys := make([]string, n)
+	for i := range keys {
+		keys[i] = memo.Key(kind, i)
+	}
+	return keys
+}
+
+func TestRoundTrips(t *testing.T) {
+	t.Parallel()
+	type operation = func(ctx context.Context)
+	background, eight := context.Background(), []string{"a", "b", "c", "d", "e", "f", "g", "h"}
+	for _, test := range []struct {
+		name string
+		want cost
+		make func(t *testing.T, here, there *distant) operation // what was before, and what here does then
+	}{
+		// Reads of what another process has loaded.
+		{"hit", cost{trips: 1, commands: 1}, func(t *testing.T, here, there *distant) operation {
+			there.tagged(t, there.cache.With(background), "k")
+			return func(ctx context.Context) { here.tagged(t, ctx, "k") }
+		}},
+		{"hit in a tree", cost{trips: 1, commands: 1}, func(t *testing.T, here, there *distant) operation {
+			there.tagged(t, there.cache.With(background), "user:7:orders:3")
+			return func(ctx context.Context) { here.tagged(t, ctx, "user:7:orders:3") }
+		}},
+		{"hit, tags named by the call", cost{trips: 1, commands: 1}, func(t *testing.T, here, there *distant) operation {
+			there.tagged(t, there.cache.With(background), "k", "a", "b")
+			return func(ctx context.Context) { here.tagged(t, ctx, "k", "a", "b") }
+		}},
+		{"hit, tags that are new here", cost{trips: 2, commands: 2}, func(t *testing.T, here, there *distant) operation {
+			there.tagged(t, there.cache.With(background), "k", "a", "b")
+			return func(ctx context.Context) { here.tagged(t, ctx, "k") }
+		}},
+		{"hit, tags of what has expired here", cost{trips: 1, commands: 1}, func(t *testing.T, here, there *distant) operation {
+			there.tagged(t, there.cache.With(background), "k", "a", "b")
+			here.tagged(t, here.cache.With(background), "k")
+			time.Sleep(time.Minute)
+			there.tagged(t, there.cache.With(background), "k", "a", "b")
+			return func(ctx context.Context) { here.tagged(t, ctx, "k") }
+		}},
+		{"hit, tags of what was forgotten here", cost{trips: 2, commands: 2}, func(t *testing.T, here, there *distant) operation {
+			here.tagged(t, here.cache.With(background), "k", "a", "b")
+			must(t, there.cache.Invalidate(background, "k"))
+			there.tagged(t, there.cache.With(background), "k", "a", "b")
+			return func(ctx context.Context) { here.tagged(t, ctx, "k") }
+		}},
+		{"Get, hit", cost{trips: 1, commands: 1}, func(t *testing.T, here, there *distant) operation {
+			there.tagged(t, there.cache.With(background), "k")
+			return func(ctx context.Context) { _, err := memo.Get[int](ctx, "k"); must(t, err) }
+		}},
+		{"Get, miss", cost{trips: 1, commands: 1}, func(t *testing.T, here, there *distant) operation {
+			return func(ctx context.Context) { _, _ = memo.Get[int](ctx, "k") }
+		}},
+
+		// Loads. Of the commands one runs beside the loader.
+		{"load", cost{trips: 2, after: 1, commands: 4}, func(t *testing.T, here, there *distant) operation {
+			return func(ctx context.Context) { here.tagged(t, ctx, "k") }
+		}},
+		{"load after Invalidate", cost{trips: 2, after: 1, commands: 4}, func(t *testing.T, here, there *distant) operation {
+			here.tagged(t, here.cache.With(background), "user:1")
+			must(t, there.cache.Invalidate(background, "user:1"))
+			return func(ctx context.Context) { here.tagged(t, ctx, "user:1") }
+		}},
+		{"load after InvalidateTags", cost{trips: 2, after: 1, commands: 4}, func(t *testing.T, here, there *distant) operation {
+			here.tagged(t, here.cache.With(background), "k", "a", "b")
+			must(t, there.cache.InvalidateTags(background, "a"))
+			return func(ctx context.Context) { here.tagged(t, ctx, "k", "a", "b") }
+		}},
+		{"load after InvalidateTree", cost{trips: 2, after: 1, commands: 4}, func(t *testing.T, here, there *distant) operation {
+			here.tagged(t, here.cache.With(background), "user:7:orders")
+			must(t, there.cache.InvalidateTree(background, "user"))
+			return func(ctx context.Context) { here.tagged(t, ctx, "user:7:orders") }
+		}},
+		{"load after InvalidateAll", cost{trips: 2, after: 1, commands: 4}, func(t *testing.T, here, there *distant) operation {
+			here.tagged(t, here.cache.With(background), "k")
+			must(t, there.cache.InvalidateAll(background))
+			return func(ctx context.Context) { here.tagged(t, ctx, "k") }
+		}},
+		{"load, the first of its tree", cost{trips: 2, after: 1, commands: 8}, func(t *testing.T, here, there *distant) operation {
+			return func(ctx context.Context) { here.tagged(t, ctx, "user:1") }
+		}},
+		{"load, the second of its tree", cost{trips: 2, after: 1, commands: 4}, func(t *testing.T, here, there *distant) operation {
+			there.tagged(t, there.cache.With(background), "user:1")
+			return func(ctx context.Context) { here.tagged(t, ctx, "user:2") }
+		}},
+		{"load, the first with three tags", cost{trips: 2, after: 1, commands: 12}, func(t *testing.T, here, there *distant) operation {
+			return func(ctx context.Context) { here.tagged(t, ctx, "k", "a", "b", "c") }
+		}},
+		{"load, tags that only the loader names", cost{trips: 2, after: 2, commands: 5}, func(t *testing.T, here, there *distant) operation {
+			there.tagged(t, there.cache.With(background), "other", "a")
+			return func(ctx context.Context) { here.amended(t, ctx, "k", "a") }
+		}},
+		{"load, the first with a tag that only the loader names", cost{trips: 2, after: 5, commands: 8}, func(t *testing.T, here, there *distant) operation {
+			return func(ctx context.Context) { here.amended(t, ctx, "k", "a") }
+		}},
+
+		// Writes.
+		{"Invalidate, one key", cost{trips: 2, commands: 3}, func(t *testing.T, here, there *distant) operation {
+			here.tagged(t, here.cache.With(background), "user:1")
+			return func(ctx context.Context) { must(t, memo.Invalidate(ctx, "user:1")) }
+		}},
+		{"Invalidate, 100 keys", cost{trips: 3, commands: 4}, func(t *testing.T, here, there *distant) operation {
+			return func(ctx context.Context) { must(t, memo.Invalidate(ctx, keysOf("user", 100)...)) }
+		}},
+		{"InvalidateTags", cost{trips: 2, commands: 4}, func(t *testing.T, here, there *distant) operation {
+			here.tagged(t, here.cache.With(background), "k", "a")
+			return func(ctx context.Context) { must(t, memo.InvalidateTags(ctx, "a")) }
+		}},
+		{"InvalidateTags, eight", cost{trips: 2, commands: 11}, func(t *testing.T, here, there *distant) operation {
+			here.tagged(t, here.cache.With(background), "k", eight...)
+			return func(ctx context.Context) { must(t, memo.InvalidateTags(ctx, eight...)) }
+		}},
+		{"InvalidateTags, one that nobody has used", cost{trips: 4, commands: 6}, func(t *testing.T, here, there *distant) operation {
+			return func(ctx context.Context) { must(t, memo.InvalidateTags(ctx, "a")) }
+		}},
+		{"InvalidateTree", cost{trips: 2, commands: 5}, func(t *testing.T, here, there *distant) operation {
+			here.tagged(t, here.cache.With(background), "user:7:orders")
+			return func(ctx context.Context) { must(t, memo.InvalidateTree(ctx, memo.Key("user", 7))) }
+		}},
+		{"InvalidateTree of a function", cost{trips: 2, commands: 5}, func(t *testing.T, here, there *distant) operation {
+			here.tagged(t, here.cache.With(background), "user:7")
+			return func(ctx context.Context) { must(t, memo.InvalidateTree(ctx, memo.Key("user"))) }
+		}},
+		{"InvalidateAll", cost{trips: 2, commands: 2}, func(t *testing.T, here, there *distant) operation {
+			return func(ctx context.Context) { must(t, memo.InvalidateAll(ctx)) }
+		}},
+		{"Set", cost{trips: 4, commands: 6}, func(t *testing.T, here, there *distant) operation {
+			return func(ctx context.Context) { must(t, memo.Set(ctx, "k", 1)) }
+		}},
+		{"Set in place of a value", cost{trips: 4, commands: 6}, func(t *testing.T, here, there *distant) operation {
+			there.tagged(t, there.cache.With(background), "k", "a", "b")
+			return func(ctx context.Context) { must(t, memo.Set(ctx, "k", 1, memo.Tags("a", "b"))) }
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				f := newFleet()
+				here, there := f.distant(t), f.distant(t)
+				between()
+				do := test.make(t, here, there)
+				between()
+				if got := here.of(do); got != test.want {
+					t.Errorf("took %+v, want %+v", got, test.want)
+				}
+			})
+		})
+	}
+}
+
+// A poll that finds nothing costs as much as one that finds eight records.
+func TestRoundTripsOfAPoll(t *testing.T) {
+	t.Parallel()
+	for records, want := range map[int]int{0: 1, 1: 1, 8: 1, 9: 2, 100: 2, 264: 2, 265: 3} {
+		synctest.Test(t, func(t *testing.T) {
+			f := newFleet()
+			here := f.distant(t)
+			writer, _ := f.process(t)
+			between()
+			for range records {
+				must(t, writer.Invalidate(context.Background(), "k"))
+			}
+			heard, polls := here.cache.Snapshot().Total.Invalidations.Peer, here.wire.Calls("")
+			time.Sleep(100 * time.Millisecond)
+			if n := here.wire.Calls("") - polls; n != want {
+				t.Errorf("%d records: %d commands, one after the other, want %d", records, n, want)
+			}
+			if n := here.cache.Snapshot().Total.Invalidations.Peer - heard; n != uint64(records) {
+				t.Errorf("%d of %d records were heard", n, records)
+			}
+		})
+	}
+}
+
+// touched is a Local that counts its calls.
+type touched struct {
+	tier.Local
+	calls atomic.Int64
+}
+
+func (l *touched) Get(key string) *tier.Entry    { l.calls.Add(1); return l.Local.Get(key) }
+func (l *touched) Peek(key string) *tier.Entry   { l.calls.Add(1); return l.Local.Peek(key) }
+func (l *touched) Set(key string, e *tier.Entry) { l.calls.Add(1); l.Local.Set(key, e) }
+func (l *touched) Delete(key string)             { l.calls.Add(1); l.Local.Delete(key) }
+func (l *touched) Clear()                        { l.calls.Add(1); l.Local.Clear() }
+
+// Nobody looks for what an invalidation concerns: not in the shared tier, and in L2
+// neither, here or in the process that hears of it.
+func TestInvalidationsOfManyEntriesCostWhatThoseOfFewDo(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		invalidate func(ctx context.Context) error
+		want       cost
+		local      int64 // calls of L2, in both processes together
+	}{
+		"InvalidateTags": {func(ctx context.Context) error { return memo.InvalidateTags(ctx, "all") }, cost{trips: 2, commands: 4}, 0},
+		"InvalidateTree": {func(ctx context.Context) error { return memo.InvalidateTree(ctx, "user") }, cost{trips: 2, commands: 5}, 0},
+		"InvalidateAll":  {memo.InvalidateAll, cost{trips: 2, commands: 2}, 3}, // each clears it, and who begins an epoch does so twice
+	} {
+		for _, entries := range []int{10, 5000} {
+			t.Run(fmt.Sprint(name, " of ", entries), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					f := newFleet()
+					locals := []*touched{{Local: lru.New(2 * entries)}, {Local: lru.New(2 * entries)}}
+					calls := func() int64 { return locals[0].calls.Load() + locals[1].calls.Load() }
+					a, wire := f.process(t, func(cfg *memo.Config) { cfg.Local = locals[0] })
+					b, _ := f.process(t, func(cfg *memo.Config) { cfg.Local = locals[1] })
+					keys := keysOf("user", entries)
+					last := keys[entries-1]
+					read := func(c *memo.Cache) {
+						for _, key := range keys {
+							f.db.tagged(t, c.With(context.Background()), key, "all")
+						}
+					}
+					read(a)
+					read(b)
+					wire.Inject(tiertest.Fault{Delay: trip})
+					here := &distant{cache: a, wire: wire, db: f.db}
+					between()
+					before := calls()
+					if got := here.of(func(ctx context.Context) { must(t, test.invalidate(ctx)) }); got != test.want {
+						t.Errorf("took %+v, want %+v", got, test.want)
+					}
+					time.Sleep(100 * time.Millisecond) // the other one hears of it
+					if n := calls() - before; n != test.local {
+						t.Errorf("%d calls of L2, want %d", n, test.local)
+					}
+					f.db.do(t, b.With(context.Background()), last)
+					if n := f.db.queries(last); n != 2 {
+						t.Errorf("%d loads of one entry, want one before and one after the invalidation", n)
+					}
+				})
+			})
+		}
+	}
+}
