@@ -187,14 +187,14 @@ func found(err error) error {
 	return err
 }
 
-// Delete sends one request for each key, two on one connection, more over
-// several. After an error some keys may be deleted and others not. If one key
+// Delete sends one request for each key, up to four at once, each on a connection
+// of its own. After an error some keys may be deleted and others not. If one key
 // cannot be a key, none is deleted.
 func (n *node) Delete(ctx context.Context, keys ...string) error {
 	if err := n.checkKeys("delete", keys); err != nil {
 		return err
 	}
-	if len(keys) <= 2 {
+	if len(keys) <= 1 {
 		return n.deleteInTurn(ctx, keys)
 	}
 	var (

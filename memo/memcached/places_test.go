@@ -5,6 +5,7 @@ package memcached_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"strings"
 	"sync"
@@ -192,4 +193,32 @@ type reluctant struct{ counted }
 func (r *reluctant) Close() error {
 	time.Sleep(10 * time.Millisecond)
 	return r.counted.Close()
+}
+
+// gomemcache has no command that deletes several keys, so they are spread over
+// connections.
+func TestDeleteOfSeveralKeysTakesARoundTripForFour(t *testing.T) {
+	t.Parallel()
+	for keys, want := range map[int]time.Duration{1: 1, 2: 1, 4: 1, 5: 2, 8: 2, 100: 25} {
+		bubble(t, func(t *testing.T) {
+			_, n := open(t, memcached.Config{DialContext: overPipe(func(p *peer) {
+				for {
+					if _, ok := p.line(); !ok {
+						return
+					}
+					time.Sleep(time.Millisecond)
+					p.say("DELETED\r\n")
+				}
+			})})
+			names := make([]string, keys)
+			for i := range names {
+				names[i] = fmt.Sprint("k", i)
+			}
+			began := time.Now()
+			must(t, n.Delete(t.Context(), names...))
+			if got := time.Since(began); got != want*time.Millisecond {
+				t.Errorf("%d keys took %v, want %d round trips", keys, got, want)
+			}
+		})
+	}
 }
