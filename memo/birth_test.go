@@ -45,9 +45,9 @@ func TestG06_TagIsInvalidatedAfterTheBirthOfItsMarker(t *testing.T) {
 	})
 }
 
-//  1. a process takes the number of its load
-//  2. the tag is invalidated; the marker is raised, and evicted
-//  3. the process finds it missing; with the number of 1 it would hide nothing
+// 1. a process takes the number of its load
+// 2. the tag is invalidated; the marker is raised, and evicted
+// 3. the process finds it missing; with the number of 1 it would hide nothing
 func TestG06_MarkerIsNotBornWithANumberFromBeforeAnInvalidation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFleet()

@@ -40,6 +40,7 @@ type domain struct {
 
 	attached chan struct{} // closed after the first poll, however it ended
 	polling  chan struct{} // holds a token while somebody polls
+	held     sync.Map      // tokens of the leases of the loads that run here
 	owing    bool          // an epoch was due, and may not have begun: see rotate. Of who polls.
 
 	mu      sync.Mutex // never held over I/O, nor when a flight's lock is taken

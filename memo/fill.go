@@ -40,7 +40,7 @@ func (l *load) fill(ctx context.Context, f *call, d *domain, place string, token
 		return landing{e, outcomeLoad}, nil
 	}
 	unborn := len(at.marks.Unknown) > 0 && !s.born
-	if s.lost == nil && (unborn || len(mergeTags(slices.Clip(tags), e.Tags)) > len(tags)) {
+	if s.lost == nil && d.reachable() && (unborn || len(mergeTags(slices.Clip(tags), e.Tags)) > len(tags)) {
 		if seen, _ := d.bear(context.WithoutCancel(ctx), e); !seen {
 			l.keep(f, e)
 			return landing{e, outcomeLoad}, nil

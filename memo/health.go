@@ -83,7 +83,7 @@ func (d *domain) show(now int64) {
 	d.horizon.Store(d.covered.Load() + d.bound.Load())
 }
 
-// reachable reports whether an invalidation should try to reach the Node.
+// reachable reports whether one that writes should try to reach the Node.
 func (d *domain) reachable() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -2,7 +2,9 @@ package memo
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"github.com/tiermemo/tiermemo/internal/wire"
@@ -17,9 +19,33 @@ import (
 // and one of them may be short.
 const leaseTTL = 2 * time.Second
 
+// token names a lease of a load. Its first half names the process.
+func (c *Cache) token() uint64 { return c.source>>32<<32 | uint64(rand.Uint32()) }
+
+// left reports whether data is a lease that a load of this process has left behind.
+// Others wait for it until it lapses, and nobody here has to:
+//
+//  1. a load places its lease on a server that hangs, and goes on without
+//  2. the server goes on, and does what it was asked
+//  3. the next load here finds the lease, which nobody will fill or give back
+//
+// The lease of another load that does run here, and began too early to be joined, is
+// waited for like anybody's.
+func (d *domain) left(data []byte) bool {
+	var found wire.Lease
+	if wire.ParseLease(data, &found) != nil || found.Token>>32 != d.cache.source>>32 {
+		return false
+	}
+	_, held := d.held.Load(found.Token)
+	return !held
+}
+
 // errLeaseLost says that what stands in a place is not the lease that was put
 // there: an invalidation deleted it, or the server forgot it.
 var errLeaseLost = fmt.Errorf("memo: the lease is gone: %w", tier.ErrNotFound)
+
+// errAway is no answer of a server.
+var errAway = errors.New("memo: the shared tier does not answer")
 
 // lease is this process's right to fill one place, while its load runs. One
 // goroutine confirms and renews it; end waits for it.
@@ -92,6 +118,9 @@ func (s *lease) confirm(ctx context.Context) {
 // renew gives the lease another leaseTTL, if it is still there: to touch what
 // somebody else stored in its place would change how long that lives.
 func (s *lease) renew(ctx context.Context) {
+	if !s.domain.reachable() {
+		return
+	}
 	at, err := s.domain.look(ctx, s.place)
 	if err != nil || !own(at.item.Value, s.token) {
 		return // the swap will tell
@@ -109,10 +138,14 @@ func (s *lease) end() {
 	<-s.stopped
 }
 
-// store puts data in the place of the lease. After end.
+// store puts data in the place of the lease, if the server is not known to be away:
+// then somebody would wait for nothing. After end.
 func (s *lease) store(ctx context.Context, data []byte, ttl time.Duration) error {
 	if s.lost != nil {
 		return s.lost
+	}
+	if !s.domain.reachable() {
+		return errAway
 	}
 	return s.domain.swap(context.WithoutCancel(ctx), s.place, s.cas, data, ttl)
 }
@@ -120,7 +153,7 @@ func (s *lease) store(ctx context.Context, data []byte, ttl time.Duration) error
 // release gives the lease back, so that others need not wait until it lapses.
 // After end.
 func (s *lease) release(ctx context.Context) {
-	if s.lost == nil {
+	if s.lost == nil && s.domain.reachable() {
 		_ = s.domain.compareAndDelete(context.WithoutCancel(ctx), s.place, s.cas)
 	}
 }

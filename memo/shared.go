@@ -24,7 +24,7 @@ const (
 
 // shared looks in the shared tier, and loads for the fleet if nobody else does.
 func (l *load) shared(ctx context.Context, f *call, d *domain) (landing, error) {
-	place, token := d.space.Value(l.key), rand.Uint64()
+	place, token := d.space.Value(l.key), l.cache.token()
 	patience := l.cache.clock.Exact() + int64(l.policy.loadTimeout)
 	tags := l.likelyTags()
 	wait := leastWait
@@ -46,6 +46,8 @@ func (l *load) shared(ctx context.Context, f *call, d *domain) (landing, error) 
 		case verdict == coherence.Valid, verdict == coherence.Foreign:
 			return l.unshared(ctx, f, at)
 		case verdict != coherence.Leased:
+			d.held.Store(token, nil)
+			defer d.held.Delete(token)
 			err = d.placeLease(ctx, place, at, token)
 		case own(at.item.Value, token): // a repeated command's first try has arrived
 		case l.cache.clock.Exact() > patience:
@@ -92,8 +94,8 @@ func (l *load) judge(f *call, at look, tags []string) (e *tier.Entry, _ coherenc
 		}
 	}
 	switch {
-	case verdict == coherence.Leased && v.Stamp < at.marks.Last:
-		verdict = coherence.Void // what its holder will store is hidden
+	case verdict == coherence.Leased && (v.Stamp < at.marks.Last || l.cache.domain.left(at.item.Value)):
+		verdict = coherence.Void // what its holder will store is hidden, or nobody holds it
 	case verdict == coherence.Leased:
 		f.Stamp(v.Stamp)
 		return nil, verdict, tags
