@@ -96,6 +96,10 @@ LENGTH ?= 50s
 prove: tools ## a fleet of processes through every scenario (about 20 minutes, LENGTH=50s each): docs/proof.md
 	cd prove && $(GO) run ./cmd/prove -length $(LENGTH)
 
+.PHONY: costs
+costs: tools ## round trips of each operation, and latency while memcached hangs (a minute): docs/proof.md
+	cd prove && $(GO) run ./cmd/prove -costs
+
 .PHONY: leak
 leak: ## 100,000 requests by wrk to echo v4 and v5, built with the race detector: nothing is left
 	@scripts/need wrk "$$($(GO) env CC | cut -d' ' -f1)=gcc,libc6-dev"

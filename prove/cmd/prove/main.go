@@ -1,6 +1,6 @@
 // Command prove puts a fleet of real processes on a real memcached through every
-// scenario, prints what it showed, and writes RESULTS.json and the table of
-// docs/proof.md. It stands above everything else in this module, and is itself
+// scenario, measures what operations and outages cost, prints what that showed, and
+// writes RESULTS.json and the tables of docs/proof.md. It stands above everything else in this module, and is itself
 // the worker of which it starts many.
 //
 // It fails if a bound was broken.
@@ -29,6 +29,7 @@ func main() {
 	}
 	length := flag.Duration("length", 50*time.Second, "for how long each scenario writes")
 	only := flag.String("run", "", "only scenarios whose name matches this expression; writes no files")
+	costs := flag.Bool("costs", false, "measure only what operations and outages cost, and replace that in the files")
 	list := flag.Bool("list", false, "print the names of the scenarios")
 	root := flag.String("root", "..", "folder of the repository, where prove/RESULTS.json and docs/proof.md are written")
 	flag.Parse()
@@ -41,6 +42,10 @@ func main() {
 			fmt.Println(s.Name)
 		}
 		exit(err)
+	}
+	results, document := filepath.Join(*root, "prove", "RESULTS.json"), filepath.Join(*root, "docs", "proof.md")
+	if *costs {
+		exit(replaceCosts(ctx, results, document))
 	}
 	report := newReport(*length)
 	for i, s := range chosen {
@@ -58,12 +63,17 @@ func main() {
 		}
 		report.Scenarios = append(report.Scenarios, result)
 	}
+	if *only == "" {
+		fmt.Fprintln(os.Stderr, "costs")
+		if report.Costs, err = measure(ctx, report.Command); err != nil {
+			exit(err)
+		}
+	}
 	report.end()
 	fmt.Println(report.markdown())
 	if *only == "" {
-		if err := report.write(filepath.Join(*root, "prove", "RESULTS.json"), filepath.Join(*root, "docs", "proof.md")); err != nil {
-			exit(err)
-		}
+		fmt.Println(report.Costs.Markdown())
+		exit(errors.Join(report.write(results, document), report.verdict()))
 	}
 	exit(report.verdict())
 }

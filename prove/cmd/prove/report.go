@@ -10,10 +10,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tiermemo/tiermemo/prove/internal/cost"
 	"github.com/tiermemo/tiermemo/prove/internal/scenario"
 )
 
-// report.go is what a run leaves behind: a file for machines, and a table in the
+// report.go is what a run leaves behind: a file for machines, and tables in the
 // midst of a document for people.
 
 // report is RESULTS.json.
@@ -26,6 +27,7 @@ type report struct {
 	Stale     int                `json:"same_process_stale"`
 	Beyond    int                `json:"beyond_bound"`
 	Scenarios []*scenario.Result `json:"scenarios"`
+	Costs     *cost.Report       `json:"costs,omitempty"`
 
 	began time.Time
 }
@@ -57,18 +59,15 @@ func (r *report) verdict() error {
 			failed = append(failed, fmt.Errorf("prove: %s: %s", s.Name, strings.Join(s.Failures, ", ")))
 		}
 	}
+	if r.Costs != nil {
+		failed = append(failed, r.Costs.Verdict())
+	}
 	return errors.Join(failed...)
 }
 
 func (r *report) markdown() string {
 	return fmt.Sprintf("`%s` on %s: %.1f minutes on %s.\n\n%s", r.Command, r.Date, r.Minutes, r.Machine, scenario.Markdown(r.Scenarios))
 }
-
-// The table stands between these lines.
-const (
-	tableBegins = "<!-- written by make prove -->\n"
-	tableEnds   = "<!-- end of what make prove writes -->\n"
-)
 
 func (r *report) write(results, document string) error {
 	data, err := json.MarshalIndent(r, "", "\t")
@@ -78,16 +77,35 @@ func (r *report) write(results, document string) error {
 	if err := os.WriteFile(results, append(data, '\n'), 0o644); err != nil {
 		return fmt.Errorf("prove: %w", err)
 	}
+	return errors.Join(put(document, theTable, r.markdown()), r.writeCosts(document))
+}
+
+func (r *report) writeCosts(document string) error {
+	if r.Costs == nil {
+		return nil
+	}
+	return put(document, theCosts, r.Costs.Markdown())
+}
+
+// A place is what stands between two lines of the document.
+type place struct{ begins, ends string }
+
+var (
+	theTable = place{"<!-- written by make prove -->\n", "<!-- end of what make prove writes -->\n"}
+	theCosts = place{"<!-- costs, written by make prove and make costs -->\n", "<!-- end of the costs -->\n"}
+)
+
+func put(document string, at place, table string) error {
 	text, err := os.ReadFile(document)
 	if err != nil {
 		return fmt.Errorf("prove: %w", err)
 	}
-	head, rest, ok := strings.Cut(string(text), tableBegins)
-	_, foot, found := strings.Cut(rest, tableEnds)
+	head, rest, ok := strings.Cut(string(text), at.begins)
+	_, foot, found := strings.Cut(rest, at.ends)
 	if !ok || !found {
-		return fmt.Errorf("prove: %s has no place for the table: it goes between %q and %q", document, tableBegins, tableEnds)
+		return fmt.Errorf("prove: %s has no place for a table: it goes between %q and %q", document, at.begins, at.ends)
 	}
-	if err := os.WriteFile(document, []byte(head+tableBegins+"\n"+r.markdown()+"\n"+tableEnds+foot), 0o644); err != nil {
+	if err := os.WriteFile(document, []byte(head+at.begins+"\n"+table+"\n"+at.ends+foot), 0o644); err != nil {
 		return fmt.Errorf("prove: %w", err)
 	}
 	return nil

@@ -10,6 +10,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/tiermemo/tiermemo/prove/internal/cost"
 	"github.com/tiermemo/tiermemo/prove/internal/scenario"
 )
 
@@ -41,7 +42,7 @@ func twoScenarios() *report {
 // A second run replaces the table, and nothing else of the document.
 func TestTheTableIsWrittenInItsPlace(t *testing.T) {
 	t.Parallel()
-	results, doc := files(t, "# Proof\n"+tableBegins+"an old table\n"+tableEnds+"The end.\n")
+	results, doc := files(t, "# Proof\n"+theTable.begins+"an old table\n"+theTable.ends+"The end.\n")
 	r := twoScenarios()
 	for range 2 {
 		must(t, r.write(results, doc))
@@ -49,7 +50,7 @@ func TestTheTableIsWrittenInItsPlace(t *testing.T) {
 	text, err := os.ReadFile(doc)
 	must(t, err)
 	got := string(text)
-	if !strings.HasPrefix(got, "# Proof\n"+tableBegins) || !strings.HasSuffix(got, tableEnds+"The end.\n") ||
+	if !strings.HasPrefix(got, "# Proof\n"+theTable.begins) || !strings.HasSuffix(got, theTable.ends+"The end.\n") ||
 		strings.Contains(got, "old table") || strings.Count(got, "| good |") != 1 {
 		t.Errorf("the document became\n%s", got)
 	}
@@ -64,7 +65,7 @@ func TestTheTableIsWrittenInItsPlace(t *testing.T) {
 
 func TestADocumentWithoutAPlaceIsLeftAlone(t *testing.T) {
 	t.Parallel()
-	for _, text := range []string{"", tableBegins, tableEnds + tableBegins} {
+	for _, text := range []string{"", theTable.begins, theTable.ends + theTable.begins} {
 		results, doc := files(t, text)
 		if err := twoScenarios().write(results, doc); err == nil {
 			t.Errorf("%q was written to", text)
@@ -92,5 +93,25 @@ func TestScenariosAreChosenByName(t *testing.T) {
 		if len(chosen) != want || (err != nil) != (want == 0) {
 			t.Errorf("%q chooses %d, %v, want %d", expr, len(chosen), err, want)
 		}
+	}
+}
+
+// What a minute has measured replaces its own tables, and keeps those of the last
+// twenty.
+func TestCostsHaveAPlaceOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	results, doc := files(t, theTable.begins+theTable.ends+"# Costs\n"+theCosts.begins+"old\n"+theCosts.ends)
+	r := twoScenarios()
+	r.Costs = &cost.Report{Command: "make costs", Rows: []cost.Row{{Name: "hit", Promised: 1, Wanted: 1, Commands: 2, Trips: 1}}}
+	must(t, r.write(results, doc))
+	text, err := os.ReadFile(doc)
+	must(t, err)
+	for part, want := range map[string]int{"| good |": 1, "old": 0, "| hit: **more than promised** | 1 | 1.00 | 2 |": 1} {
+		if got := strings.Count(string(text), part); got != want {
+			t.Errorf("%q stands %d times in\n%s", part, got, text)
+		}
+	}
+	if err := r.verdict(); err == nil || !strings.Contains(err.Error(), "hit: 1.00 round trips and 2 commands, promised are 1 and 1") {
+		t.Errorf("the verdict is %v", err)
 	}
 }

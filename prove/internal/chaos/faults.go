@@ -43,8 +43,11 @@ func upTo(d time.Duration) time.Duration {
 
 func happens(chance float64) bool { return chance > 0 && rand.Float64() < chance }
 
-// Counts is how often each fault has happened.
+// Counts is how often each fault has happened, and how many chunks the clients
+// have sent.
 type Counts struct {
+	Requests int
+
 	Connections, Cut, Reset, Late, Again, Truncated, Surplus int
 }
 

@@ -40,6 +40,7 @@ func (l *link) requests() {
 // request delivers one chunk, and reports whether the connection goes on.
 func (l *link) request(chunk []byte) bool {
 	p := l.proxy
+	p.count(func(c *Counts) *int { return &c.Requests })
 	f := p.now()
 	switch {
 	case happens(f.Cut):

@@ -1,0 +1,103 @@
+package cost
+
+// report.go is all of it together, for machines and for people.
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/tiermemo/tiermemo/internal/mcserver"
+)
+
+// A Report is what RESULTS.json has of the costs.
+type Report struct {
+	Command string  `json:"command"`
+	Date    string  `json:"date"`
+	Machine string  `json:"machine"`
+	Rows    []Row   `json:"round_trips"`
+	Hangs   []*Hang `json:"server_hangs"`
+}
+
+// Measure runs everything, each on a memcached of its own: the operations so many
+// times, and each phase of an outage for length.
+func Measure(ctx context.Context, rounds int, length time.Duration) (*Report, error) {
+	r := &Report{}
+	err := on(func(server *mcserver.Server) (err error) {
+		r.Rows, err = RoundTrips(ctx, server.Addr(), rounds)
+		return err
+	})
+	for _, c := range Cases(length) {
+		err = errors.Join(err, on(func(server *mcserver.Server) error {
+			h, err := Watch(ctx, c, server, length)
+			r.Hangs = append(r.Hangs, h)
+			return err
+		}))
+	}
+	return r, err
+}
+
+func on(run func(*mcserver.Server) error) (err error) {
+	server, err := mcserver.Start()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, server.Close()) }()
+	return run(server)
+}
+
+// Verdict is an error if something took more than it may.
+func (r *Report) Verdict() error {
+	var failed []error
+	for _, row := range r.Rows {
+		if !row.OK() {
+			failed = append(failed, fmt.Errorf("prove: %s: %.2f round trips and %d commands, promised are %d and %d", row.Name, row.Trips, row.Commands, row.Promised, row.Wanted))
+		}
+	}
+	for _, h := range r.Hangs {
+		for _, failure := range h.Failures() {
+			failed = append(failed, fmt.Errorf("prove: memcached hangs %s: %s", h.Name, failure))
+		}
+	}
+	return errors.Join(failed...)
+}
+
+// Markdown returns two tables.
+func (r *Report) Markdown() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "`%s` on %s, on %s.\n\n", r.Command, r.Date, r.Machine)
+	b.WriteString("| operation | round trips promised | measured, 1 ms away | commands on the wire | median, 1 ms away, ms | median, loopback, ms |\n|---|--:|--:|--:|--:|--:|\n")
+	for _, row := range r.Rows {
+		name := row.Name
+		if !row.OK() {
+			name += ": **more than promised**"
+		}
+		fmt.Fprintf(&b, "| %s | %d | %.2f | %d | %.2f | %.2f |\n", name, row.Promised, row.Trips, row.Commands, row.Far, row.Near)
+	}
+	b.WriteString("\n| memcached hangs | phase | requests | p50 ms | p99 ms | max ms | errors | reads from L3 | loads |\n|---|---|--:|--:|--:|--:|--:|--:|--:|\n")
+	for _, h := range r.Hangs {
+		name := h.Name
+		if failures := h.Failures(); len(failures) > 0 {
+			name += ": **" + strings.Join(failures, ", ") + "**"
+		}
+		h.Well.row(&b, name, "before")
+		h.First.row(&b, "", "its first 0.6 s")
+		h.Hung.row(&b, "", "all of it")
+		h.Back.row(&b, "", "after")
+	}
+	b.WriteString("\n| memcached hangs | reads use it again after its return, ms | median latency is as before, ms |\n|---|--:|--:|\n")
+	for _, h := range r.Hangs {
+		fmt.Fprintf(&b, "| %s | %.0f | %.0f |\n", h.Name, h.Reads, h.Normal)
+	}
+	return b.String()
+}
+
+func (p Phase) row(b *strings.Builder, name, phase string) {
+	counts := "| |"
+	if p.Shared+p.Loads > 0 {
+		counts = fmt.Sprintf("| %d | %d |", p.Shared, p.Loads)
+	}
+	fmt.Fprintf(b, "| %s | %s | %d | %.1f | %.1f | %.1f | %d %s\n", name, phase, p.Requests, p.P50, p.P99, p.Max, p.Errors, counts)
+}
