@@ -1,6 +1,7 @@
 package memo_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"testing"
@@ -152,27 +153,68 @@ func TestG07_FlushAndRestart(t *testing.T) {
 // item. Its value carries the old epoch, and no reader takes it.
 func TestG07_SwapFromBeforeARestart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		memory := tiertest.NewMemory()
-		f := &fleet{store: tiertest.NewFaulty(memory), db: newDatabase()}
+		f := newFleet()
 		a, store := f.process(t, slowPoll)
 		b, _ := f.process(t, slowPoll)
-		c, _ := f.process(t, slowPoll)
+		actx, bctx := a.With(context.Background()), b.With(context.Background())
+		for i := range 10 {
+			f.db.do(t, actx, memo.Key("before", i)) // so that the id of a's lease is not one of the first
+		}
 		store.Inject(tiertest.Fault{
 			Ops: []tiertest.Op{tiertest.OpCompareAndSwap}, Match: ":v:k", Times: 1,
 			Before: func(context.Context, tiertest.Op, []string) {
-				memory.Restart()
+				known := f.item(t, "t:v:k").CAS // by a
+				f.memory().Restart()
 				f.db.write("k")
-				for i := range 8 { // b's items take the ids that a knows
-					f.db.do(t, b.With(context.Background()), "k")
-					if i < 7 {
-						must(t, memo.Invalidate(b.With(context.Background()), "k"))
-					}
+				f.db.do(t, bctx, "another") // the counter is there again
+				for i, id := 0, uint64(0); id != known-2; i++ {
+					key := memo.Key("t:v:after", i)
+					must(t, f.store.Nodes()[0].Add(context.Background(), key, nil, tier.NoExpiry))
+					id = f.item(t, key).CAS
 				}
+				f.db.do(t, bctx, "k") // its lease takes the next id, and its value the one that a knows
 			},
 		})
-		f.db.do(t, a.With(context.Background()), "k")
+		f.db.do(t, actx, "k")
+		if swapped := f.item(t, "t:v:k"); !bytes.Contains(swapped.Value, []byte("0")) {
+			t.Fatal("the swap did not hit, so that this shows nothing")
+		}
+		c, _ := f.process(t, slowPoll)
 		if v := f.db.do(t, c.With(context.Background()), "k"); v != 1 {
 			t.Errorf("a third process reads version %d, want 1", v)
+		}
+	})
+}
+
+// The counter is moved by a swap. A command that a client repeats, because the
+// answer was lost, is refused then:
+//
+//  1. a begins an epoch; the command is applied, and its answer is lost
+//  2. others count in the new epoch, and hear of each other
+//  3. the command comes again: applied, it would turn the counter back to the epoch's
+//     begin, and the next invalidation would draw a number that everybody has read
+func TestG07_SwapOfTheCounterThatWasRepeated(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet()
+		a, store := f.process(t, slowPoll)
+		writer, _ := f.process(t)
+		reader, _ := f.process(t)
+		rctx := reader.With(context.Background())
+		store.Inject(tiertest.Fault{
+			Ops: []tiertest.Op{tiertest.OpCompareAndSwap}, Match: ":seq", Times: 1, Lost: tier.ErrConflict,
+			After: func(context.Context, tiertest.Op, []string) {
+				time.Sleep(aPoll)
+				must(t, writer.Invalidate(context.Background(), "k"))
+				time.Sleep(aPoll)
+				f.db.do(t, rctx, "k")
+			},
+		})
+		must(t, a.InvalidateAll(context.Background()))
+		f.db.write("k")
+		must(t, writer.Invalidate(context.Background(), "k"))
+		time.Sleep(1100 * time.Millisecond)
+		if v := f.db.do(t, rctx, "k"); v != 1 {
+			t.Errorf("after StaleBound the reader has version %d, want 1: it has read that number before", v)
 		}
 	})
 }

@@ -150,12 +150,17 @@ func TestG06_RecordIsNotSeenBeforeTheDelete(t *testing.T) {
 		f.db.do(t, actx, "k")
 		f.db.do(t, bctx, "k")
 
-		// a's delete takes its time. Whenever b drops k from its L2, it must not
-		// find the old value in the shared tier.
+		// a's delete takes its time, and b reads all the while. Whenever b drops k from
+		// its L2, it must not find the old value in the shared tier.
 		defer store.Inject(tiertest.Fault{Ops: []tiertest.Op{tiertest.OpDelete}, Delay: 350 * time.Millisecond})()
 		f.db.write("k")
-		must(t, memo.Invalidate(actx, "k"))
-		time.Sleep(150 * time.Millisecond) // one poll of b
+		told := make(chan error, 1)
+		go func() { told <- memo.Invalidate(actx, "k") }()
+		for range 50 {
+			time.Sleep(10 * time.Millisecond)
+			f.db.do(t, bctx, "k")
+		}
+		must(t, <-told)
 		if v := f.db.do(t, bctx, "k"); v != 1 {
 			t.Fatalf("b has version %d after its poll, want 1: it read the old value again after it had dropped it", v)
 		}
