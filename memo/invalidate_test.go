@@ -139,3 +139,52 @@ func TestG05_OtherProcessesSeeItAfterAPoll(t *testing.T) {
 		}
 	})
 }
+
+// InvalidateAll writes no record: the others see that the epoch is another one.
+func TestG05_InvalidateAllReachesTheOthersAfterAPoll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet()
+		a, _ := f.process(t)
+		b, _ := f.process(t)
+		bctx := b.With(context.Background())
+		for range 5 {
+			f.db.do(t, bctx, "k")
+			want := f.db.write("k")
+			must(t, a.InvalidateAll(context.Background()))
+			time.Sleep(101 * time.Millisecond)
+			if v := f.db.do(t, bctx, "k"); v != want {
+				t.Fatalf("one poll later the other process has version %d, want %d", v, want)
+			}
+		}
+	})
+}
+
+// 1. a load reads the old value, and goes on
+// 2. the key is invalidated
+// 3. the next one asks, and finds the load under way
+func TestG04_WhoAsksAfterAnInvalidationJoinsNoOlderLoad(t *testing.T) {
+	aloneAndShared(t, func(t *testing.T, c *memo.Cache) {
+		db, ctx := newDatabase(), c.With(context.Background())
+		loaded, release, done := make(chan struct{}), make(chan struct{}), make(chan struct{})
+		go func() {
+			defer close(done)
+			_, _ = memo.Do(ctx, "k", func(context.Context) (int, error) {
+				v := db.read("k")
+				close(loaded)
+				<-release
+				return v, nil
+			})
+		}()
+		<-loaded
+		db.write("k")
+		must(t, memo.Invalidate(ctx, "k"))
+		later := make(chan int, 1)
+		go func() { later <- db.do(t, ctx, "k") }()
+		synctest.Wait()
+		close(release)
+		<-done
+		if v := <-later; v != 1 {
+			t.Errorf("who asked after the Invalidate got version %d, want 1: it joined a load from before", v)
+		}
+	})
+}

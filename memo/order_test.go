@@ -53,6 +53,38 @@ func TestG06_ValueReadBetweenTheCountAndTheDelete(t *testing.T) {
 	})
 }
 
+func TestG06_LoadThatEndsBetweenTheCountAndTheDelete(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet()
+		writer, store := f.process(t)
+		reader, _ := f.process(t)
+		rctx := reader.With(context.Background())
+		loaded, release, done := make(chan struct{}), make(chan struct{}), make(chan struct{})
+		go func() {
+			defer close(done)
+			_, _ = memo.Do(rctx, "k", func(context.Context) (int, error) {
+				v := f.db.read("k")
+				close(loaded)
+				<-release
+				return v, nil
+			})
+		}()
+		<-loaded
+
+		// 1. the writer counts
+		// 2. the load ends. Its lease is still there, so that its value is stored, and kept
+		// 3. the writer deletes, and writes its record: it drops what is older than its number
+		f.db.write("k")
+		remove := countFirst(store, func() { close(release); <-done })
+		must(t, writer.Invalidate(context.Background(), "k"))
+		remove()
+		time.Sleep(time.Second)
+		if v := f.db.do(t, rctx, "k"); v != 1 {
+			t.Fatalf("the reader has version %d after StaleBound, want 1: the stamp was not that of the begin", v)
+		}
+	})
+}
+
 // slowDecoder is a codec on which a reader can be stopped.
 type slowDecoder struct {
 	codec.Codec

@@ -58,6 +58,39 @@ func TestG05_BoundHoldsWhenTheLogIsNotHeard(t *testing.T) {
 	}
 }
 
+// A load in flight is as old as its begin.
+func TestG05_LoadThatIsOlderThanTheBoundIsNotJoined(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet()
+		a, _ := f.process(t)
+		b, store := f.process(t)
+		bctx := b.With(context.Background())
+		loaded, release, done := make(chan struct{}), make(chan struct{}), make(chan struct{})
+		go func() {
+			defer close(done)
+			_, _ = memo.Do(bctx, "k", func(context.Context) (int, error) {
+				v := f.db.read("k")
+				close(loaded)
+				<-release
+				return v, nil
+			})
+		}()
+		<-loaded
+		defer store.Inject(tiertest.Fault{Err: errDown})()
+		f.db.write("k")
+		must(t, a.Invalidate(context.Background(), "k"))
+		time.Sleep(time.Second) // StaleBound, in which b has not heard of it
+		later := make(chan int, 1)
+		go func() { later <- f.db.do(t, bctx, "k") }()
+		synctest.Wait()
+		close(release)
+		<-done
+		if v := <-later; v != 1 {
+			t.Errorf("after StaleBound a caller got version %d, want 1: it joined a load from before", v)
+		}
+	})
+}
+
 func TestG05_OutageBoundTradesFreshnessForLoad(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFleet()

@@ -365,6 +365,69 @@ func TestG06_MarkerThatWasEvictedWhileAnotherOneRaisedIt(t *testing.T) {
 	})
 }
 
+// A marker is only raised:
+//
+//  1. a draws n; a value is loaded, with stamp n
+//  2. b draws n+1, and raises the marker to it
+//  3. a finds the marker, and would set it to n: the value of 1 would be valid for ever
+func TestG06_MarkerThatAnotherOneRaisedHigher(t *testing.T) {
+	for name, when := range map[string]tiertest.Fault{
+		"before it is read":    {Ops: []tiertest.Op{tiertest.OpGetMulti}},
+		"between read and cas": {Ops: []tiertest.Op{tiertest.OpCompareAndSwap}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFleet()
+				a, calls := f.process(t, slowPoll)
+				b, _ := f.process(t, slowPoll)
+				reader, _ := f.process(t, slowPoll)
+				rctx := reader.With(context.Background())
+				f.db.tagged(t, rctx, "before", "group") // the marker is there
+				when.Match, when.Times = ":t:group", 1
+				when.Before = func(context.Context, tiertest.Op, []string) {
+					synctest.Wait() // the count beside it has ended
+					f.db.tagged(t, rctx, "k", "group")
+					f.db.write("k")
+					must(t, b.InvalidateTags(context.Background(), "group"))
+				}
+				calls.Inject(when)
+				must(t, a.InvalidateTags(context.Background(), "group"))
+				late, _ := f.process(t, slowPoll)
+				if v := f.db.do(t, late.With(context.Background()), "k"); v != 1 {
+					t.Errorf("version %d, want 1", v)
+				}
+			})
+		})
+	}
+}
+
+// A fill that meets no marker brings one with it, and does not know what the last
+// one said:
+//
+//  1. a load reads the old value
+//  2. its tag is invalidated, and the server evicts the marker
+//  3. the load ends, and would give the marker a number that lets its value stand
+func TestG06_FirstValueOfATagThatWasInvalidatedMeanwhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet()
+		a, _ := f.process(t, slowPoll)
+		b, _ := f.process(t, slowPoll)
+		_, err := memo.Do(a.With(context.Background()), "k", func(ctx context.Context) (int, error) {
+			memo.Amend(ctx, memo.Tags("group"))
+			v := f.db.read("k")
+			f.db.write("k")
+			must(t, b.InvalidateTags(context.Background(), "group"))
+			f.memory().Evict("t:t:group")
+			return v, nil
+		})
+		must(t, err)
+		late, _ := f.process(t, slowPoll)
+		if v := f.db.do(t, late.With(context.Background()), "k"); v != 1 {
+			t.Errorf("another process reads version %d from the shared tier, want 1", v)
+		}
+	})
+}
+
 // Numbers are drawn all the time, for keys that have nothing to do with a new tag.
 // The first value that carries it is stored all the same.
 func TestFirstValueOfATagIsStoredWhileOthersInvalidateKeys(t *testing.T) {
