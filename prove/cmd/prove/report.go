@@ -5,12 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
-	"runtime"
 	"strings"
 	"time"
 
 	"github.com/tiermemo/tiermemo/prove/internal/cost"
+	"github.com/tiermemo/tiermemo/prove/internal/page"
 	"github.com/tiermemo/tiermemo/prove/internal/scenario"
 )
 
@@ -40,6 +39,9 @@ func newReport(length time.Duration) *report {
 		began:   time.Now(),
 	}
 }
+
+// machine says on what this runs.
+func machine() string { return page.Machine([]string{"memcached", "-V"}) }
 
 // end adds up.
 func (r *report) end() {
@@ -77,68 +79,12 @@ func (r *report) write(results, document string) error {
 	if err := os.WriteFile(results, append(data, '\n'), 0o644); err != nil {
 		return fmt.Errorf("prove: %w", err)
 	}
-	return errors.Join(put(document, theTable, r.markdown()), r.writeCosts(document))
+	return errors.Join(page.Write(document, "prove", r.markdown()), r.writeCosts(document))
 }
 
 func (r *report) writeCosts(document string) error {
 	if r.Costs == nil {
 		return nil
 	}
-	return put(document, theCosts, r.Costs.Markdown())
-}
-
-// A place is what stands between two lines of the document.
-type place struct{ begins, ends string }
-
-var (
-	theTable = place{"<!-- written by make prove -->\n", "<!-- end of what make prove writes -->\n"}
-	theCosts = place{"<!-- costs, written by make prove and make costs -->\n", "<!-- end of the costs -->\n"}
-)
-
-func put(document string, at place, table string) error {
-	text, err := os.ReadFile(document)
-	if err != nil {
-		return fmt.Errorf("prove: %w", err)
-	}
-	head, rest, ok := strings.Cut(string(text), at.begins)
-	_, foot, found := strings.Cut(rest, at.ends)
-	if !ok || !found {
-		return fmt.Errorf("prove: %s has no place for a table: it goes between %q and %q", document, at.begins, at.ends)
-	}
-	if err := os.WriteFile(document, []byte(head+at.begins+"\n"+table+"\n"+at.ends+foot), 0o644); err != nil {
-		return fmt.Errorf("prove: %w", err)
-	}
-	return nil
-}
-
-// machine says on what this runs.
-func machine() string {
-	parts := []string{fmt.Sprintf("%d × %s", runtime.NumCPU(), processor()), runtime.GOOS + "/" + runtime.GOARCH, runtime.Version()}
-	if v := said("memcached", "-V"); v != "" {
-		parts = append(parts, v)
-	}
-	return strings.Join(parts, ", ")
-}
-
-// processor is its name, where the kernel tells.
-func processor() string {
-	info, err := os.ReadFile("/proc/cpuinfo")
-	if err != nil {
-		return "processors"
-	}
-	for line := range strings.Lines(string(info)) {
-		if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "model name" {
-			return strings.TrimSpace(value)
-		}
-	}
-	return "processors"
-}
-
-// said is what a command prints, or nothing if it fails.
-func said(name string, args ...string) string {
-	out, err := exec.Command(name, args...).Output()
-	if err != nil {
-		return ""
-	}
-	return strings.TrimSpace(string(out))
+	return page.Write(document, "costs", r.Costs.Markdown())
 }

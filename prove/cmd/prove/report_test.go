@@ -11,6 +11,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/tiermemo/tiermemo/prove/internal/cost"
+	"github.com/tiermemo/tiermemo/prove/internal/page"
 	"github.com/tiermemo/tiermemo/prove/internal/scenario"
 )
 
@@ -42,7 +43,7 @@ func twoScenarios() *report {
 // A second run replaces the table, and nothing else of the document.
 func TestTheTableIsWrittenInItsPlace(t *testing.T) {
 	t.Parallel()
-	results, doc := files(t, "# Proof\n"+theTable.begins+"an old table\n"+theTable.ends+"The end.\n")
+	results, doc := files(t, "# Proof\n"+page.Begins("prove")+"an old table\n"+page.Ends("prove")+"The end.\n")
 	r := twoScenarios()
 	for range 2 {
 		must(t, r.write(results, doc))
@@ -50,7 +51,7 @@ func TestTheTableIsWrittenInItsPlace(t *testing.T) {
 	text, err := os.ReadFile(doc)
 	must(t, err)
 	got := string(text)
-	if !strings.HasPrefix(got, "# Proof\n"+theTable.begins) || !strings.HasSuffix(got, theTable.ends+"The end.\n") ||
+	if !strings.HasPrefix(got, "# Proof\n"+page.Begins("prove")) || !strings.HasSuffix(got, page.Ends("prove")+"The end.\n") ||
 		strings.Contains(got, "old table") || strings.Count(got, "| good |") != 1 {
 		t.Errorf("the document became\n%s", got)
 	}
@@ -60,19 +61,6 @@ func TestTheTableIsWrittenInItsPlace(t *testing.T) {
 	must(t, json.Unmarshal(data, &read))
 	if read.Checked != 705 || read.Stale != 1 || len(read.Scenarios) != 2 || read.Command != "make prove LENGTH=1s" {
 		t.Errorf("RESULTS.json has %+v", read)
-	}
-}
-
-func TestADocumentWithoutAPlaceIsLeftAlone(t *testing.T) {
-	t.Parallel()
-	for _, text := range []string{"", theTable.begins, theTable.ends + theTable.begins} {
-		results, doc := files(t, text)
-		if err := twoScenarios().write(results, doc); err == nil {
-			t.Errorf("%q was written to", text)
-		}
-		if after, err := os.ReadFile(doc); err != nil || string(after) != text {
-			t.Errorf("%q became %q, %v", text, after, err)
-		}
 	}
 }
 
@@ -100,7 +88,7 @@ func TestScenariosAreChosenByName(t *testing.T) {
 // twenty.
 func TestCostsHaveAPlaceOfTheirOwn(t *testing.T) {
 	t.Parallel()
-	results, doc := files(t, theTable.begins+theTable.ends+"# Costs\n"+theCosts.begins+"old\n"+theCosts.ends)
+	results, doc := files(t, page.Begins("prove")+page.Ends("prove")+"# Costs\n"+page.Begins("costs")+"old\n"+page.Ends("costs"))
 	r := twoScenarios()
 	r.Costs = &cost.Report{Command: "make costs", Rows: []cost.Row{{Name: "hit", Promised: 1, Wanted: 1, Commands: 2, Trips: 1}}}
 	must(t, r.write(results, doc))
