@@ -1,0 +1,84 @@
+package mutation
+
+// loads.go is about what a load stores for everyone, and what a reader takes.
+
+func loads() []Mutation {
+	return []Mutation{{
+		Name: "the value is stored over whatever is there",
+		Rule: "A value is swapped for the lease of its own load, and never set.",
+		File: "memo/lease.go",
+		Old:  `	return s.domain.swap(context.WithoutCancel(ctx), s.place, s.cas, data, ttl)`,
+		New: `	ctx = context.WithoutCancel(ctx)
+	at, err := s.domain.look(ctx, s.place)
+	if err != nil {
+		return err
+	}
+	return s.domain.put(ctx, s.place, at.item, data, ttl)`,
+		Package: "memo",
+		Tests:   []string{"TestG06_AnotherProcessesLoadIsNotFilledAfterTheDelete"},
+	}, {
+		Name:    "a value that could not be stored is kept in L2",
+		Rule:    "A load whose lease was deleted keeps nothing, neither for others nor for its own process.",
+		File:    "memo/fill.go",
+		Old:     "		kept = true // by somebody else, or by nobody: there is nothing to release\n",
+		New:     "		kept = true\n		l.keep(f, e)\n",
+		Package: "memo",
+		Tests:   []string{"TestG06_AnotherProcessesLoadIsNotFilledAfterTheDelete"},
+	}, {
+		Name:    "the stamp is the counter from after the load",
+		Rule:    "The stamp of a value is the counter from before its load.",
+		File:    "memo/fill.go",
+		Old:     "	e.Stamp = at.seq\n",
+		New:     "	e.Stamp = at.seq\n	if now, err := d.look(ctx, place); err == nil {\n		e.Stamp = now.seq\n	}\n",
+		Package: "memo",
+		Tests:   []string{"TestG06_LoadThatEndsBetweenTheCountAndTheDelete"},
+	}, {
+		Name:    "L2 keeps a value with the counter at which it was read",
+		Rule:    "A value that was read from memcached keeps the stamp of its load.",
+		File:    "memo/shared.go",
+		Old:     "Key: l.key, Value: value, Stamp: v.Stamp,",
+		New:     "Key: l.key, Value: value, Stamp: at.seq,",
+		Package: "memo",
+		Tests:   []string{"TestG06_ValueReadBetweenTheCountAndTheDelete"},
+	}, {
+		Name:    "a read of memcached is as new as the counter",
+		Rule:    "A read of memcached is overtaken by what is newer than the value that it found, and not than the counter beside it.",
+		File:    "memo/shared.go",
+		Old:     "		if e, err := l.decode(&v, at); err == nil && !l.cache.fences.hide(e) {\n",
+		New:     "		f.Stamp(at.seq)\n		if e, err := l.decode(&v, at); err == nil && !l.cache.fences.hide(e) {\n",
+		Package: "memo",
+		Tests:   []string{"TestG06_ValueDecodedAcrossTheRecord"},
+	}, {
+		Name:    "values of an old epoch count",
+		Rule:    "A value of another epoch is void.",
+		File:    "internal/coherence/judge.go",
+		Old:     "	case !SameEpoch(v.Stamp, seq), v.Fresh <= now, v.Key != r.Key:\n",
+		New:     "	case v.Fresh <= now, v.Key != r.Key:\n",
+		Package: "memo",
+		Tests:   []string{"TestG07_SwapFromBeforeARestart", "TestG07_InvalidationLostWithItsProcessIsCoveredByANewEpoch"},
+	}, {
+		Name:    "leases of an old epoch are waited for",
+		Rule:    "A lease of another epoch is void: its holder's value would be.",
+		File:    "internal/coherence/judge.go",
+		Old:     "	if err != nil || !SameEpoch(l.Stamp, seq) {\n",
+		New:     "	if err != nil {\n",
+		Package: "internal/coherence",
+		Tests:   []string{"TestJudge"},
+	}, {
+		Name:    "the lease is not renewed",
+		Rule:    "A lease lives for as long as its load, and for 2 s more if its process dies.",
+		File:    "memo/lease.go",
+		Old:     "			s.renew(ctx)\n",
+		New:     "",
+		Package: "memo",
+		Tests:   []string{"TestG03_OneLoadForTheFleet"},
+	}, {
+		Name:    "a Set takes no lease",
+		Rule:    "A Set takes the place of a load's lease before it draws its number, so that older loads lose.",
+		File:    "memo/set.go",
+		Old:     "		if err := d.placeLease(ctx, place, at, token); err != nil && tier.IsAnswer(err) {\n",
+		New:     "		if !at.item.Found() {\n			_ = d.placeLease(ctx, place, at, token)\n		}\n		if err := error(nil); err != nil && tier.IsAnswer(err) {\n",
+		Package: "memo",
+		Tests:   []string{"TestG06_LoadInFlightDoesNotReplaceASet"},
+	}}
+}
