@@ -23,30 +23,30 @@ func tags() []Mutation {
 		Name:    "a missing marker is added with the number",
 		Rule:    "A missing marker is added as one that hides everything, and gets its number afterwards.",
 		File:    "memo/mark.go",
-		Old:     "					return d.node.Add(ctx, mark, wire.AppendSeq(nil, coherence.Unborn), tier.NoExpiry)\n				})\n",
-		New:     "					return d.node.Add(ctx, mark, wire.AppendSeq(nil, n), tier.NoExpiry)\n				})\n				if err == nil {\n					continue\n				}\n",
+		Old:     "				return d.node.Add(ctx, marks[i], wire.AppendSeq(nil, coherence.Unborn), tier.NoExpiry)\n			})\n",
+		New:     "				return d.node.Add(ctx, marks[i], wire.AppendSeq(nil, n), tier.NoExpiry)\n			})\n			done[i] = err == nil\n",
 		Package: "memo",
 		Tests:   []string{"TestG06_MarkerThatWasEvictedWhileAnotherOneRaisedIt"},
 	}, {
 		Name:    "a marker is set to a smaller number",
 		Rule:    "A marker is only raised.",
 		File:    "memo/mark.go",
-		Old:     "			case err == nil && coherence.SameEpoch(known, n) && known >= n:\n",
-		New:     "			case err == nil && known == n:\n",
+		Old:     "		case err == nil && coherence.SameEpoch(known, n) && known >= n:\n",
+		New:     "		case err == nil && known == n:\n",
 		Package: "memo",
 		Tests:   []string{"TestG06_MarkerThatAnotherOneRaisedHigher"},
 	}, {
 		Name: "a marker is set, whatever is there",
 		Rule: "A marker is moved by a swap: another one may have raised it higher in between.",
 		File: "memo/mark.go",
-		Old:  "					return d.node.CompareAndSwap(ctx, mark, item.CAS, wire.AppendSeq(nil, n), tier.NoExpiry)\n",
-		New: `					at := []tier.Item{item}
+		Old:  "				return d.node.CompareAndSwap(ctx, marks[i], items[i].CAS, wire.AppendSeq(nil, n), tier.NoExpiry)\n",
+		New: `					at := []tier.Item{items[i]}
 					for {
-						err := d.node.CompareAndSwap(ctx, mark, at[0].CAS, wire.AppendSeq(nil, n), tier.NoExpiry)
+						err := d.node.CompareAndSwap(ctx, marks[i], at[0].CAS, wire.AppendSeq(nil, n), tier.NoExpiry)
 						if !errors.Is(err, tier.ErrConflict) {
 							return err
 						}
-						if err := d.node.GetMulti(ctx, []string{mark}, at); err != nil {
+						if err := d.node.GetMulti(ctx, []string{marks[i]}, at); err != nil {
 							return err
 						}
 					}
