@@ -199,12 +199,16 @@ func (d *domain) suspend(what told) {
 	d.waiting.Store(int64(d.pending.Len()))
 }
 
-// deliverPending delivers what is queued, and reports whether nothing is left
+// leastPortion is how many queued names are delivered at once on a Node that takes too
+// long for more.
+const leastPortion = 8
+
+// deliverQueue delivers what is queued now, and reports whether nothing of it is left
 // that could not be. Only the poller calls it.
-func (d *domain) deliverPending(ctx context.Context) bool {
-	for d.waiting.Load() > 0 {
+func (d *domain) deliverQueue(ctx context.Context) bool {
+	for left := d.waiting.Load(); left > 0 && d.waiting.Load() > 0; {
 		d.mu.Lock()
-		b := d.pending.Next(mostKeys)
+		b := d.pending.Next(d.portion)
 		d.mu.Unlock()
 		err := d.deliverBatch(ctx, b)
 		if err != nil && tier.IsAnswer(err) && !b.All { // refused, and will be: everything, in place of it
@@ -212,13 +216,26 @@ func (d *domain) deliverPending(ctx context.Context) bool {
 			continue
 		}
 		if err != nil {
+			d.portion = max(d.portion/4, leastPortion)
 			d.failed(err)
 			return false
 		}
+		d.portion = min(2*d.portion, mostKeys)
 		d.mu.Lock()
 		d.pending.Delivered(b)
 		d.waiting.Store(int64(d.pending.Len()))
 		d.mu.Unlock()
+		left -= int64(max(len(b.Names), 1))
+	}
+	return true
+}
+
+// deliverPending is deliverQueue until the queue is empty, for when nobody adds to it.
+func (d *domain) deliverPending(ctx context.Context) bool {
+	for d.waiting.Load() > 0 {
+		if !d.deliverQueue(ctx) {
+			return false
+		}
 	}
 	return true
 }

@@ -41,6 +41,7 @@ type domain struct {
 	attached chan struct{} // closed after the first poll, however it ended
 	polling  chan struct{} // holds a token while somebody polls
 	held     sync.Map      // tokens of the leases of the loads that run here
+	portion  int           // of the queue that is delivered at once. Of who polls.
 	owing    bool          // an epoch was due, and may not have begun: see rotate. Of who polls.
 
 	mu      sync.Mutex // never held over I/O, nor when a flight's lock is taken
@@ -60,7 +61,7 @@ func newDomain(c *Cache, node tier.Node, space keys.Space) *domain {
 	d := &domain{
 		life: life, quit: quit,
 		cache: c, node: node, space: space,
-		attached: make(chan struct{}), polling: make(chan struct{}, 1),
+		attached: make(chan struct{}), polling: make(chan struct{}, 1), portion: mostKeys,
 		log:     coherence.Log{GiveUp: 2 * c.cfg.WriteTimeout},
 		pending: coherence.Pending{Most: mostKeys},
 		health:  coherence.Health{Blip: c.cfg.StaleBound, Calm: c.cfg.PollInterval + c.cfg.WriteTimeout + 100*time.Millisecond},

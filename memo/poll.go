@@ -180,7 +180,9 @@ func (d *domain) reached(ctx context.Context, before, seq uint64, counter tier.I
 	d.mu.Lock()
 	ret := d.health.Polled(d.cache.clock.Exact())
 	d.mu.Unlock()
-	if !d.deliverPending(d.life) {
+	// What was queued until now goes first, and no more than that: while the Node counts as
+	// down every write is queued as well, and writers can be faster than deliveries.
+	if !d.deliverQueue(d.life) {
 		return
 	}
 	switch ret {
@@ -201,4 +203,5 @@ func (d *domain) reached(ctx context.Context, before, seq uint64, counter tier.I
 		}
 		d.back(!anew)
 	}
+	d.deliverQueue(d.life)
 }

@@ -25,8 +25,9 @@ type node struct {
 var _ tier.Node = (*node)(nil)
 
 // deleteLanes is over how many connections a Delete of many keys is spread:
-// gomemcache has no command for several keys, so each costs a round trip.
-const deleteLanes = 4
+// gomemcache has no command for several keys, so each costs a round trip. A lane has
+// four keys at least, once there are more than the least lanes.
+const leastLanes, mostLanes = 4, 16
 
 // Name is the server's address, as configured.
 func (n *node) Name() string { return n.name }
@@ -187,8 +188,8 @@ func found(err error) error {
 	return err
 }
 
-// Delete sends one request for each key, up to four at once, each on a connection
-// of its own. After an error some keys may be deleted and others not. If one key
+// Delete sends one request for each key, on up to four connections at once, and up to
+// sixteen where the keys are many. After an error some keys may be deleted and others not. If one key
 // cannot be a key, none is deleted.
 func (n *node) Delete(ctx context.Context, keys ...string) error {
 	if err := n.checkKeys("delete", keys); err != nil {
@@ -199,7 +200,7 @@ func (n *node) Delete(ctx context.Context, keys ...string) error {
 	}
 	var (
 		group  sync.WaitGroup
-		lanes  = min(len(keys), deleteLanes)
+		lanes  = min(len(keys), max(leastLanes, min(len(keys)/4, mostLanes)))
 		errs   = make([]error, lanes)
 		panics = make([]any, lanes)
 	)

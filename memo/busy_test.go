@@ -1,0 +1,83 @@
+package memo_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/tiermemo/tiermemo/memo"
+	"github.com/tiermemo/tiermemo/memo/tier"
+	"github.com/tiermemo/tiermemo/memo/tier/tiertest"
+)
+
+// A queue that is filled faster than it is emptied, and one that is too long to be
+// emptied at once.
+
+//  1. an outage ends; the poller delivers what is queued
+//  2. as the server counts as down until it has, every write is queued meanwhile
+//  3. there is always one more to deliver, and the server stays down for ever
+func TestG07_BusyWriterDoesNotKeepItsProcessFromTheSharedTier(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet()
+		c, store := f.process(t)
+		f.store.Inject(tiertest.Fault{Delay: 2 * time.Millisecond})
+		remove := store.Inject(tiertest.Fault{Err: errDown})
+		stop := make(chan struct{})
+		stopped := make(chan struct{})
+		go func() {
+			defer close(stopped)
+			for i := 0; ; i++ {
+				select {
+				case <-stop:
+					return
+				case <-time.After(time.Millisecond):
+					if err := c.Invalidate(context.Background(), memo.Key("row", i%8)); err != nil && !errors.Is(err, memo.ErrDeferred) {
+						t.Error(err)
+					}
+				}
+			}
+		}()
+		time.Sleep(600 * time.Millisecond)
+		remove()
+		time.Sleep(2 * time.Second)
+		if s := c.Snapshot(); !s.Nodes[0].Up || s.Nodes[0].Pending > 8 {
+			t.Errorf("2 s after the outage reads use the shared tier: %t, and %d invalidations wait", s.Nodes[0].Up, s.Nodes[0].Pending)
+		}
+		close(stop)
+		<-stopped
+	})
+}
+
+// slow is a server that takes a millisecond to delete a key.
+type slow struct{ tier.Node }
+
+func (s slow) Delete(ctx context.Context, keys ...string) error {
+	select {
+	case <-time.After(time.Duration(len(keys)) * time.Millisecond):
+		return s.Node.Delete(ctx, keys...)
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func TestG07_QueueThatTakesLongerThanAWriteTimeoutIsDeliveredInParts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := tiertest.NewFaulty(tier.Single(slow{tiertest.NewMemory().Nodes()[0]}))
+		c := newCache(t, memo.Config{Prefix: "t", Shared: store})
+		time.Sleep(time.Second)
+		keys := make([]string, 1000)
+		for i := range keys {
+			keys[i] = fmt.Sprint("k", i)
+		}
+		if err := c.Invalidate(context.Background(), keys...); !errors.Is(err, memo.ErrDeferred) {
+			t.Fatalf("a thousand keys in half a second: %v, want ErrDeferred", err)
+		}
+		time.Sleep(10 * time.Second)
+		if s := c.Snapshot(); !s.Nodes[0].Up || s.Nodes[0].Pending > 0 {
+			t.Errorf("10 s later reads use the shared tier: %t, and %d invalidations wait", s.Nodes[0].Up, s.Nodes[0].Pending)
+		}
+	})
+}
