@@ -39,18 +39,18 @@ type Cache struct {
 	source  uint64 // names this process in the log
 	since   time.Time
 
-	closed  atomic.Bool
+	off     atomic.Uint32 // why it is not used; 0: it is
 	stop    chan struct{} // ends the poller
 	stopped chan struct{} // the poller has ended
 	done    chan struct{} // Close has ended
 
 	counts                                    *stripe.Set // by outcome
-	runs, runErrors, runPanics                atomic.Uint64
+	runs, runErrors, runPanics, refreshes     atomic.Uint64
 	runTime                                   atomic.Int64
 	evictions, valueBytes                     atomic.Uint64
 	invalidatedKeys, invalidatedAll, peerKeys atomic.Uint64
 	invalidatedTags, invalidatedTrees         atomic.Uint64
-	deferred                                  atomic.Uint64
+	expired, deferred                         atomic.Uint64
 }
 
 // New returns a cache. The defaults apply to all of its entries. An error is a
@@ -151,7 +151,7 @@ func (c *Cache) Close(ctx context.Context) error {
 	if err := c.checkClose(ctx); err != nil {
 		return err
 	}
-	if c.closed.Swap(true) {
+	if c.off.Or(offClosed)&offClosed != 0 {
 		return c.closing(ctx)
 	}
 	defer close(c.done)

@@ -22,6 +22,7 @@ type node struct {
 	scope  *scope.Scope   // of this node; nil: that of the contexts below, if any
 	counts *stripe.Stripe // where this request counts
 	load   *running       // the load that this ctx was made for; nil: none
+	mode   mode           // what Fresh and Bypass ask for
 }
 
 // request is a node that opens a scope, in one allocation. It is never pooled:
@@ -119,7 +120,7 @@ func (c *Cache) begin(ctx context.Context) (_ *node, opened *scope.Scope) {
 		n.table = s.Table(c)
 		return n, nil
 	}
-	r := &request{node: node{Context: ctx, cache: c, counts: c.counts.Stripe()}}
+	r := &request{node: node{Context: ctx, cache: c, counts: c.counts.Stripe(), mode: modeOf(ctx, outer)}}
 	r.memory.Init(c.cfg.MaxRequestEntries)
 	r.scope = &r.memory
 	r.table = r.memory.Table(c)
@@ -150,7 +151,7 @@ func (c *Cache) With(ctx context.Context) context.Context {
 }
 
 func (c *Cache) bind(ctx context.Context, outer *node) *node {
-	n := &node{Context: ctx, cache: c}
+	n := &node{Context: ctx, cache: c, mode: modeOf(ctx, outer)}
 	if outer != nil {
 		n.load = outer.load
 	}

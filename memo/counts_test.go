@@ -77,7 +77,7 @@ func TestCountsUnderTraffic(t *testing.T) {
 		for {
 			s := c.Snapshot()
 			n := s.Total
-			if sum := n.L1 + n.L2 + n.L3 + n.Loads + n.Joined + n.Bypass + n.Miss + n.Errors; n.Calls != sum {
+			if sum := n.L1 + n.L2 + n.L3 + n.Loads + n.Joined + n.Stale + n.Negative + n.Bypass + n.Miss + n.Errors; n.Calls != sum {
 				t.Errorf("%d calls, and %d outcomes", n.Calls, sum)
 			}
 			now := ups(s)

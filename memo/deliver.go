@@ -26,14 +26,18 @@ const (
 func (d *domain) deliver(ctx context.Context, about wire.Subject, names []string) ([]uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, d.cache.cfg.WriteTimeout)
 	defer cancel()
-	if about == wire.Keys {
-		return d.deliverKeys(ctx, names)
+	switch about {
+	case wire.Keys:
+		return d.deliverKeys(ctx, about, names, d.delete)
+	case wire.Expired:
+		return d.deliverKeys(ctx, about, names, d.soften)
 	}
 	return d.deliverMarks(ctx, about, names)
 }
 
 // deliverKeys tells the shared tier that keys are invalid, and returns the numbers
-// of its records.
+// of its records. void is how their items cease to be what they are: by deletion, or
+// for Expire by becoming old.
 //
 // The items are deleted before the record can be seen:
 //
@@ -51,7 +55,7 @@ func (d *domain) deliver(ctx context.Context, about wire.Subject, names []string
 //
 // A lease taken after the second deletion sees the number, and uses nothing that
 // is older until the record is there (local.go): with it all that is old is gone.
-func (d *domain) deliverKeys(ctx context.Context, keys []string) ([]uint64, error) {
+func (d *domain) deliverKeys(ctx context.Context, about wire.Subject, keys []string, void func(context.Context, []string) error) ([]uint64, error) {
 	places := make([]string, len(keys))
 	for i, key := range keys {
 		places[i] = d.space.Value(key)
@@ -59,19 +63,19 @@ func (d *domain) deliverKeys(ctx context.Context, keys []string) ([]uint64, erro
 	batches := batch(keys)
 	var last uint64
 	err := both(
-		func() error { return d.delete(ctx, places) },
+		func() error { return void(ctx, places) },
 		func() (err error) { last, err = d.draw(ctx, uint64(len(batches))); return err },
 	)
 	if err != nil {
 		return nil, err
 	}
 	if len(keys) > 1 {
-		if err := d.delete(ctx, places); err != nil {
+		if err := void(ctx, places); err != nil {
 			return nil, err
 		}
 	}
 	numbers := numbersUpTo(last, len(batches))
-	return numbers, d.record(ctx, wire.Keys, numbers, batches)
+	return numbers, d.record(ctx, about, numbers, batches)
 }
 
 // numbersUpTo is the n numbers that were drawn, last being the last.

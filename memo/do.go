@@ -48,7 +48,7 @@ func Do[T any](ctx context.Context, key string, fn func(context.Context) (T, err
 // hit returns the entry of key if L1 or L2 can answer without asking anyone.
 func (n *node) hit(key string) (*tier.Entry, outcome) {
 	c := n.cache
-	if c.closed.Load() { // L1 too: no invalidation reaches it any more
+	if n.mode != 0 || c.off.Load() != 0 { // closed: L1 too, as no invalidation reaches it any more
 		return nil, 0
 	}
 	if n.table != nil {
@@ -76,46 +76,67 @@ func (n *node) hit(key string) (*tier.Entry, outcome) {
 // parameter that is assigned to once escapes from the start.
 //
 //go:noinline
-func do[T any](ctx context.Context, n *node, asked string, fn func(context.Context) (T, error), opts []Option) (v T, err error) {
+func do[T any](ctx context.Context, n *node, asked string, fn func(context.Context) (T, error), opts []Option) (T, error) {
 	key := strings.Clone(asked)
-	if err := checkCall("Do", ctx, key); err != nil {
+	return read("Do", ctx, n, key, fn, opts, false)
+}
+
+// read is Do for those who miss, and Refresh, which is forced.
+func read[T any](op string, ctx context.Context, n *node, key string, fn func(context.Context) (T, error), opts []Option, forced bool) (v T, err error) {
+	if err := checkCall(op, ctx, key); err != nil {
 		return v, err
 	}
 	if fn == nil {
-		return v, &UsageError{Op: "Do", Name: keys.Kind(key), Problem: "fn is nil", Fix: "pass the function that loads the value"}
+		return v, &UsageError{Op: op, Name: keys.Kind(key), Problem: "fn is nil", Fix: "pass the function that loads the value"}
 	}
 	if n == nil {
 		uncached.note(key)
 		return fn(ctx)
 	}
 	c := n.cache
-	if c.closed.Load() {
+	if n.bypassed() {
 		n.counts.Add(int(outcomeBypass), 1)
-		return fn(ctx)
+		return fn(n.around(ctx))
 	}
-	l, clone, err := newLoad[T](c, key, opts)
+	l, clone, err := newLoad[T](c, n, key, opts)
 	if err != nil {
-		return v, misuse(err, "Do", keys.Kind(key))
+		return v, misuse(err, op, keys.Kind(key))
 	}
+	l.forced = forced
 	l.run = func(ctx context.Context) (any, error) { return fn(ctx) }
-	l.node = n
 	e, from, err := c.request(ctx, n, l)
 	if errors.Is(err, flight.ErrClosed) { // since we looked
 		n.counts.Add(int(outcomeBypass), 1)
-		return fn(ctx)
+		return fn(n.around(ctx))
 	}
-	if err == nil {
-		v, err = value[T](key, e)
-	}
+	v, err = answer[T](n, key, e, from, err)
 	if err != nil {
-		n.counts.Add(int(outcomeError), 1)
 		return v, l.failure(err)
 	}
-	n.counts.Add(int(from), 1)
 	if clone != nil {
 		v = clone(v)
 	}
 	return v, nil
+}
+
+// answer counts a read that ended with e or err, and returns e's value.
+func answer[T any](n *node, key string, e *tier.Entry, from outcome, err error) (v T, _ error) {
+	switch {
+	case errors.Is(err, ErrNotFound): // an answer too, from a loader, that is not kept
+		from = outcomeLoad
+	case err != nil:
+		from = outcomeError
+	case e.Err != nil:
+		if err = e.Err; from == outcomeL1 || from == outcomeL2 || from == outcomeL3 {
+			from = outcomeNegative
+		}
+	default:
+		if v, err = value[T](key, e); err != nil {
+			from = outcomeError
+		}
+	}
+	n.counts.Add(int(from), 1)
+	return v, err
 }
 
 // value returns e's value as a T.

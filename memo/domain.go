@@ -29,6 +29,7 @@ type domain struct {
 	horizon  atomic.Int64  // until when an L2 entry may be used, however old
 	bound    atomic.Int64  // how old one may be beyond that
 	covered  atomic.Int64  // the begin of the last poll that left nothing open
+	polled   atomic.Int64  // the begin of the last poll that read all there was
 	position atomic.Uint64 // everything up to this number is applied here
 	up       atomic.Bool   // reads may use the Node
 	waiting  atomic.Int64  // pending invalidations
@@ -159,6 +160,26 @@ func (d *domain) newCounter(ctx context.Context, counter tier.Item) error {
 // placeLease puts a lease in place of what at found there.
 func (d *domain) placeLease(ctx context.Context, place string, at look, token uint64) error {
 	return d.put(ctx, place, at.item, wire.AppendLease(nil, wire.Lease{Stamp: at.seq, Token: token}), leaseTTL)
+}
+
+// lock takes the lock of a refresh, unless another one has it.
+func (d *domain) lock(ctx context.Context, lock string, at look, token uint64) error {
+	err := d.do(ctx, "add", func(ctx context.Context) error {
+		return d.node.Add(ctx, lock, wire.AppendLease(nil, wire.Lease{Stamp: at.seq, Token: token}), leaseTTL)
+	})
+	if !isExists(err) {
+		return err
+	}
+	held, err := d.look(ctx, lock)
+	switch {
+	case err != nil:
+		return err
+	case own(held.item.Value, token):
+		return nil // a repeated command's first try has arrived
+	case held.item.Found() && d.left(held.item.Value):
+		return d.placeLease(ctx, lock, held, token)
+	}
+	return errHeld
 }
 
 // put stores value in place of item, which may be absent.

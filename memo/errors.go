@@ -14,6 +14,7 @@ import (
 // Errors of this package; compare with errors.Is.
 var (
 	ErrMiss      = errors.New("memo: not cached")                                                    // Get: no tier has the key
+	ErrNotFound  = errors.New("memo: not found")                                                     // a loader says that there is no such thing; see NegativeTTL
 	ErrNoCache   = errors.New("memo: no cache in the context; install the middleware or call Begin") // an invalidation or a Set
 	ErrClosed    = errors.New("memo: cache is closed")
 	ErrDeferred  = errors.New("memo: invalidated here, queued for the shared tier") // an invalidation or a Set; of Close: lost with the queue

@@ -14,23 +14,26 @@ import (
 // The way back up from fn: the value takes the place of its lease in L3, and then
 // goes into L2.
 
-// fill loads under the lease token and stores the value in its place, if it is
-// still there. What overlapped an invalidation never is: the invalidation
+// fill loads under the lease s and stores the value in its place, if that is as it
+// was. What overlapped an invalidation never is: the invalidation
 // deleted the lease, and the swap fails.
 //
 //  1. this process takes the lease, and reads v1 from the database
 //  2. a writer commits v2, and deletes what stands under the key: the lease
 //  3. this process would store v1, and everyone would read it until its TTL ends
-func (l *load) fill(ctx context.Context, f *call, d *domain, place string, token uint64, at look, tags []string) (landing, error) {
-	s := d.hold(ctx, place, token, l.birth(d, at, tags))
-	kept := false
+//
+// What is old is replaced in the same way, and not before: its readers have nothing
+// else meanwhile.
+func (l *load) fill(ctx context.Context, f *call, d *domain, s *lease, at look, tags []string) (landing, error) {
+	kept, known := false, false
 	defer func() { // also when fn fails, panics or calls Goexit
 		s.end()
 		if !kept {
-			s.release(ctx)
+			s.release(ctx, known)
 		}
 	}()
 	e, err := l.execute(ctx, f, &running{cache: l.cache, lease: s})
+	known = err == nil || errors.Is(err, ErrNotFound)
 	if err != nil {
 		return landing{}, err
 	}
@@ -55,6 +58,9 @@ func (l *load) fill(ctx context.Context, f *call, d *domain, place string, token
 	switch err := s.store(ctx, data, ttlOf(e, l.cache.clock.Exact())); {
 	case err == nil:
 		kept = true
+		if l.forced {
+			d.announce(ctx, l.key)
+		}
 		l.cache.valueBytes.Add(uint64(len(data)))
 	case errors.Is(err, tier.ErrConflict), errors.Is(err, tier.ErrNotFound):
 		kept = true // by somebody else, or by nobody: there is nothing to release
@@ -82,26 +88,39 @@ func (l *load) birth(d *domain, at look, tags []string) func(ctx context.Context
 
 // encode is e as the shared tier holds it.
 func (l *load) encode(e *tier.Entry) ([]byte, error) {
-	payload, err := l.typ.encode(e.Value)
-	if err != nil {
-		return nil, err
+	var payload []byte
+	if e.Err == nil {
+		var err error
+		if payload, err = l.typ.encode(e.Value); err != nil {
+			return nil, err
+		}
 	}
-	now := time.Now().UnixMilli()
-	fresh := int64(NoExpiry)
+	until := int64(NoExpiry)
 	if e.Fresh != int64(NoExpiry) {
-		fresh = now + (e.Fresh-l.cache.clock.Exact()+int64(time.Millisecond)-1)/int64(time.Millisecond)
+		until = time.Now().UnixMilli() + millis(time.Duration(e.Fresh-l.cache.clock.Exact()))
 	}
 	v := wire.Value{
-		Stamp: e.Stamp, Created: now, Fresh: fresh, Expires: fresh, Took: wire.Micros(e.Took),
+		Stamp: e.Stamp, Created: e.Created, Fresh: until, Took: wire.Micros(e.Took),
+		Stale: uint64(millis(e.Stale)), StaleIfError: uint64(millis(e.StaleIfError)), Negative: e.Err != nil,
 		Codec: l.typ.name, Fingerprint: l.typ.fingerprint, Key: l.key, Tags: e.Tags, Payload: payload,
 	}
 	return wire.AppendValue(make([]byte, 0, len(payload)+len(l.key)+96), &v), nil
 }
 
+// millis is d in milliseconds, rounded up.
+func millis(d time.Duration) int64 {
+	return int64((d + min(time.Millisecond-1, NoExpiry-d)) / time.Millisecond)
+}
+
+// ofMillis is the duration of ms milliseconds, or the longest there is.
+func ofMillis(ms uint64) time.Duration {
+	return time.Duration(min(ms, uint64(NoExpiry/time.Millisecond))) * time.Millisecond
+}
+
 // ttlOf is how long the shared tier has to hold e.
 func ttlOf(e *tier.Entry, now int64) time.Duration {
-	if e.Fresh == int64(NoExpiry) {
+	if e.Expires == int64(NoExpiry) {
 		return NoExpiry
 	}
-	return max(time.Duration(e.Fresh-now), time.Millisecond)
+	return max(time.Duration(e.Expires-now), time.Millisecond)
 }

@@ -12,8 +12,9 @@ import (
 // Get goes the way of Do as far as L3, and turns back where Do would take a lease
 // or wait for one.
 
-// Get returns the value of key if any tier has it, else ErrMiss. It waits for no
-// load: neither for one of this process nor for one of another.
+// Get returns the value of key if any tier has it and it is fresh, else ErrMiss, or
+// ErrNotFound for a negative entry. It waits for no load: neither for one of this
+// process nor for one of another.
 func Get[T any](ctx context.Context, key string) (v T, err error) {
 	n := find(ctx)
 	key = strings.Clone(key)
@@ -24,49 +25,47 @@ func Get[T any](ctx context.Context, key string) (v T, err error) {
 		return v, ErrMiss
 	}
 	c := n.cache
-	if c.closed.Load() {
+	if c.closed() {
 		return v, ErrClosed
 	}
-	l, _, err := newLoad[T](c, key, nil)
+	l, _, err := newLoad[T](c, n, key, nil)
 	if err != nil {
 		return v, misuse(err, "Get", keys.Kind(key))
 	}
-	l.node = n
-	e, from, err := c.get(ctx, n, l)
-	if err == nil && e != nil {
-		v, err = value[T](key, e)
+	var e *tier.Entry
+	var from outcome
+	if !n.bypassed() {
+		e, from, err = c.get(ctx, n, l)
 	}
-	switch {
-	case err != nil:
-		n.counts.Add(int(outcomeError), 1)
-		return v, err
-	case e == nil:
+	if e == nil && err == nil {
 		n.counts.Add(int(outcomeMiss), 1)
 		return v, ErrMiss
 	}
-	n.counts.Add(int(from), 1)
-	return v, nil
+	return answer[T](n, key, e, from, err)
 }
 
 // get looks in the three tiers, and keeps upwards what it finds.
 func (c *Cache) get(ctx context.Context, n *node, l *load) (*tier.Entry, outcome, error) {
 	var epoch uint64
 	if n.table != nil {
-		if v := n.table.Get(l.key); v != nil {
-			return v.(*tier.Entry), outcomeL1, nil
+		if e := entryIn(n.table, l.key); e != nil && !l.fresh {
+			return e, outcomeL1, nil
 		}
 		epoch = n.table.Epoch()
 	}
-	if n.load != nil {
-		if err := l.within(ctx, n.load); err != nil {
-			return nil, outcomeError, err
-		}
+	if err := l.hears(ctx, n); err != nil {
+		return nil, outcomeError, err
 	}
-	e, from := c.peek(l), outcomeL2
-	if e == nil {
+	e, a := l.peek()
+	from := outcomeL2
+	if a < early {
 		e, from = c.fetch(ctx, l), outcomeL3
 	}
-	if e != nil && n.table != nil {
+	switch {
+	case e == nil || n.table == nil:
+	case l.fresh:
+		n.table.PutSince(epoch, l.key, e)
+	default:
 		e = n.table.AddSince(epoch, l.key, e).(*tier.Entry)
 	}
 	return e, from, nil
@@ -95,7 +94,7 @@ func (c *Cache) fetch(ctx context.Context, l *load) *tier.Entry {
 			tags = all
 			continue
 		}
-		if verdict != coherence.Valid || !l.admits(e.Stamp, e.Loaded) {
+		if verdict != coherence.Valid || !l.admits(e.Stamp, e.Loaded) || c.clock.Exact() >= e.Fresh {
 			return nil
 		}
 		l.keep(watch, e)

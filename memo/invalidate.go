@@ -118,9 +118,12 @@ func invalidateOwn(ctx context.Context, c *Cache, what told) error {
 	if c.domain != nil {
 		numbers, err = c.domain.tell(ctx, what)
 	}
-	if what.about == wire.Keys {
+	switch what.about {
+	case wire.Keys:
 		c.forgetKeys(n, what.names)
-	} else {
+	case wire.Expired:
+		c.expire(n, what.names)
+	default:
 		c.hide(n, what)
 	}
 	if c.domain != nil {
@@ -193,5 +196,6 @@ func invalidateAll(ctx context.Context, c *Cache) error {
 	return c.counted(err)
 }
 
+func isRefused(err error) bool  { return errors.Is(err, tier.ErrRefused) }
 func isNotFound(err error) bool { return errors.Is(err, tier.ErrNotFound) }
 func isExists(err error) bool   { return errors.Is(err, tier.ErrExists) }

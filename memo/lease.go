@@ -47,48 +47,105 @@ var errLeaseLost = fmt.Errorf("memo: the lease is gone: %w", tier.ErrNotFound)
 // errAway is no answer of a server.
 var errAway = errors.New("memo: the shared tier does not answer")
 
+// errHeld says that another process loads.
+var errHeld = errors.New("memo: another process loads it")
+
 // lease is this process's right to fill one place, while its load runs. One
 // goroutine confirms and renews it; end waits for it.
+//
+// Its token stands in the place itself; or, where that holds an old value which others
+// are served meanwhile, in a lock beside it. The lock is named after the version that
+// it is about, and is left behind when the version is replaced:
+//
+//  1. a late process has read the old version, and is about to take its lock
+//  2. the one that has it stores the new version, and removes the lock
+//  3. the late one takes it, and loads once more
 type lease struct {
 	domain    *domain
-	place     string
+	place     string // where the value goes
 	token     uint64
+	stands    string        // where the token is; empty: nowhere, see claim
 	confirmed chan struct{} // closed when cas, seq and at are known, or lost is
 	stop      chan struct{}
 	stopped   chan struct{}
 	ended     bool
-	birth     func(ctx context.Context) (born bool) // of the markers that say nothing yet; nil: none
 
 	// Written before confirmed is closed.
-	cas  uint64
-	seq  uint64 // the counter, read after the lease was there
+	cas  uint64 // of what the value is to replace
+	seq  uint64 // the counter, read after that was there
 	at   int64  // when that was
 	lost error
 
-	born bool // written before stopped is closed
+	born bool // the markers that said nothing; written before stopped is closed
 }
 
-// hold confirms and renews the lease that this process has placed. birth, if there
-// is one, runs beside the load too.
-func (d *domain) hold(ctx context.Context, place string, token uint64, birth func(ctx context.Context) (born bool)) *lease {
-	s := &lease{
-		domain: d, place: place, token: token, birth: birth,
+func (d *domain) newLease(place, stands string, token uint64) *lease {
+	return &lease{
+		domain: d, place: place, token: token, stands: stands,
 		confirmed: make(chan struct{}), stop: make(chan struct{}), stopped: make(chan struct{}),
 	}
-	go s.run(ctx)
+}
+
+// take carries out the plan p of a load: it makes what at found in place this process's
+// to fill, or returns errHeld, or an error of the Node. birth, if there is one, runs
+// beside the load.
+func (d *domain) take(ctx context.Context, p plan, place string, at look, token uint64, birth func(context.Context) bool) (*lease, error) {
+	switch p {
+	case wait:
+		return nil, errHeld
+	case resume:
+		return d.hold(ctx, place, token, birth), nil
+	case overwrite:
+		return d.claim(ctx, place, "", token, at), nil
+	case replace:
+		lock := d.space.Lock(place, at.item.CAS)
+		if err := d.lock(ctx, lock, at, token); err != nil {
+			return nil, err
+		}
+		return d.claim(ctx, place, lock, token, at), nil
+	}
+	if err := d.placeLease(ctx, place, at, token); err != nil {
+		return nil, err
+	}
+	return d.hold(ctx, place, token, birth), nil
+}
+
+// hold confirms and renews the lease that this process has placed.
+func (d *domain) hold(ctx context.Context, place string, token uint64, birth func(context.Context) bool) *lease {
+	s := d.newLease(place, place, token)
+	go func() {
+		defer close(s.stopped)
+		s.confirm(context.WithoutCancel(ctx))
+		close(s.confirmed)
+		if birth != nil && s.lost == nil {
+			s.born = birth(context.WithoutCancel(ctx))
+		}
+		s.keep(ctx)
+	}()
 	return s
 }
 
-// run confirms and renews s until its load ends, or is given up: a loader that
-// never returns must not keep the other processes waiting.
-func (s *lease) run(load context.Context) {
-	defer close(s.stopped)
-	ctx := context.WithoutCancel(load)
-	s.confirm(ctx)
+// claim is the lease of who replaces the version that at found. With a lock it is
+// renewed.
+func (d *domain) claim(ctx context.Context, place, lock string, token uint64, at look) *lease {
+	s := d.newLease(place, lock, token)
+	s.cas, s.seq, s.at = at.item.CAS, at.seq, d.cache.clock.Exact()
 	close(s.confirmed)
-	if s.birth != nil && s.lost == nil {
-		s.born = s.birth(ctx)
+	if lock == "" {
+		close(s.stopped)
+		return s
 	}
+	go func() {
+		defer close(s.stopped)
+		s.keep(ctx)
+	}()
+	return s
+}
+
+// keep renews s until its load ends, or is given up: a loader that never returns must
+// not keep the other processes waiting.
+func (s *lease) keep(load context.Context) {
+	ctx := context.WithoutCancel(load)
 	renew := time.NewTicker(leaseTTL / 3)
 	defer renew.Stop()
 	for s.lost == nil {
@@ -121,11 +178,11 @@ func (s *lease) renew(ctx context.Context) {
 	if !s.domain.reachable() {
 		return
 	}
-	at, err := s.domain.look(ctx, s.place)
+	at, err := s.domain.look(ctx, s.stands)
 	if err != nil || !own(at.item.Value, s.token) {
 		return // the swap will tell
 	}
-	_ = s.domain.touch(ctx, s.place, leaseTTL)
+	_ = s.domain.touch(ctx, s.stands, leaseTTL)
 }
 
 // end stops the renewal and waits until the lease's version is known.
@@ -138,8 +195,8 @@ func (s *lease) end() {
 	<-s.stopped
 }
 
-// store puts data in the place of the lease, if the server is not known to be away:
-// then somebody would wait for nothing. After end.
+// store puts data in place of what the lease is about, if the server is not known to
+// be away: then somebody would wait for nothing. After end.
 func (s *lease) store(ctx context.Context, data []byte, ttl time.Duration) error {
 	if s.lost != nil {
 		return s.lost
@@ -150,11 +207,19 @@ func (s *lease) store(ctx context.Context, data []byte, ttl time.Duration) error
 	return s.domain.swap(context.WithoutCancel(ctx), s.place, s.cas, data, ttl)
 }
 
-// release gives the lease back, so that others need not wait until it lapses.
+// release gives the lease back, so that others need not wait until it lapses. What it
+// is about is not left there if it is known to be replaced by what cannot be stored.
 // After end.
-func (s *lease) release(ctx context.Context) {
-	if s.lost == nil && s.domain.reachable() {
-		_ = s.domain.compareAndDelete(context.WithoutCancel(ctx), s.place, s.cas)
+func (s *lease) release(ctx context.Context, replaced bool) {
+	ctx = context.WithoutCancel(ctx)
+	switch {
+	case s.lost != nil, !s.domain.reachable():
+	case s.stands == s.place || replaced:
+		_ = s.domain.compareAndDelete(ctx, s.place, s.cas)
+	case s.stands != "":
+		if at, err := s.domain.look(ctx, s.stands); err == nil && own(at.item.Value, s.token) {
+			_ = s.domain.compareAndDelete(ctx, s.stands, at.item.CAS)
+		}
 	}
 }
 

@@ -3,9 +3,11 @@ package memo
 import (
 	"context"
 	"reflect"
+	"sync/atomic"
 	"time"
 
 	"github.com/tiermemo/tiermemo/internal/flight"
+	"github.com/tiermemo/tiermemo/internal/stripe"
 	"github.com/tiermemo/tiermemo/memo/tier"
 )
 
@@ -16,7 +18,7 @@ import (
 // flight calls a Job: whoever leads brings its own.
 type load struct {
 	cache   *Cache
-	node    *node
+	counts  *stripe.Stripe
 	key     string
 	policy  policy
 	typ     *typeInfo
@@ -26,9 +28,15 @@ type load struct {
 	turn    uint64 // the same when it started
 	led     bool
 
-	parent *running // the load that this one is a part of
-	need   need     // of parent
-	sure   bool     // this process had heard of all that l needs, before anything was read
+	parent   *running // the load that this one is a part of
+	fresh    bool     // its caller's ctx is Fresh
+	exacting bool     // for either reason, not everything that is valid will do
+	need     need     // what will
+	sure     bool     // this process had heard of all that l needs, before anything was read
+
+	absent bool        // by Add: only where there is no value
+	forced bool        // by Refresh: whatever the tiers hold
+	than   *tier.Entry // that nobody waits for it: it is to be newer than this entry
 }
 
 // landing is what a flight ends with.
@@ -40,8 +48,8 @@ type landing struct {
 type call = flight.Call[landing]
 
 // newLoad is one call's load, and its Clone.
-func newLoad[T any](c *Cache, key string, opts []Option) (*load, func(T) T, error) {
-	l := &load{cache: c, key: key, policy: c.policy}
+func newLoad[T any](c *Cache, n *node, key string, opts []Option) (*load, func(T) T, error) {
+	l := &load{cache: c, counts: n.counts, key: key, policy: c.policy, fresh: n.mode&modeFresh != 0}
 	err := l.policy.apply(opts)
 	if err != nil {
 		return nil, nil, err
@@ -60,37 +68,66 @@ func (c *Cache) process(ctx context.Context, n *node, l *load) (*tier.Entry, out
 	}
 	l.asked = c.fences.turn.Load()
 	for {
-		if n.load != nil {
-			if err := l.within(ctx, n.load); err != nil {
-				return nil, outcomeError, err
-			}
-			l.asked = c.fences.turn.Load() // of what it has heard of meanwhile, too
+		if err := l.hears(ctx, n); err != nil {
+			return nil, outcomeError, err
 		}
-		if e := c.peek(l); e != nil {
+		switch e, a := l.peek(); {
+		case l.forced, a == gone:
+		case a == fresh:
 			return e, outcomeL2, nil
+		case a == early:
+			l.behind(ctx, e)
+			return e, outcomeL2, nil
+		case a == stale && l.content():
+			l.behind(ctx, e)
+			return e, outcomeStale, nil
+		case !l.fresh && c.clock.Now() < atomic.LoadInt64(&e.Retry) && standsIn(e, c.clock.Now()):
+			return e, outcomeStale, nil
 		}
 		land, err := c.fly(ctx, l)
 		if err != nil {
+			if e := l.instead(ctx, err); e != nil {
+				return e, outcomeStale, nil
+			}
 			return nil, outcomeError, err
 		}
-		// Who leads may be no part of a load, and content with an L2 entry that is not
-		// good enough for one that joined. And nobody knew the tags of the entry while it
-		// was loaded: one that joined may have asked after they were invalidated.
-		if e := land.entry; l.led || l.admits(e.Stamp, e.Loaded) && (e.Began >= l.asked || !c.fences.hide(e)) {
-			return e, land.from, nil
+		if l.led || l.accepts(land) {
+			l.follow(ctx, land)
+			return land.entry, land.from, nil
 		}
 	}
 }
 
+// hears sees to it that this process has heard of what l has to have heard of.
+func (l *load) hears(ctx context.Context, n *node) (err error) {
+	switch {
+	case n.load != nil:
+		err = l.within(ctx, n.load)
+	case l.fresh:
+		err = l.sync(ctx)
+	default:
+		return nil
+	}
+	l.asked = l.cache.fences.turn.Load() // of what it has heard of meanwhile, too
+	return err
+}
+
+// accepts reports whether what a load that l has joined ended with is good enough
+// for l. Who leads may be no part of a load, and content with an L2 entry that is
+// older than l needs, or past its time. And nobody knew the tags of the entry while it
+// was loaded: one that joined may have asked after they were invalidated.
+func (l *load) accepts(land landing) bool {
+	e := land.entry
+	if !l.admits(e.Stamp, e.Loaded) || land.from == outcomeStale && !l.content() {
+		return false
+	}
+	return e.Began >= l.asked || !l.cache.fences.hide(e)
+}
+
 // fly leads or joins the one load of l's key.
 func (c *Cache) fly(ctx context.Context, l *load) (landing, error) {
-	base := context.Background()
-	if c.cfg.LoadContext != nil {
-		if lc := c.cfg.LoadContext(ctx); lc != nil {
-			base = context.WithoutCancel(lc)
-		}
-	}
-	l.started, l.turn = c.clock.Exact(), c.fences.turn.Load()
+	base := c.base(ctx)
+	l.begins()
 	land, led, err := c.flights.Do(ctx, base, l.parent.flight(), l.key, l)
 	l.led = led
 	if !led && land.from == outcomeLoad {
@@ -98,6 +135,19 @@ func (c *Cache) fly(ctx context.Context, l *load) (landing, error) {
 	}
 	return land, err
 }
+
+// base is the ctx of a load that a caller with ctx begins.
+func (c *Cache) base(ctx context.Context) context.Context {
+	if c.cfg.LoadContext != nil {
+		if lc := c.cfg.LoadContext(ctx); lc != nil {
+			return context.WithoutCancel(lc)
+		}
+	}
+	return context.Background()
+}
+
+// begins notes when l began. Before anything is read for it.
+func (l *load) begins() { l.started, l.turn = l.cache.clock.Exact(), l.cache.fences.turn.Load() }
 
 // Timeout implements flight.Job. It bounds the wait for another process's load,
 // which may take as long as ours may; ours is given its own time in execute.
@@ -115,6 +165,9 @@ func (l *load) Grace() time.Duration {
 // Joinable implements flight.Job. A load is as good as an L2 entry that was
 // loaded when it began.
 func (l *load) Joinable(running *call) bool {
+	if l.forced {
+		return false // it began before
+	}
 	c := l.cache
 	d := c.domain
 	if d == nil {
@@ -135,8 +188,12 @@ func (l *load) Load(ctx context.Context, f *call) (landing, error) {
 	//  1. this caller misses L2
 	//  2. another one's load ends, is kept in L2, and leaves the flight
 	//  3. this caller leads a flight for a value that is there
-	if e := l.cache.peek(l); e != nil {
-		return landing{e, outcomeL2}, nil
+	if e, a := l.peek(); e != nil && l.takes(e, a) {
+		from := outcomeL2
+		if a == stale {
+			from = outcomeStale
+		}
+		return landing{e, from}, nil
 	}
 	d := l.cache.domain
 	if d == nil || l.typ.lossy != nil || !d.readable(l.key) {
@@ -165,11 +222,43 @@ func (l *load) keep(f *call, e *tier.Entry) {
 	f.Keep(func() { l.cache.cfg.Local.Set(l.key, e) })
 }
 
+// takes reports whether l is content with e, which is so old.
+func (l *load) takes(e *tier.Entry, a age) bool {
+	switch {
+	case l.forced:
+		return false
+	case l.than != nil: // the same version, read twice from the shared tier, is no newer one
+		return a >= early && e != l.than && e.Created != l.than.Created
+	}
+	return a >= early || a == stale && l.content()
+}
+
 // entry is the value v, loaded in took.
 func (l *load) entry(v any, took time.Duration) *tier.Entry {
-	until := l.cache.clock.Exact() + int64(l.policy.ttl)
-	if until < 0 || l.policy.ttl == NoExpiry {
-		until = int64(NoExpiry)
+	e := l.made(took)
+	e.Value = v
+	l.policy.lives(e, l.until(l.policy.ttl))
+	return e
+}
+
+// negative is the entry that says that there is no value, found out in took. It is
+// not served past its time: there is nothing to fall back on.
+func (l *load) negative(took time.Duration) *tier.Entry {
+	e := l.made(took)
+	e.Err = ErrNotFound
+	e.Fresh = l.until(l.policy.negative)
+	l.policy.complete(e)
+	return e
+}
+
+func (l *load) made(took time.Duration) *tier.Entry {
+	return &tier.Entry{Key: l.key, Loaded: l.started, Created: time.Now().UnixMilli(), Took: took, Tags: l.policy.tags, Began: l.turn}
+}
+
+// until is the end of a ttl that begins now.
+func (l *load) until(ttl time.Duration) int64 {
+	if ttl == NoExpiry {
+		return int64(NoExpiry)
 	}
-	return &tier.Entry{Key: l.key, Value: v, Loaded: l.started, Fresh: until, Expires: until, Took: took, Tags: l.policy.tags, Began: l.turn}
+	return after(l.cache.clock.Exact(), l.policy.jittered(ttl))
 }

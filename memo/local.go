@@ -20,30 +20,37 @@ func (c *Cache) usable(e *tier.Entry) *tier.Entry {
 		return nil
 	}
 	now := c.clock.Now()
-	if now >= e.Fresh {
+	if now >= e.Early || !c.sound(e, now) { // near its end, or past it: stale.go
 		return nil
-	}
-	if d := c.domain; d != nil && now > d.horizon.Load() && now-e.Loaded > d.bound.Load() {
-		return nil // this process has not heard of others' invalidations for too long
-	}
-	if atomic.LoadUint64(&e.Checked) != c.fences.turn.Load() && c.fences.hide(e) {
-		return nil // a tag of it, or a tree that it stands in, was invalidated
 	}
 	return e
 }
 
-// peek looks for l's key in L2.
-func (c *Cache) peek(l *load) *tier.Entry {
-	var e *tier.Entry
+// sound reports whether e, whatever its age, is hidden by no invalidation.
+func (c *Cache) sound(e *tier.Entry, now int64) bool {
+	if d := c.domain; d != nil && now > d.horizon.Load() && now-e.Loaded > d.bound.Load() {
+		return false // this process has not heard of others' invalidations for too long
+	}
+	// or a tag of it, or a tree that it stands in, was invalidated
+	return atomic.LoadUint64(&e.Checked) == c.fences.turn.Load() || !c.fences.hide(e)
+}
+
+// peek looks for l's key in L2, and says what time has made of what it finds.
+func (l *load) peek() (e *tier.Entry, a age) {
+	c := l.cache
 	if c.lru != nil {
 		e = c.lru.Get(l.key)
 	} else {
 		e = c.cfg.Local.Get(l.key)
 	}
-	if e = c.usable(e); e == nil || !l.admits(e.Stamp, e.Loaded) {
-		return nil
+	if e == nil {
+		return nil, gone
 	}
-	return e
+	now := c.clock.Now()
+	if a = ageOf(e, now, l.policy.early); a == gone || !c.sound(e, now) || !l.admits(e.Stamp, e.Loaded) {
+		return nil, gone
+	}
+	return e, a
 }
 
 // A load inside of a load: the value of the outer one is made from that of the
@@ -69,7 +76,7 @@ type need struct {
 // a value must be, and reads the log if this process is behind that; a few times,
 // as a record follows its number by a round trip or two.
 func (l *load) within(ctx context.Context, r *running) error {
-	l.parent, l.sure = r, false
+	l.parent, l.exacting, l.sure = r, true, false
 	if err := r.leased(ctx); err != nil {
 		return err
 	}
@@ -112,7 +119,7 @@ func (l *load) heard() bool {
 // counter was stamp, or was read from the shared tier at the time loaded.
 func (l *load) admits(stamp uint64, loaded int64) bool {
 	switch {
-	case l.parent == nil || l.sure:
+	case !l.exacting || l.sure:
 		return true
 	case l.need.seq == 0:
 		return loaded > l.need.at

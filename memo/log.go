@@ -20,6 +20,7 @@ const (
 	aboutTypes           // values of a type stay out of the shared tier
 	aboutEncoding        // a value stays out of it
 	aboutRefusal         // a value was refused there
+	aboutPanic           // of a loader that nobody waited for
 	subjects      = iota
 )
 
@@ -27,7 +28,7 @@ const (
 // those about types each names another one, and is written once: a program has no
 // more of them than its code has.
 func mostLines() [subjects]int {
-	return [subjects]int{aboutTier: 6, aboutEpoch: 2, aboutAnew: 2, aboutTypes: 1000, aboutEncoding: 1, aboutRefusal: 1}
+	return [subjects]int{aboutTier: 6, aboutEpoch: 2, aboutAnew: 2, aboutTypes: 1000, aboutEncoding: 1, aboutRefusal: 1, aboutPanic: 1}
 }
 
 // tierDown and tierUp are called under the lock that decides which of the two is
@@ -69,6 +70,13 @@ func (j *journal) unencoded(t reflect.Type, err error) {
 func (j *journal) refused(t reflect.Type, err error) {
 	j.say(line{aboutRefusal, slog.LevelWarn, "memo: the shared tier refused a value: it is too large, or the server is out of memory",
 		[]slog.Attr{slog.String("type", short(fmt.Sprint(t)))}, err})
+}
+
+// panicked says that a loader of values of type t panicked, or called Goexit, where
+// nobody gets the panic. What it panicked with may be a value.
+func (j *journal) panicked(t reflect.Type, where string) {
+	j.say(line{aboutPanic, slog.LevelError, "memo: a loader panicked in a refresh that nobody waits for; the old value is served on",
+		[]slog.Attr{slog.String("type", short(fmt.Sprint(t))), slog.String("at", where)}, nil})
 }
 
 // noteUncached is the one message that belongs to no cache, and so to no journal.

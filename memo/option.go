@@ -1,17 +1,15 @@
 package memo
 
 import (
-	"fmt"
-	"slices"
 	"time"
 
-	"github.com/tiermemo/tiermemo/internal/wire"
 	"github.com/tiermemo/tiermemo/memo/codec"
 	"github.com/tiermemo/tiermemo/memo/tier"
 )
 
 // A hit only asks whether its options change anything; below it they become the
-// policy of one load.
+// policy of one load (policy.go). The options about what is past its time are in
+// stale.go.
 
 // NoExpiry as a TTL keeps a value until it is evicted or invalidated.
 const NoExpiry = tier.NoExpiry
@@ -26,10 +24,12 @@ const (
 // nothing. An Option that makes no sense is a *UsageError of the call that gets
 // it.
 type Option struct {
-	kind optionKind
-	d    time.Duration
-	fn   any
-	tags []string
+	kind  optionKind
+	quiet bool // it is in order, and changes nothing about a hit
+	d     time.Duration
+	x     float64
+	fn    any
+	tags  []string
 }
 
 // An Option is a plain struct: the slice of them that a call builds stays on its
@@ -41,6 +41,11 @@ type optionKind uint8
 const (
 	optionNone optionKind = iota
 	optionTTL
+	optionJitter
+	optionStale
+	optionStaleIfError
+	optionEarlyRefresh
+	optionNegativeTTL
 	optionLoadTimeout
 	optionClone
 	optionCodec
@@ -49,12 +54,21 @@ const (
 
 // TTL is how long a value is fresh, above 0; 5 minutes if not given. It ends at
 // most 20 ms late.
-func TTL(d time.Duration) Option { return Option{kind: optionTTL, d: d} }
+func TTL(d time.Duration) Option { return Option{kind: optionTTL, d: d, quiet: d > 0} }
+
+// Jitter takes up to this fraction off each TTL, from 0 to 1, at random, so that
+// values that were stored together do not end together: with Jitter(0.1) a TTL of 10
+// minutes ends after 9 to 10. It holds for NegativeTTL too, and not for NoExpiry.
+func Jitter(fraction float64) Option {
+	return Option{kind: optionJitter, x: fraction, quiet: fraction >= 0 && fraction <= 1}
+}
 
 // LoadTimeout bounds one run of the loader; 30 seconds if not given. When it
 // ends the loader's ctx is cancelled and the callers get an error that is
 // context.DeadlineExceeded, whether the loader heeds its ctx or not.
-func LoadTimeout(d time.Duration) Option { return Option{kind: optionLoadTimeout, d: d} }
+func LoadTimeout(d time.Duration) Option {
+	return Option{kind: optionLoadTimeout, d: d, quiet: d > 0}
+}
 
 // Clone gives every caller a copy made by fn, for callers that write to what
 // they get. The tiers keep the original. fn is called concurrently.
@@ -77,87 +91,22 @@ func Clone[V any](fn func(V) V) Option {
 // reads what the other wrote. Of calls that wait for one load, the one that started
 // it decides.
 func Codec(c codec.Codec) Option {
-	if _, problem, _ := codecName(c); problem != "" {
-		return Option{kind: optionCodec, fn: c}
-	}
-	return Option{kind: optionCodec, d: 1, fn: c} // above 0: a hit need not look at it
+	_, problem, _ := codecName(c)
+	return Option{kind: optionCodec, fn: c, quiet: problem == ""}
 }
 
 // Tags are names by which InvalidateTags forgets an entry, at most 64 of up to 250
 // bytes. The Tags of New, of the call and of Amend add up. A hit does not look at
 // them: an entry has the tags with which it was stored.
-func Tags(tags ...string) Option { return Option{kind: optionTags, d: 1, tags: tags} }
+func Tags(tags ...string) Option { return Option{kind: optionTags, tags: tags, quiet: true} }
 
 // silent reports whether opts change nothing about a hit. Only a call of which
 // that is true may answer without looking at them.
 func silent(opts []Option) bool {
 	for i := range opts {
-		if opts[i].kind == optionClone || opts[i].kind != optionNone && opts[i].d <= 0 {
+		if !opts[i].quiet && opts[i].kind != optionNone {
 			return false
 		}
 	}
 	return true
-}
-
-// policy is what the options of one call come to.
-type policy struct {
-	ttl         time.Duration
-	loadTimeout time.Duration
-	clone       any // func(V) V
-	tags        []string
-	codec       codec.Codec
-}
-
-// apply adds opts to p.
-func (p *policy) apply(opts []Option) error {
-	for _, o := range opts {
-		switch o.kind {
-		case optionTTL:
-			if o.d <= 0 {
-				return badDuration("TTL", o.d, " (memo.NoExpiry for a value that does not end)")
-			}
-			p.ttl = o.d
-		case optionLoadTimeout:
-			if o.d <= 0 {
-				return badDuration("LoadTimeout", o.d, "")
-			}
-			p.loadTimeout = min(o.d, longest)
-		case optionClone:
-			if o.fn == nil {
-				return &UsageError{Problem: "Clone has no function", Fix: "give it one, or leave Clone out"}
-			}
-			p.clone = o.fn
-		case optionTags:
-			for _, tag := range o.tags {
-				if problem := tagProblem(tag); problem != nil {
-					return problem
-				}
-			}
-			if p.tags = mergeTags(slices.Clip(p.tags), o.tags); len(p.tags) > wire.MaxTags {
-				return &UsageError{Problem: fmt.Sprintf("%d tags, more than %d", len(p.tags), wire.MaxTags), Fix: "name what they have in common, or invalidate by InvalidateTree"}
-			}
-		case optionCodec:
-			p.codec, _ = o.fn.(codec.Codec)
-			if _, problem, fix := codecName(p.codec); problem != "" {
-				return &UsageError{Problem: problem, Fix: fix}
-			}
-		}
-	}
-	return nil
-}
-
-func badDuration(name string, d time.Duration, more string) error {
-	return &UsageError{Problem: fmt.Sprintf("%s of %v", name, d), Fix: "give a duration above 0" + more}
-}
-
-// cloner returns p's Clone for values of type T.
-func cloner[T any](p *policy) (func(T) T, error) {
-	if p.clone == nil {
-		return nil, nil
-	}
-	fn, ok := p.clone.(func(T) T)
-	if !ok {
-		return nil, &UsageError{Problem: fmt.Sprintf("Clone has a %T for a value of type %T", p.clone, *new(T)), Fix: "give a function of the value's own type"}
-	}
-	return fn, nil
 }

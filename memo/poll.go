@@ -140,18 +140,21 @@ func (d *domain) apply(began int64, seq uint64, wanted []uint64, records [][]byt
 	}
 	for _, r := range act.Drop {
 		d.cache.peerKeys.Add(uint64(len(r.Names)))
-		if r.About != wire.Keys {
+		if r.About == wire.Tags || r.About == wire.Trees {
 			d.cache.fences.heard(r)
 			continue
 		}
 		for _, key := range r.Names {
-			d.cache.dropOlder(key, r.Seq)
+			d.cache.dropOlder(r.About, key, r.Seq)
 		}
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.log.Done()
 	d.position.Store(d.log.Covered())
+	if !act.More {
+		d.polled.Store(began)
+	}
 	if act.Complete {
 		d.covered.Store(began)
 		d.horizon.Store(began + d.bound.Load())
@@ -163,15 +166,6 @@ func (d *domain) apply(began int64, seq uint64, wanted []uint64, records [][]byt
 // nothing: numbers of different epochs cannot be compared.
 func (c *Cache) purge() {
 	c.flights.InvalidateAll(flight.Always, c.cfg.Local.Clear)
-}
-
-// dropOlder forgets what this process knows of key and was loaded before seq.
-func (c *Cache) dropOlder(key string, seq uint64) {
-	c.flights.Invalidate(seq, func() {
-		if e := c.cfg.Local.Peek(key); e != nil && (e.Stamp < seq || !coherence.SameEpoch(e.Stamp, seq)) {
-			c.cfg.Local.Delete(key)
-		}
-	}, key)
 }
 
 // reached decides what a poll that found the Node means, and delivers what

@@ -16,6 +16,14 @@ func (c *Cache) request(ctx context.Context, n *node, l *load) (*tier.Entry, out
 	if n.table == nil {
 		return c.process(ctx, n, l)
 	}
+	if l.fresh || l.forced {
+		epoch := n.table.Epoch()
+		e, from, err := c.process(ctx, n, l)
+		if err == nil {
+			n.table.PutSince(epoch, l.key, e)
+		}
+		return e, from, err
+	}
 	for {
 		v, call, lead := n.table.Begin(l.key)
 		if v != nil {
@@ -46,4 +54,10 @@ func (c *Cache) requestOnce(ctx context.Context, n *node, l *load, call *scope.C
 		call.Fail(err)
 	}
 	return nil, outcomeError, err
+}
+
+// entryIn returns the entry of key in t, or nil.
+func entryIn(t *scope.Table, key string) *tier.Entry {
+	e, _ := t.Get(key).(*tier.Entry)
+	return e
 }

@@ -2,7 +2,12 @@ package memo
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -65,16 +70,23 @@ func (l *load) execute(ctx context.Context, f *call, r *running) (*tier.Entry, e
 	r.call = f
 	r.deadline = time.Now().Add(l.policy.loadTimeout)
 	f.Extend(l.policy.loadTimeout)
-	n := &node{Context: ctx, cache: c, counts: l.node.counts, load: r}
+	n := &node{Context: ctx, cache: c, counts: l.counts, load: r}
 
 	begin := c.clock.Exact()
 	c.runs.Add(1)
+	if l.than != nil {
+		c.refreshes.Add(1)
+	}
 	loads.Begins(ctx, l.key)
 	returned := false
 	defer func() {
 		c.runTime.Add(c.clock.Exact() - begin)
 		if !returned {
 			c.runPanics.Add(1)
+			l.postpone()
+		}
+		if !returned && l.than != nil {
+			c.log.panicked(l.typ.of, panickedAt())
 		}
 	}()
 	v, err := l.run(n)
@@ -82,8 +94,12 @@ func (l *load) execute(ctx context.Context, f *call, r *running) (*tier.Entry, e
 	if err == nil && ctx.Err() != nil { // it may be what a query that was cut short had found
 		err = context.Cause(ctx)
 	}
-	if err != nil {
+	absent := errors.Is(err, ErrNotFound)
+	if err != nil && !absent {
 		c.runErrors.Add(1)
+		if failed(ctx) {
+			l.postpone()
+		}
 		return nil, err
 	}
 	took := time.Duration(c.clock.Exact() - begin)
@@ -91,16 +107,42 @@ func (l *load) execute(ctx context.Context, f *call, r *running) (*tier.Entry, e
 	if err := r.amend(&l.policy); err != nil {
 		return nil, misuse(err, "Amend", keys.Kind(l.key))
 	}
-	return l.entry(v, took), nil
+	switch {
+	case !absent:
+		return l.entry(v, took), nil
+	case l.policy.negative > 0:
+		return l.negative(took), nil
+	}
+	f.Keep(func() { c.cfg.Local.Delete(l.key) }) // an old value, which is no more
+	return nil, err
 }
 
-// Amend adds options to what the running loader returns: TTL and Tags, for what is
-// known only when it is loaded. The Tags add up, and of two TTLs the last one
-// counts. An option that makes no sense is a *UsageError of the calls that wait for
+// panickedAt is the place of the panic, or of the Goexit, that the deferred function
+// which calls it was called by.
+func panickedAt() string {
+	var stack [64]uintptr
+	frames := runtime.CallersFrames(stack[:runtime.Callers(2, stack[:])])
+	for begun := false; ; {
+		f, more := frames.Next()
+		switch {
+		case f.Function == "runtime.gopanic" || f.Function == "runtime.Goexit":
+			begun = true
+		case begun && !strings.HasPrefix(f.Function, "runtime."):
+			return fmt.Sprintf("%s:%d", filepath.Base(f.File), f.Line)
+		}
+		if !more {
+			return "unknown"
+		}
+	}
+}
+
+// Amend adds options to what the running loader returns: TTL, Stale, StaleIfError,
+// NegativeTTL and Tags, for what is known only when it is loaded. The Tags add up, and
+// of two others of a kind the last one counts. An option that makes no sense is a *UsageError of the calls that wait for
 // the loader. Outside of a loader Amend does nothing.
 func Amend(ctx context.Context, opts ...Option) {
 	n := find(ctx)
-	if n == nil || n.load == nil {
+	if n == nil || n.load == nil || n.mode&modeBypass != 0 {
 		return
 	}
 	r := n.load
@@ -118,9 +160,9 @@ func (r *running) amend(p *policy) error {
 	defer r.mu.Unlock()
 	for _, o := range r.amended {
 		switch o.kind {
-		case optionNone, optionTTL, optionTags:
+		case optionNone, optionTTL, optionStale, optionStaleIfError, optionNegativeTTL, optionTags:
 		default:
-			return &UsageError{Problem: "an option that is not about the value", Fix: "give Amend a TTL or Tags, and others to the call"}
+			return &UsageError{Problem: "an option that is not about the value", Fix: "give Amend a TTL, Stale, StaleIfError, NegativeTTL or Tags, and others to the call"}
 		}
 	}
 	return p.apply(r.amended)

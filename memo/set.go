@@ -26,33 +26,48 @@ import (
 // What the shared tier cannot hold, because it is too large or loses a part of
 // it when encoded, is stored here and invalidated there.
 func Set[T any](ctx context.Context, key string, v T, opts ...Option) error {
-	key = strings.Clone(key)
-	if err := checkCall("Set", ctx, key); err != nil {
-		return err
+	_, err := store("Set", ctx, strings.Clone(key), v, opts, false)
+	return err
+}
+
+// store is Set, and Add, which stores only what is absent.
+func store[T any](op string, ctx context.Context, key string, v T, opts []Option, absent bool) (stored bool, err error) {
+	if err := checkCall(op, ctx, key); err != nil {
+		return false, err
 	}
 	c, n, err := writer(ctx, nil)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer c.writers.leave()
-	l, _, err := newLoad[T](c, key, opts)
-	if err != nil {
-		return misuse(err, "Set", keys.Kind(key))
+	if n.bypassed() {
+		return false, invalidateOwn(ctx, c, told{wire.Keys, []string{key}})
 	}
-	l.node = n
-	l.started, l.turn = c.clock.Exact(), c.fences.turn.Load()
-	return c.counted(c.set(ctx, n, l, l.entry(v, 0)))
+	l, _, err := newLoad[T](c, n, key, opts)
+	if err != nil {
+		return false, misuse(err, op, keys.Kind(key))
+	}
+	l.begins()
+	l.absent = absent
+	stored, err = c.set(ctx, n, l, l.entry(v, 0))
+	return stored, c.counted(err)
 }
 
-func (c *Cache) set(ctx context.Context, n *node, l *load, e *tier.Entry) error {
+func (c *Cache) set(ctx context.Context, n *node, l *load, e *tier.Entry) (stored bool, err error) {
 	if c.domain != nil {
 		c.domain.attach(context.WithoutCancel(ctx)) // the first poll forgets what is under way
+	}
+	if l.absent && l.hasValue() {
+		return false, nil
 	}
 	claim := c.flights.Claim(l.key)
 	defer claim.Release()
 	var w written
 	if c.domain != nil {
 		w = c.domain.write(ctx, l, e, claim)
+	}
+	if w.taken {
+		return false, nil
 	}
 	kept := !w.lost && claim.Keep(func() { c.cfg.Local.Set(l.key, e) })
 	if !kept {
@@ -67,13 +82,14 @@ func (c *Cache) set(ctx context.Context, n *node, l *load, e *tier.Entry) error 
 	if w.number != 0 {
 		c.domain.settled([]uint64{w.number})
 	}
-	return w.err
+	return !w.lost, w.err
 }
 
 // written is how a Set went in the shared tier.
 type written struct {
 	number uint64 // drawn for it; 0: none
 	lost   bool   // an invalidation came in between, and won
+	taken  bool   // there is a value, and Add leaves it there
 	err    error
 }
 
@@ -100,10 +116,21 @@ func (d *domain) writeWithin(ctx context.Context, l *load, e *tier.Entry, claim 
 		return d.writeAbsence(ctx, l, e, claim)
 	}
 	place, token := d.space.Value(l.key), rand.Uint64()
+	tags := e.Tags
 	for range mostTurns {
-		at, err := d.look(ctx, place, d.marks(l.key, e.Tags)...)
+		at, err := d.look(ctx, place, d.marks(l.key, tags)...)
 		if err != nil {
 			return written{err: err}
+		}
+		if l.absent {
+			found, all := l.holds(claim, at, tags)
+			if len(all) > len(tags) {
+				tags = all
+				continue
+			}
+			if found {
+				return written{taken: true}
+			}
 		}
 		if err := d.placeLease(ctx, place, at, token); err != nil && tier.IsAnswer(err) {
 			continue

@@ -27,7 +27,7 @@ func (l *load) shared(ctx context.Context, f *call, d *domain) (landing, error) 
 	place, token := d.space.Value(l.key), l.cache.token()
 	patience := l.cache.clock.Exact() + int64(l.policy.loadTimeout)
 	tags := l.likelyTags()
-	wait := leastWait
+	nap := leastWait
 	for lost := 0; lost < mostTurns; {
 		at, err := d.look(ctx, place, d.marks(l.key, tags)...)
 		if err != nil {
@@ -39,35 +39,84 @@ func (l *load) shared(ctx context.Context, f *call, d *domain) (landing, error) 
 			lost++
 			continue
 		}
-		switch {
-		case verdict == coherence.Valid && l.admits(e.Stamp, e.Loaded):
-			l.keep(f, e)
-			return landing{e, outcomeL3}, nil
-		case verdict == coherence.Valid, verdict == coherence.Foreign:
+		p := l.plan(e, verdict, at, token)
+		switch p {
+		case use:
+			return l.use(f, e), nil
+		case leave:
 			return l.unshared(ctx, f, at)
-		case verdict != coherence.Leased:
+		case replace:
+			l.keep(f, e) // for the case that the loader fails
+		}
+		if p != wait {
 			d.held.Store(token, nil)
 			defer d.held.Delete(token)
-			err = d.placeLease(ctx, place, at, token)
-		case own(at.item.Value, token): // a repeated command's first try has arrived
-		case l.cache.clock.Exact() > patience:
-			return l.unshared(ctx, f, at)
-		default:
-			if err := sleep(ctx, wait/2+rand.N(wait/2)); err != nil {
-				return landing{}, err
-			}
-			wait = min(2*wait, mostWait)
-			continue
 		}
+		s, err := d.take(ctx, p, place, at, token, l.birth(d, at, tags))
 		switch {
 		case err == nil:
-			return l.fill(ctx, f, d, place, token, at, tags)
-		case errors.Is(err, tier.ErrRefused), !tier.IsAnswer(err):
+			return l.fill(ctx, f, d, s, at, tags)
+		case errors.Is(err, errHeld) && l.cache.clock.Exact() <= patience:
+			if err := sleep(ctx, nap/2+rand.N(nap/2)); err != nil {
+				return landing{}, err
+			}
+			nap = min(2*nap, mostWait)
+			continue
+		case errors.Is(err, errHeld), errors.Is(err, tier.ErrRefused), !tier.IsAnswer(err):
 			return l.unshared(ctx, f, at)
 		}
 		lost++
 	}
 	return l.withoutShared(ctx, f)
+}
+
+// A plan is what a load does about what it found in the shared tier.
+type plan uint8
+
+const (
+	use       plan = iota // return it
+	leave                 // load for this process alone
+	wait                  // another process loads
+	begin                 // put a lease in its place, and load
+	resume                // this process's lease is there already: a repeated command's first try has arrived
+	replace               // load under a lock, and put the value in its place
+	overwrite             // the same, without a lock
+)
+
+// plan decides about what judge has found.
+func (l *load) plan(e *tier.Entry, verdict coherence.Verdict, at look, token uint64) plan {
+	switch verdict {
+	case coherence.Foreign:
+		return leave
+	case coherence.Leased:
+		switch {
+		case own(at.item.Value, token):
+			return resume
+		case l.forced:
+			return begin
+		}
+		return wait
+	case coherence.Valid:
+		switch a := ageOf(e, l.cache.clock.Exact(), 0); {
+		case l.forced:
+			return overwrite
+		case l.takes(e, a) && l.admits(e.Stamp, e.Loaded):
+			return use
+		case l.than == nil && a == fresh:
+			return leave // it may be about to be deleted
+		}
+		return replace
+	}
+	return begin
+}
+
+// use returns e, which another process has stored.
+func (l *load) use(f *call, e *tier.Entry) landing {
+	l.keep(f, e)
+	if l.cache.clock.Exact() >= e.Fresh {
+		return landing{e, outcomeStale}
+	}
+	return landing{e, outcomeL3}
 }
 
 // likelyTags are the tags that the value will have as far as one can tell: those
@@ -149,19 +198,26 @@ func (l *load) unshared(ctx context.Context, f *call, at look) (landing, error) 
 
 // decode makes an entry of what another process stored.
 func (l *load) decode(v *wire.Value, at look) (*tier.Entry, error) {
-	value, err := l.typ.decode(v.Payload)
-	if err != nil {
-		return nil, err
+	var value any
+	if !v.Negative {
+		var err error
+		if value, err = l.typ.decode(v.Payload); err != nil {
+			return nil, err
+		}
 	}
-	left := int64(NoExpiry)
-	if v.Fresh != int64(NoExpiry) {
-		left = (v.Fresh - time.Now().UnixMilli()) * int64(time.Millisecond)
-		left += l.cache.clock.Exact()
-	}
-	return &tier.Entry{
-		Key: l.key, Value: value, Stamp: v.Stamp, Loaded: at.began, Fresh: left, Expires: left,
+	e := &tier.Entry{
+		Key: l.key, Value: value, Stamp: v.Stamp, Loaded: at.began, Fresh: int64(NoExpiry),
+		Stale: ofMillis(v.Stale), StaleIfError: ofMillis(v.StaleIfError), Created: v.Created,
 		Took: time.Duration(v.Took) * time.Microsecond, Tags: v.Tags, Bytes: len(v.Payload), Began: at.turn,
-	}, nil
+	}
+	if v.Fresh != int64(NoExpiry) {
+		e.Fresh = (v.Fresh-time.Now().UnixMilli())*int64(time.Millisecond) + l.cache.clock.Exact()
+	}
+	if v.Negative {
+		e.Err = ErrNotFound
+	}
+	l.policy.complete(e)
+	return e, nil
 }
 
 // sleep waits for d, or for ctx to end.

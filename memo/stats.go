@@ -8,26 +8,29 @@ import "time"
 type outcome uint8
 
 const (
-	outcomeL1     outcome = iota // the request's memory
-	outcomeL2                    // the process tier
-	outcomeL3                    // the shared tier
-	outcomeLoad                  // the loader, run by this call
-	outcomeJoined                // the loader, run by another call
-	outcomeBypass                // the loader, around the cache
-	outcomeMiss                  // Get found nothing
-	outcomeError                 // an error
-	outcomes      = iota
+	outcomeL1       outcome = iota // the request's memory
+	outcomeL2                      // the process tier
+	outcomeL3                      // the shared tier
+	outcomeLoad                    // the loader, run by this call
+	outcomeJoined                  // the loader, run by another call
+	outcomeStale                   // a value past its TTL
+	outcomeNegative                // a cached ErrNotFound
+	outcomeBypass                  // the loader, around the cache
+	outcomeMiss                    // Get found nothing
+	outcomeError                   // an error
+	outcomes        = iota
 )
 
 // Counts is what happened since the cache was made. Calls = L1 + L2 + L3 + Loads
-// + Joined + Bypass + Miss + Errors.
+// + Joined + Stale + Negative + Bypass + Miss + Errors.
 type Counts struct {
-	Calls, L1, L2, L3, Loads, Joined, Bypass, Miss, Errors uint64
+	Calls, L1, L2, L3, Loads, Joined, Stale, Negative, Bypass, Miss, Errors uint64
 
-	Runs       uint64        // runs of the loader
-	RunErrors  uint64        // runs that returned an error
+	Runs       uint64        // runs of the loader, refreshes included
+	RunErrors  uint64        // runs that returned an error, other than ErrNotFound
 	RunPanics  uint64        // runs that panicked or called Goexit
 	RunTime    time.Duration // time in the loader
+	Refreshes  uint64        // runs that nobody waited for: see Stale and EarlyRefresh
 	InFlight   int           // loads at this moment
 	Entries    int           // in the process tier at this moment
 	Evictions  uint64        // from the process tier, for want of room
@@ -42,8 +45,9 @@ type InvalidationStats struct {
 	Keys     uint64 // keys invalidated here
 	Tags     uint64 // tags
 	Trees    uint64 // calls of InvalidateTree
+	Expired  uint64 // keys expired here
 	All      uint64 // calls of InvalidateAll
-	Peer     uint64 // keys, tags and trees that other processes invalidated
+	Peer     uint64 // keys, tags and trees that other processes invalidated or expired
 	Deferred uint64 // calls that returned ErrDeferred
 }
 
@@ -71,6 +75,7 @@ type NodeStats struct {
 type Stats struct {
 	Name      string
 	Since, At time.Time
+	Enabled   bool
 	Total     Counts
 	Local     LocalStats
 	Nodes     []NodeStats // one for each member of the shared tier
@@ -86,18 +91,18 @@ func (c *Cache) Snapshot() Stats {
 	c.counts.Sums(n[:])
 	total := Counts{
 		L1: n[outcomeL1], L2: n[outcomeL2], L3: n[outcomeL3], Loads: n[outcomeLoad], Joined: n[outcomeJoined],
-		Bypass: n[outcomeBypass], Miss: n[outcomeMiss], Errors: n[outcomeError],
-		Runs: c.runs.Load(), RunErrors: c.runErrors.Load(), RunPanics: c.runPanics.Load(), RunTime: time.Duration(c.runTime.Load()),
+		Stale: n[outcomeStale], Negative: n[outcomeNegative], Bypass: n[outcomeBypass], Miss: n[outcomeMiss], Errors: n[outcomeError],
+		Runs: c.runs.Load(), RunErrors: c.runErrors.Load(), RunPanics: c.runPanics.Load(), RunTime: time.Duration(c.runTime.Load()), Refreshes: c.refreshes.Load(),
 		InFlight: c.flights.InFlight(), Entries: c.cfg.Local.Len(), Evictions: c.evictions.Load(), ValueBytes: c.valueBytes.Load(),
 		Invalidations: InvalidationStats{
-			Keys: c.invalidatedKeys.Load(), Tags: c.invalidatedTags.Load(), Trees: c.invalidatedTrees.Load(), All: c.invalidatedAll.Load(), Peer: c.peerKeys.Load(), Deferred: c.deferred.Load(),
+			Keys: c.invalidatedKeys.Load(), Tags: c.invalidatedTags.Load(), Trees: c.invalidatedTrees.Load(), Expired: c.expired.Load(), All: c.invalidatedAll.Load(), Peer: c.peerKeys.Load(), Deferred: c.deferred.Load(),
 		},
 	}
 	for _, calls := range n {
 		total.Calls += calls
 	}
 	s := Stats{
-		Name: c.cfg.Name, Since: c.since, At: time.Now(), Total: total,
+		Name: c.cfg.Name, Since: c.since, At: time.Now(), Enabled: c.Enabled(), Total: total,
 		Local: LocalStats{Entries: total.Entries, Capacity: c.cfg.Local.Cap(), EvictedCapacity: total.Evictions},
 	}
 	if d := c.domain; d != nil {

@@ -52,8 +52,7 @@ func (c *Cache) hide(n *node, what told) {
 	c.fences.made(what.about, what.names)
 	if n.table != nil {
 		n.table.ForgetFunc(func(key string) bool {
-			e, _ := n.table.Get(key).(*tier.Entry)
-			return concerns(what.about, what.names, key, e)
+			return concerns(what.about, what.names, key, entryIn(n.table, key))
 		})
 	}
 	if what.about == wire.Tags {

@@ -16,7 +16,7 @@ const (
 	Absent  Verdict = iota // nothing: Add a lease
 	Void                   // something that no reader may use: replace it by a lease
 	Leased                 // another process loads: wait
-	Valid                  // a value to use
+	Valid                  // a value to use, if it is fresh, or the reader content with one that is not
 	Foreign                // a value for readers of another release: load, and leave it alone
 )
 
@@ -69,13 +69,13 @@ func (r Reader) judge(data []byte, seq uint64, now int64, v *wire.Value) Verdict
 		return Void
 	}
 	if v.Created > now+clockSkew.Milliseconds() {
-		ahead := v.Created - now
-		v.Created = now
-		v.Fresh, v.Expires = earlier(v.Fresh, ahead), earlier(v.Expires, ahead)
+		v.Fresh = earlier(v.Fresh, v.Created-now) // Created stays: it tells one version from the next
 	}
 	switch {
-	case !SameEpoch(v.Stamp, seq), v.Fresh <= now, v.Key != r.Key:
+	case !SameEpoch(v.Stamp, seq), v.Expires() <= now, v.Key != r.Key:
 		return Void
+	case v.Negative: // it has no form
+		return Valid
 	case v.Codec != r.Codec, v.Fingerprint != r.Fingerprint:
 		return Foreign
 	}

@@ -27,7 +27,7 @@ var reader = coherence.Reader{Key: "user:7", Codec: "json", Fingerprint: shape}
 // stored is a value that reader can use, as change makes it.
 func stored(change func(v *wire.Value)) wire.Value {
 	v := wire.Value{
-		Stamp: seq - 1, Created: wall - 10, Fresh: wall + ttl, Expires: wall + 2*ttl, Took: 7, Negative: true,
+		Stamp: seq - 1, Created: wall - 10, Fresh: wall + ttl, Took: 7,
 		Fingerprint: shape, Codec: "json", Key: "user:7", Tags: []string{"users"}, Payload: []byte(`{"name":"a"}`),
 	}
 	if change != nil {
@@ -73,11 +73,20 @@ func TestJudge(t *testing.T) {
 
 		{"a value on its last millisecond", bytesOf(func(v *wire.Value) { v.Fresh = wall + 1 }), coherence.Valid},
 		{"a value at its end", bytesOf(func(v *wire.Value) { v.Fresh = wall }), coherence.Void},
-		{"a value without an end", bytesOf(func(v *wire.Value) { v.Fresh, v.Expires = never, never }), coherence.Valid},
+		{"a value on its last stale millisecond", bytesOf(func(v *wire.Value) { v.Fresh, v.Stale = wall-10, 11 }), coherence.Valid},
+		{"a value at its stale end", bytesOf(func(v *wire.Value) { v.Fresh, v.Stale = wall-10, 10 }), coherence.Void},
+		{"a value that stands in for an error", bytesOf(func(v *wire.Value) { v.Fresh, v.Stale, v.StaleIfError = wall-10, 1, 11 }), coherence.Valid},
+		{"a value that may be served stale for ever", bytesOf(func(v *wire.Value) { v.Fresh, v.Stale = wall-10, math.MaxUint64 }), coherence.Valid},
+		{"a value that ended before all time", bytesOf(func(v *wire.Value) { v.Fresh, v.Stale = math.MinInt64, 10 }), coherence.Void},
+		{"a value without an end", bytesOf(func(v *wire.Value) { v.Fresh, v.Stale = never, 1 }), coherence.Valid},
 
 		{"a value of another key", bytesOf(func(v *wire.Value) { v.Key = "user:8" }), coherence.Void},
 		{"a value of another codec", bytesOf(func(v *wire.Value) { v.Codec = "gob" }), coherence.Foreign},
 		{"a value of another type", bytesOf(func(v *wire.Value) { v.Fingerprint++ }), coherence.Foreign},
+
+		{"a negative", bytesOf(func(v *wire.Value) { v.Negative, v.Payload = true, nil }), coherence.Valid},
+		{"a negative of another codec and type", bytesOf(func(v *wire.Value) { v.Negative, v.Codec, v.Fingerprint = true, "gob", 1 }), coherence.Valid},
+		{"a negative at its end", bytesOf(func(v *wire.Value) { v.Negative, v.Fresh = true, wall }), coherence.Void},
 
 		// What nobody can use is not left alone.
 		{"a foreign value of another epoch", bytesOf(func(v *wire.Value) { v.Codec, v.Stamp = "gob", other }), coherence.Void},
@@ -133,45 +142,29 @@ func TestALeaseTellsItsStamp(t *testing.T) {
 
 func TestAValueFromAClockThatIsAhead(t *testing.T) {
 	t.Parallel()
-	type times struct{ created, fresh, expires int64 }
 	for _, test := range []struct {
-		name        string
-		given, want times
-		verdict     coherence.Verdict
+		name                 string
+		created, fresh, want int64
+		verdict              coherence.Verdict
 	}{
-		{"by as much as clocks may differ",
-			times{wall + skew, wall + skew + ttl, wall + skew + 2*ttl},
-			times{wall + skew, wall + skew + ttl, wall + skew + 2*ttl}, coherence.Valid},
-		{"by a millisecond more: it counts as written now",
-			times{wall + skew + 1, wall + skew + 1 + ttl, wall + skew + 1 + 2*ttl},
-			times{wall, wall + ttl, wall + 2*ttl}, coherence.Valid},
-		{"by a year",
-			times{wall + 365*day, wall + 365*day + ttl, wall + 365*day + 2*ttl},
-			times{wall, wall + ttl, wall + 2*ttl}, coherence.Valid},
-		{"and that has no end",
-			times{wall + 365*day, never, never}, times{wall, never, never}, coherence.Valid},
-		{"and that may be served stale for ever",
-			times{wall + 365*day, wall + 365*day + ttl, never}, times{wall, wall + ttl, never}, coherence.Valid},
-		{"and that ended before it began",
-			times{wall + 365*day, wall + 365*day, wall + 365*day}, times{wall, wall, wall}, coherence.Void},
-		{"to the end of time, its own end before all time",
-			times{math.MaxInt64, math.MinInt64, math.MinInt64},
-			times{wall, math.MinInt64, math.MinInt64}, coherence.Void},
-		{"not, but behind",
-			times{wall - 365*day, wall + ttl, wall + 2*ttl}, times{wall - 365*day, wall + ttl, wall + 2*ttl}, coherence.Valid},
-		{"not, but from before all time",
-			times{math.MinInt64, wall + ttl, wall + 2*ttl}, times{math.MinInt64, wall + ttl, wall + 2*ttl}, coherence.Valid},
+		{"by as much as clocks may differ", wall + skew, wall + skew + ttl, wall + skew + ttl, coherence.Valid},
+		{"by a millisecond more: it counts as written now", wall + skew + 1, wall + skew + 1 + ttl, wall + ttl, coherence.Valid},
+		{"by a year", wall + 365*day, wall + 365*day + ttl, wall + ttl, coherence.Valid},
+		{"and that has no end", wall + 365*day, never, never, coherence.Valid},
+		{"and that ended before it began", wall + 365*day, wall + 365*day, wall, coherence.Void},
+		{"to the end of time, its own end before all time", math.MaxInt64, math.MinInt64, math.MinInt64, coherence.Void},
+		{"not, but behind", wall - 365*day, wall + ttl, wall + ttl, coherence.Valid},
+		{"not, but from before all time", math.MinInt64, wall + ttl, wall + ttl, coherence.Valid},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			data := bytesOf(func(v *wire.Value) {
-				v.Created, v.Fresh, v.Expires = test.given.created, test.given.fresh, test.given.expires
+				v.Created, v.Fresh = test.created, test.fresh
 			})
 			var v wire.Value
 			verdict := coherence.Judge(reader, item(data), seq, wall, &v)
-			got := times{v.Created, v.Fresh, v.Expires}
-			if verdict != test.verdict || got != test.want {
-				t.Errorf("verdict %d with %+v, want %d with %+v", verdict, got, test.verdict, test.want)
+			if verdict != test.verdict || v.Fresh != test.want || v.Created != test.created {
+				t.Errorf("verdict %d with %d and %d, want %d with %d and %d", verdict, v.Created, v.Fresh, test.verdict, test.created, test.want)
 			}
 		})
 	}

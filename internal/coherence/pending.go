@@ -59,7 +59,7 @@ func (p *Pending) All() bool { return p.all != 0 }
 
 // Covers reports whether reads of key must not use the store.
 func (p *Pending) Covers(key string) bool {
-	if p.all != 0 || p.has(wire.Keys, key) || p.has(wire.Trees, key) {
+	if p.all != 0 || p.has(wire.Keys, key) || p.has(wire.Expired, key) || p.has(wire.Trees, key) {
 		return true
 	}
 	for above := range keys.Above(key) {

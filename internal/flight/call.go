@@ -23,6 +23,7 @@ type Call[V any] struct {
 	running bool
 	settled bool   // it has its result, or was released
 	write   bool   // a Claim
+	free    bool   // it runs although nobody waits: see Launch
 	dirty   bool   // an invalidation came, or the load was given up: keep nothing
 	stamp   uint64 // see Stamp
 	cancel  context.CancelCauseFunc

@@ -165,3 +165,32 @@ func (s *shard[V]) tidy(key string, k *slot[V]) {
 		delete(s.keys, key)
 	}
 }
+
+// Flies reports whether a load of key runs, or queues.
+func (g *Group[V]) Flies(key string) bool {
+	s := g.shard(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	k := s.keys[key]
+	return k != nil && k.current != nil
+}
+
+// Launch begins a load of key that nobody waits for, unless one runs that somebody
+// could join. It ends by itself, by its Timeout, or when it is out of date; callers
+// who join it and leave do not end it.
+func (g *Group[V]) Launch(base context.Context, key string, job Job[V]) {
+	s := g.shard(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	k := s.keys[key]
+	if k == nil {
+		k = &slot[V]{}
+	}
+	if k.current != nil || k.runs >= MaxRuns || g.closed.Load() {
+		return
+	}
+	c := &Call[V]{group: g, shard: s, key: key, base: base, job: job, free: true, done: make(chan struct{})}
+	g.start(k, c)
+	k.current = c
+	s.keys[key] = k
+}

@@ -123,7 +123,7 @@ func (g *Group[V]) leave(c *Call[V]) {
 	defer c.shard.mu.Unlock()
 	c.waiters--
 	switch {
-	case c.waiters > 0:
+	case c.waiters > 0, c.free && !c.dirty:
 	case !c.running: // it queues: nothing is lost
 		g.settle(c, outcome[V]{err: context.Canceled})
 	case c.dirty:

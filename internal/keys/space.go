@@ -31,6 +31,7 @@ const _ = uint(maxWire - len("%XX")*MaxPrefix - len(":th:") - 2*hashBytes)
 //	<prefix>:t:<tag>      the marker of a tag; :te: and :th: as :e: and :h:
 //	<prefix>:r:<name>     the marker of the keys below a first part; :re: and :rh:
 //	<prefix>:b:<n>        a marker of the keys below longer ones, see Tree
+//	<prefix>:l:<cas>:...  the lock of a refresh, see Lock
 //	<prefix>:g:<n>        record n of the log, in base 36
 //	<prefix>:seq          the counter of the log
 //	<prefix>:rot          the guard of a new epoch
@@ -108,6 +109,17 @@ func (s Space) Tree(key string) string {
 	h := fnv.New32a()
 	_, _ = io.WriteString(h, key)
 	return s.prefix + ":b:" + strconv.FormatUint(uint64(h.Sum32()%buckets), 36)
+}
+
+// Lock returns the wire key of the lock of whoever refreshes the version cas of what
+// stands under place, a wire key of s. Two places may share one if half of SHA-256
+// collides.
+func (s Space) Lock(place string, cas uint64) string {
+	sum := sha256.Sum256([]byte(place))
+	var stack [maxWire]byte
+	b := append(append(stack[:0], s.prefix...), ":l:"...)
+	b = append(strconv.AppendUint(b, cas, 36), ':')
+	return string(hex.AppendEncode(b, sum[:hashBytes]))
 }
 
 // Seq returns the wire key of the counter that numbers the records of the log.

@@ -79,6 +79,20 @@ func (t *Table) add(key string, v any) any {
 func (t *Table) Put(key string, v any) {
 	t.scope.mu.Lock()
 	defer t.scope.mu.Unlock()
+	t.replace(key, v)
+}
+
+// PutSince is Put for a value that was read below after Epoch returned epoch: where
+// anything has been forgotten since, it keeps nothing. See AddSince.
+func (t *Table) PutSince(epoch uint64, key string, v any) {
+	t.scope.mu.Lock()
+	defer t.scope.mu.Unlock()
+	if t.epoch.Load() == epoch {
+		t.replace(key, v)
+	}
+}
+
+func (t *Table) replace(key string, v any) {
 	t.poison(key)
 	replace := t.Get(key) != nil
 	if replace || t.scope.room() {

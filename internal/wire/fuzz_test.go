@@ -68,7 +68,7 @@ func FuzzRoundTrip(f *testing.F) {
 	f.Fuzz(func(t *testing.T, n uint64, created, expires int64, took uint32, negative bool, codec, key, list string, payload []byte) {
 		tags := strings.SplitN(list, ",", wire.MaxTags)
 		v := wire.Value{
-			Stamp: n, Created: created, Fresh: created ^ expires, Expires: expires, Took: took, Negative: negative, Fingerprint: ^n,
+			Stamp: n, Created: created, Fresh: created ^ expires, Stale: uint64(expires), StaleIfError: n, Took: took, Negative: negative, Fingerprint: ^n,
 			Codec: codec[:min(len(codec), wire.MaxCodec)], Key: key, Tags: tags, Payload: append([]byte{}, payload...),
 		}
 		var gotValue wire.Value
@@ -80,7 +80,7 @@ func FuzzRoundTrip(f *testing.F) {
 		if err := wire.ParseLease(wire.AppendLease(nil, l), &gotLease); err != nil || gotLease != l {
 			t.Errorf("lease %+v comes back as %+v, %v", l, gotLease, err)
 		}
-		r := wire.Record{Seq: n, Source: uint64(expires), About: wire.Subject(n%3 + 1), Names: tags}
+		r := wire.Record{Seq: n, Source: uint64(expires), About: wire.Subject(n%4 + 1), Names: tags}
 		var gotRecord wire.Record
 		if err := wire.ParseRecord(wire.AppendRecord(nil, &r), &gotRecord); err != nil || !reflect.DeepEqual(gotRecord, r) {
 			t.Errorf("record %+v comes back as %+v, %v", r, gotRecord, err)

@@ -29,16 +29,17 @@ type envelope struct {
 
 func envelopes() []envelope {
 	full := wire.Value{
-		Stamp: 0x4000_0001_0000_0002, Created: 1_763_700_000_000, Fresh: 1_763_700_060_000, Expires: 1_763_700_120_000,
+		Stamp: 0x4000_0001_0000_0002, Created: 1_763_700_000_000, Fresh: 1_763_700_060_000, Stale: 60_000, StaleIfError: 3_600_000,
 		Took: 12_345, Fingerprint: 0xfeed_beef_cafe_f00d, Codec: "json", Key: "user:7:orders",
 		Tags: []string{"users", "", "größe"}, Payload: []byte(`{"id":7}`),
 	}
-	negative := wire.Value{Stamp: 3, Created: -1, Expires: 9, Negative: true, Key: "user:8"}
+	negative := wire.Value{Stamp: 3, Created: -1, Fresh: 9, Negative: true, Key: "user:8"}
 	lease := wire.Lease{Stamp: 0x4000_0001_0000_0002, Token: 0x0123_4567_89ab_cdef}
 	record := wire.Record{Seq: 0x4000_0001_0000_0003, Source: 42, About: wire.Keys, Names: []string{"user:7", "user:7:orders"}}
 
 	tags := wire.Record{Seq: 0x4000_0001_0000_0004, Source: 42, About: wire.Tags, Names: []string{"users", ""}}
 	trees := wire.Record{Seq: 0x4000_0001_0000_0005, Source: 42, About: wire.Trees, Names: []string{"user:7"}}
+	expired := wire.Record{Seq: 0x4000_0001_0000_0006, Source: 42, About: wire.Expired, Names: []string{"user:7"}}
 
 	return []envelope{
 		{"value", wire.KindValue, func() []byte { return wire.AppendValue(nil, &full) }, rereadValue},
@@ -47,6 +48,7 @@ func envelopes() []envelope {
 		{"record", wire.KindRecord, func() []byte { return wire.AppendRecord(nil, &record) }, rereadRecord},
 		{"tags", wire.KindRecord, func() []byte { return wire.AppendRecord(nil, &tags) }, rereadRecord},
 		{"trees", wire.KindRecord, func() []byte { return wire.AppendRecord(nil, &trees) }, rereadRecord},
+		{"expired", wire.KindRecord, func() []byte { return wire.AppendRecord(nil, &expired) }, rereadRecord},
 	}
 }
 

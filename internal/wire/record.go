@@ -10,9 +10,10 @@ const MaxNames = 1024
 type Subject uint8
 
 const (
-	Keys  Subject = iota + 1 // keys
-	Tags                     // tags, and so every entry that carries one of them
-	Trees                    // keys, and every key below one of them
+	Keys    Subject = iota + 1 // keys
+	Tags                       // tags, and so every entry that carries one of them
+	Trees                      // keys, and every key below one of them
+	Expired                    // keys, whose values are fresh no more and may be served stale
 )
 
 // Record is one entry of the log of invalidations.
@@ -51,7 +52,7 @@ func ParseRecord(data []byte, r *Record) error {
 	if c.bad {
 		return ErrDamaged
 	}
-	if r.About < Keys || r.About > Trees {
+	if r.About < Keys || r.About > Expired {
 		return ErrUnknownKind
 	}
 	r.Names = c.list(MaxNames)

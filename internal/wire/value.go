@@ -18,23 +18,32 @@ const flagNegative = 1 << 0
 
 // Value is what a load returned, with what a reader must know to serve it.
 type Value struct {
-	Stamp       uint64 // the Node's sequence before the load began
-	Created     int64  // when the load began; these three are unix milliseconds
-	Fresh       int64  // until when it is fresh
-	Expires     int64  // until when it may be served stale
-	Took        uint32 // how long the load ran, in microseconds; see Micros
-	Negative    bool   // the load said that there is no such thing
-	Fingerprint uint64 // the shape of the Go type
-	Codec       string // the codec's name
-	Key         string // the whole logical key: the item may stand under a hash of it, or be the answer to another question
-	Tags        []string
-	Payload     []byte
+	Stamp        uint64 // the Node's sequence before the load began
+	Created      int64  // when it was first stored, which tells one version from the next; in unix milliseconds, as Fresh
+	Fresh        int64  // until when it is fresh
+	Stale        uint64 // for how long after Fresh it may be served while it is refreshed; in milliseconds, as StaleIfError
+	StaleIfError uint64 // for how long after Fresh it may be served in place of an error
+	Took         uint32 // how long the load ran, in microseconds; see Micros
+	Negative     bool   // the load said that there is no such thing
+	Fingerprint  uint64 // the shape of the Go type
+	Codec        string // the codec's name
+	Key          string // the whole logical key: the item may stand under a hash of it, or be the answer to another question
+	Tags         []string
+	Payload      []byte
 }
 
 // Micros is d for Value.Took: 0 if d is negative, and the largest uint32 from
 // 71 minutes on.
 func Micros(d time.Duration) uint32 {
 	return uint32(min(max(d.Microseconds(), 0), math.MaxUint32))
+}
+
+// Expires is when nobody may use v any more, in unix milliseconds.
+func (v *Value) Expires() int64 {
+	if left := math.MaxInt64 - max(v.Fresh, 0); max(v.Stale, v.StaleIfError) > uint64(left) {
+		return math.MaxInt64
+	}
+	return v.Fresh + int64(max(v.Stale, v.StaleIfError))
 }
 
 // AppendValue appends the envelope of v to dst.
@@ -48,7 +57,8 @@ func AppendValue(dst []byte, v *Value) []byte {
 	dst = binary.BigEndian.AppendUint64(dst, v.Stamp)
 	dst = binary.BigEndian.AppendUint64(dst, uint64(v.Created))
 	dst = binary.BigEndian.AppendUint64(dst, uint64(v.Fresh))
-	dst = binary.BigEndian.AppendUint64(dst, uint64(v.Expires))
+	dst = binary.AppendUvarint(dst, v.Stale)
+	dst = binary.AppendUvarint(dst, v.StaleIfError)
 	dst = binary.BigEndian.AppendUint32(dst, v.Took)
 	dst = binary.BigEndian.AppendUint64(dst, v.Fingerprint)
 	dst = appendField(dst, v.Codec)
@@ -76,7 +86,7 @@ func ParseValue(data []byte, v *Value) error {
 	v.Stamp = c.uint64()
 	v.Created = int64(c.uint64())
 	v.Fresh = int64(c.uint64())
-	v.Expires = int64(c.uint64())
+	v.Stale, v.StaleIfError = c.uvarint(), c.uvarint()
 	v.Took = c.uint32()
 	v.Fingerprint = c.uint64()
 	codec, key := c.field(), c.field()

@@ -19,7 +19,7 @@ func TestAValueComesBackWhole(t *testing.T) {
 	for _, v := range []wire.Value{
 		{Payload: []byte{}},
 		{Negative: true, Payload: []byte{}},
-		{Stamp: math.MaxUint64, Created: math.MinInt64, Fresh: math.MaxInt64, Expires: -1, Took: math.MaxUint32, Fingerprint: math.MaxUint64, Payload: []byte{0}},
+		{Stamp: math.MaxUint64, Created: math.MinInt64, Fresh: math.MaxInt64, Stale: math.MaxUint64, StaleIfError: 1, Took: math.MaxUint32, Fingerprint: math.MaxUint64, Payload: []byte{0}},
 		{Codec: strings.Repeat("c", wire.MaxCodec), Key: strings.Repeat("k", 70_000), Payload: bytes.Repeat([]byte{0xF5}, 300)},
 		{Key: "\x00\xff", Tags: []string{"", "a", strings.Repeat("t", 200)}, Payload: []byte("p")},
 		{Tags: slices.Repeat([]string{"t"}, wire.MaxTags), Payload: []byte{}},
@@ -67,7 +67,7 @@ func TestWhatIsBeyondTheLimitsOfAValueIsRefused(t *testing.T) {
 // A length has one spelling, so a value has one envelope.
 func TestALengthInALongerFormIsRefused(t *testing.T) {
 	t.Parallel()
-	fixed := make([]byte, 4*8+4+8)
+	fixed := make([]byte, 3*8+2+4+8)
 	for name, c := range map[string]struct {
 		lengths string
 		want    error

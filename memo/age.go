@@ -1,0 +1,99 @@
+package memo
+
+import (
+	"math"
+	"math/rand/v2"
+	"time"
+
+	"github.com/tiermemo/tiermemo/memo/tier"
+)
+
+// Beside L2 and L3: what time has made of an entry. Whether an invalidation hides
+// it is another question (local.go, shared.go).
+
+type age uint8
+
+const (
+	gone  age = iota // of no use
+	spare            // to stand in for an error
+	stale            // to be served while it is refreshed
+	early            // fresh, and to be refreshed
+	fresh
+)
+
+// ageOf is what e is at now to a reader with EarlyRefresh(beta).
+func ageOf(e *tier.Entry, now int64, beta float64) age {
+	switch past := time.Duration(now - e.Fresh); {
+	case now < e.Early:
+		return fresh
+	case past < 0:
+		if beta > 0 && strikes(-past, e.Took, beta) {
+			return early
+		}
+		return fresh
+	case past < e.Stale:
+		return stale
+	case past < e.StaleIfError:
+		return spare
+	}
+	return gone
+}
+
+// standsIn reports whether e may be served in place of an error.
+func standsIn(e *tier.Entry, now int64) bool {
+	return e.StaleIfError > 0 && time.Duration(now-e.Fresh) < e.StaleIfError
+}
+
+// strikes decides by chance whether one reader refreshes a value that is fresh for
+// left, and took so long to load. With this distribution the first of many readers
+// is early by about the time that it takes, however many there are.
+//
+// Vattani, Chierichetti, Lowenstein: Optimal Probabilistic Cache Stampede
+// Prevention, VLDB 2015 (XFetch).
+func strikes(left, took time.Duration, beta float64) bool {
+	return -math.Log(1-rand.Float64())*beta*float64(took) >= float64(left)
+}
+
+// beforehand is how long before its end a value that took so long is refreshed at
+// the earliest. It would be earlier for one reader of nine million, and until then a
+// hit does not throw dice.
+func beforehand(took time.Duration, beta float64) time.Duration {
+	return time.Duration(min(16*beta*float64(took), float64(longest)))
+}
+
+// lives gives e its end: it is fresh until the time fresh, and after that as p says.
+func (p *policy) lives(e *tier.Entry, fresh int64) {
+	e.Fresh, e.Stale, e.StaleIfError = fresh, p.stale, p.staleIfError
+	p.complete(e)
+}
+
+// complete works out the other times of an e that is fresh for as long as it says.
+func (p *policy) complete(e *tier.Entry) {
+	e.Expires = after(e.Fresh, max(e.Stale, e.StaleIfError))
+	e.Early = e.Fresh
+	if e.Fresh != int64(NoExpiry) {
+		e.Early -= int64(beforehand(e.Took, p.early))
+	}
+}
+
+// after is d after the time t, or never.
+func after(t int64, d time.Duration) int64 {
+	if t > 0 && int64(d) > math.MaxInt64-t {
+		return math.MaxInt64
+	}
+	return t + int64(d)
+}
+
+// endedAt is e as it is when its freshness ends at now, or nil if nobody may use it
+// then.
+func endedAt(e *tier.Entry, now int64) *tier.Entry {
+	if e.Fresh <= now {
+		return e
+	}
+	if e.Stale == 0 && e.StaleIfError == 0 {
+		return nil
+	}
+	old := *e
+	old.Fresh, old.Early, old.Expires, old.Retry = now, now, after(now, max(e.Stale, e.StaleIfError)), 0
+	return &old
+}

@@ -1,0 +1,145 @@
+package memo
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/tiermemo/tiermemo/internal/coherence"
+	"github.com/tiermemo/tiermemo/internal/flight"
+	"github.com/tiermemo/tiermemo/internal/wire"
+	"github.com/tiermemo/tiermemo/memo/tier"
+)
+
+// Expire takes the way of Invalidate (invalidate.go, deliver.go). What it finds is not
+// deleted, if there is a use for it: it is made old.
+
+// Expire ends the freshness of keys, and is soft: within their Stale window the next
+// read is answered with the old value while one refresh runs, and within their
+// StaleIfError window the old value stands in for the loader's error. A key that has
+// neither is invalidated. To be sure that nobody sees the old value, Invalidate.
+//
+// A load that began before the Expire is kept for no later reader. When the other
+// processes have heard of it, and what ErrDeferred means, is the same as for
+// Invalidate; where the clocks of two processes differ, the value stays fresh for the
+// one that lags for as long as that. It takes the number of keys divided by 32 in
+// round trips to the shared tier, and 2 more.
+func Expire(ctx context.Context, keys ...string) error {
+	return invalidate(ctx, nil, "Expire", wire.Expired, keys)
+}
+
+// Expire is the package's Expire on c.
+func (c *Cache) Expire(ctx context.Context, keys ...string) error {
+	if c.none() {
+		return ErrNoCache
+	}
+	return invalidate(ctx, c, "Expire", wire.Expired, keys)
+}
+
+// expire ends the freshness of keys in this process and in the request of n.
+func (c *Cache) expire(n *node, keys []string) {
+	c.flights.Invalidate(flight.Always, func() {
+		for _, key := range keys {
+			if e := c.cfg.Local.Peek(key); e != nil {
+				c.outlive(e)
+			}
+		}
+	}, keys...)
+	if n.table != nil {
+		n.table.Forget(keys...)
+	}
+	c.expired.Add(uint64(len(keys)))
+}
+
+// outlive ends the freshness of e, which is in L2. Under the lock of its flight.
+func (c *Cache) outlive(e *tier.Entry) {
+	if old := endedAt(e, c.clock.Exact()); old != nil {
+		c.cfg.Local.Set(e.Key, old)
+	} else {
+		c.cfg.Local.Delete(e.Key)
+	}
+}
+
+// dropOlder forgets what this process knows of key and was loaded before seq, or ends
+// its freshness.
+func (c *Cache) dropOlder(about wire.Subject, key string, seq uint64) {
+	c.flights.Invalidate(seq, func() {
+		e := c.cfg.Local.Peek(key)
+		switch {
+		case e == nil:
+		case !coherence.SameEpoch(e.Stamp, seq), about == wire.Keys && e.Stamp < seq:
+			c.cfg.Local.Delete(key)
+		case e.Stamp < seq:
+			c.outlive(e)
+		}
+	}, key)
+}
+
+// lanesOfExpire is how many values are made old at a time.
+const lanesOfExpire = 32
+
+// soften makes old what is under places. A lease is deleted, and what nobody could
+// use then. In any case the item is another version afterwards, so that a load which
+// is under way cannot replace it.
+func (d *domain) soften(ctx context.Context, places []string) error {
+	for len(places) > 0 {
+		items := make([]tier.Item, len(places))
+		if err := d.readMarks(ctx, places, items); err != nil {
+			return err
+		}
+		var again []string
+		var failure error
+		var mu sync.Mutex // guards again and failure
+		var all sync.WaitGroup
+		lanes := make(chan struct{}, lanesOfExpire)
+		for i, item := range items {
+			if !item.Found() {
+				continue
+			}
+			lanes <- struct{}{}
+			all.Go(func() {
+				defer func() { <-lanes }()
+				err := d.softenOne(ctx, places[i], item)
+				mu.Lock()
+				defer mu.Unlock()
+				switch {
+				case err == nil, isNotFound(err):
+				case tier.IsAnswer(err):
+					again = append(again, places[i])
+				default:
+					failure = err
+				}
+			})
+		}
+		all.Wait()
+		if failure != nil {
+			return failure
+		}
+		if err := overdue(ctx); err != nil {
+			return err
+		}
+		places = again
+	}
+	return nil
+}
+
+func (d *domain) softenOne(ctx context.Context, place string, item tier.Item) error {
+	var v wire.Value
+	now := time.Now().UnixMilli()
+	usable := wire.KindOf(item.Value) == wire.KindValue && wire.ParseValue(item.Value, &v) == nil
+	if usable && v.Fresh > now {
+		v.Created, v.Fresh = now, now
+	}
+	if left := v.Expires() - now; usable && left > 0 {
+		data := wire.AppendValue(nil, &v)
+		err := d.timed(ctx, "compare_and_swap", func(ctx context.Context) error {
+			return d.node.CompareAndSwap(ctx, place, item.CAS, data, ofMillis(uint64(left)))
+		})
+		if !isRefused(err) {
+			return err
+		}
+	}
+	return d.timed(ctx, "compare_and_delete", func(ctx context.Context) error {
+		return d.node.CompareAndDelete(ctx, place, item.CAS)
+	})
+}

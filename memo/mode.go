@@ -1,0 +1,120 @@
+package memo
+
+import (
+	"context"
+
+	"github.com/tiermemo/tiermemo/internal/ended"
+)
+
+// Ahead of a read: which tiers it may use. A ctx says it for what is called with it,
+// and a switch for the whole cache.
+
+// mode is what a ctx says about the reads below it. It is looked at on the hit path
+// as one byte.
+type mode uint8
+
+const (
+	modeFresh mode = 1 << iota
+	modeBypass
+)
+
+// Fresh returns a ctx under which a read sees everything that any process had
+// invalidated before the read began: no snapshot of the request, and none of the
+// 100ms that others' invalidations take to get here. It skips L1 on the way down,
+// reads the log of the shared tier (one round trip more), and then uses L2, L3 and
+// the loader as always; what it gets takes the place of what the request had. Nor is
+// a value served past its TTL, Stale and StaleIfError or not.
+//
+// Without a shared tier it costs nothing but the look into L1. Where the shared tier
+// does not answer within Config.ReadTimeout, nobody can tell what is new: the read
+// loads then. Fresh is about the reads of the caller; loads have a rule of their own,
+// see Do.
+func Fresh(ctx context.Context) context.Context { return under(ctx, modeFresh) }
+
+// Bypass returns a ctx under which reads run fn and touch no tier and no other
+// caller's load. Get misses, Peek finds nothing, Refresh is fn, and Set and Add drop the
+// key in place of storing; invalidations work as always. Bypass beats Fresh.
+func Bypass(ctx context.Context) context.Context { return under(ctx, modeBypass) }
+
+// SetEnabled turns c on or off. While it is off, reads act as under Bypass.
+// Invalidations still work, here and from other processes, so nothing old comes back
+// with SetEnabled(true). Loads and refreshes that run go on. A new cache is on.
+func (c *Cache) SetEnabled(on bool) {
+	switch {
+	case c.none():
+	case on:
+		c.off.And(^uint32(offSwitched))
+	default:
+		c.off.Or(offSwitched)
+	}
+}
+
+// Enabled reports whether c is on: made by New, not closed, and not turned off.
+func (c *Cache) Enabled() bool { return !c.none() && c.off.Load() == 0 }
+
+// Why a cache is not used. One number, so that a hit looks once.
+const (
+	offClosed = 1 << iota
+	offSwitched
+)
+
+func (c *Cache) closed() bool { return c.off.Load()&offClosed != 0 }
+
+// bypassed reports whether a read under n goes around the tiers.
+func (n *node) bypassed() bool { return n.cache.off.Load() != 0 || n.mode&modeBypass != 0 }
+
+// modeKey is where the mode is until the ctx has a cache.
+type modeKey struct{}
+
+func under(ctx context.Context, m mode) context.Context {
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	n := find(ctx)
+	if n == nil {
+		return context.WithValue(ctx, modeKey{}, modeOf(ctx, nil)|m)
+	}
+	if n.mode&m != 0 {
+		return ctx
+	}
+	below := *n
+	below.Context, below.mode = ctx, n.mode|m
+	return &below
+}
+
+// modeOf is the mode of a node made for ctx, whose nearest node is outer.
+func modeOf(ctx context.Context, outer *node) mode {
+	if outer != nil {
+		return outer.mode
+	}
+	m, _ := ctx.Value(modeKey{}).(mode)
+	return m
+}
+
+// around is the ctx for a loader that is run around the tiers: what it says by Amend
+// is about nothing, not about the load that it may be a part of.
+func (n *node) around(ctx context.Context) context.Context {
+	if n.load == nil {
+		return ctx
+	}
+	return Bypass(ctx)
+}
+
+// sync sees to it that this process has applied every invalidation that had returned
+// when l's caller asked. Where that cannot be found out, only what is loaded, or read
+// from the shared tier, from now on will do.
+func (l *load) sync(ctx context.Context) error {
+	l.exacting, l.sure = true, true
+	d := l.cache.domain
+	if d == nil {
+		return nil
+	}
+	l.need = need{at: l.cache.clock.Exact()}
+	limited, cancel := context.WithTimeout(ctx, l.cache.cfg.ReadTimeout)
+	defer cancel()
+	d.catchUp(limited)
+	if l.sure = d.polled.Load() >= l.need.at; !l.sure && ctx.Err() != nil {
+		return ended.Err(ctx)
+	}
+	return nil
+}

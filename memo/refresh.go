@@ -1,0 +1,39 @@
+package memo
+
+import (
+	"context"
+	"strings"
+
+	"github.com/tiermemo/tiermemo/internal/wire"
+)
+
+// Refresh enters the way of Do below the tiers: at the flight, with a load that
+// takes nothing for an answer that was there before.
+
+// Refresh runs fn now, whatever the tiers hold, stores what it returns in all of them
+// and returns it. An error leaves the old value in place, and is returned also where a
+// call of Do would serve the old value instead.
+//
+// It joins no load that runs already, and callers of Do that come later join it. The
+// other processes hear of it as of an Expire: they take the new value from the shared
+// tier, and if they have the old one with a Stale window, they may serve it once more.
+// A Refresh is no invalidation: where the shared tier does not answer they keep what
+// they have until its TTL ends, and where one comes in between, the value is returned
+// and not stored. Without a cache in ctx Refresh runs fn.
+func Refresh[T any](ctx context.Context, key string, fn func(context.Context) (T, error), opts ...Option) (T, error) {
+	return read("Refresh", ctx, find(ctx), strings.Clone(key), fn, opts, true)
+}
+
+// announce tells the other processes that there is a newer value of key. They go on
+// with what they have if it fails: nothing of it is wrong.
+func (d *domain) announce(ctx context.Context, key string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), d.cache.cfg.WriteTimeout)
+	defer cancel()
+	number, err := d.draw(ctx, 1)
+	if err == nil {
+		err = d.record(ctx, wire.Expired, []uint64{number}, [][]string{{key}})
+	}
+	if err == nil {
+		d.settled([]uint64{number})
+	}
+}

@@ -1,0 +1,118 @@
+package memo
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"github.com/tiermemo/tiermemo/internal/ended"
+	"github.com/tiermemo/tiermemo/internal/flight"
+	"github.com/tiermemo/tiermemo/memo/tier"
+)
+
+// Beside the way down: values past their TTL, and those that are near to it. They
+// are refreshed by a load that nobody waits for, one in the process (internal/flight)
+// and one in the fleet (shared.go).
+
+// Stale is how long after its TTL a value may be served while one refresh of it runs
+// in the fleet; 0, the default, for none. Nobody waits then, neither for the loader
+// nor for a process that died while it was loading. The refresh runs fn of the call
+// that found the value old; if it fails, the value is served on, and the next try is
+// a second later.
+//
+// A value that was invalidated is never served: Invalidate hides what is stale as
+// well, and Expire is there for those who want it served. Nor is it served to a
+// loader, whose own result would be fresh, under Fresh, and by Get and Peek.
+func Stale(d time.Duration) Option {
+	return Option{kind: optionStale, d: d, quiet: d >= 0}
+}
+
+// StaleIfError is how long after its TTL a value may be served in place of the
+// loader's error; 0, the default, for none. For a second after an error it is served
+// without asking the loader again. ErrNotFound is no error in this sense, nor are a
+// panic and the end of the caller's ctx.
+//
+// Of Stale and StaleIfError the one is as long as it says, whatever the other is;
+// both begin with the end of the TTL. A value is kept in the tiers for that long.
+func StaleIfError(d time.Duration) Option {
+	return Option{kind: optionStaleIfError, d: d, quiet: d >= 0}
+}
+
+// EarlyRefresh refreshes a value before its TTL ends, the likelier the nearer the end
+// and the slower the load (XFetch), so that a value that is read often is never past
+// its time. beta 1 is usual, more is earlier, 0 is off, and 100 is the most. Who finds
+// the value near its end gets it, and the refresh runs as for Stale.
+func EarlyRefresh(beta float64) Option {
+	return Option{kind: optionEarlyRefresh, x: beta, quiet: beta >= 0 && beta <= mostBeta}
+}
+
+const mostBeta = 100
+
+// NegativeTTL keeps ErrNotFound for d, as if it were a value; 0, the default, for
+// not at all. Whoever asks for the key then gets ErrNotFound itself, in place of what
+// the loader had wrapped it in, and so do those who waited for the load.
+func NegativeTTL(d time.Duration) Option {
+	return Option{kind: optionNegativeTTL, d: d, quiet: d >= 0}
+}
+
+// pause is how long a load that has failed is not tried again, while there is an old
+// value to serve.
+const pause = time.Second
+
+// content reports whether l may be served what is past its TTL, while it is refreshed.
+// A load is not: what it makes of an old value would be fresh for a TTL of its own.
+func (l *load) content() bool { return !l.exacting && !l.forced && l.than == nil }
+
+// behind refreshes e behind the back of its reader, unless somebody does.
+func (l *load) behind(ctx context.Context, e *tier.Entry) {
+	c := l.cache
+	if c.clock.Now() < atomic.LoadInt64(&e.Retry) || c.flights.Flies(l.key) {
+		return
+	}
+	base := c.base(ctx)
+	r := *l
+	r.than, r.parent, r.exacting, r.sure, r.led = e, nil, false, false, false
+	r.begins()
+	c.flights.Launch(base, r.key, &r)
+}
+
+// follow begins a refresh where a load ended with what another process had stored.
+func (l *load) follow(ctx context.Context, land landing) {
+	if land.from == outcomeLoad || land.from == outcomeJoined || !l.content() {
+		return
+	}
+	if a := ageOf(land.entry, l.cache.clock.Now(), l.policy.early); a == early || a == stale {
+		l.behind(ctx, land.entry)
+	}
+}
+
+// postpone notes that a load of l's key has failed.
+func (l *load) postpone() {
+	if e := l.cache.cfg.Local.Peek(l.key); e != nil {
+		atomic.StoreInt64(&e.Retry, l.cache.clock.Exact()+int64(pause))
+	}
+}
+
+// instead returns what may be served in place of err, or nil.
+func (l *load) instead(ctx context.Context, err error) *tier.Entry {
+	switch p := (*flight.Panic)(nil); {
+	case l.fresh, l.forced, ctx.Err() != nil, errors.As(err, &p),
+		errors.Is(err, ErrNotFound), errors.Is(err, flight.ErrRecursive), errors.Is(err, flight.ErrClosed):
+		return nil
+	}
+	e, _ := l.peek()
+	if e == nil || !standsIn(e, l.cache.clock.Now()) {
+		return nil
+	}
+	if l.led {
+		l.postpone() // a load that does not heed its ctx has not come so far yet
+	}
+	return e
+}
+
+// failed reports whether a load with ctx that returned an error is to be tried again
+// later: not if it was cut short, because nobody waits for it or it is out of date.
+func failed(ctx context.Context) bool {
+	return ctx.Err() == nil || errors.Is(ended.Err(ctx), context.DeadlineExceeded)
+}
