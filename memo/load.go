@@ -118,7 +118,10 @@ func (l *load) hears(ctx context.Context, n *node) (err error) {
 // was loaded: one that joined may have asked after they were invalidated.
 func (l *load) accepts(land landing) bool {
 	e := land.entry
-	if !l.admits(e.Stamp, e.Loaded) || land.from == outcomeStale && !l.content() {
+	switch {
+	case !l.admits(e.Stamp, e.Loaded), land.from == outcomeStale && !l.content():
+		return false
+	case l.forced && land.from != outcomeJoined: // it waited for a place to run, and found that it need not
 		return false
 	}
 	return e.Began >= l.asked || !l.cache.fences.hide(e)

@@ -46,7 +46,10 @@ func (l *load) shared(ctx context.Context, f *call, d *domain) (landing, error) 
 		case leave:
 			return l.unshared(ctx, f, at)
 		case replace:
-			l.keep(f, e) // for the case that the loader fails
+			l.keepSpare(f, e)
+			f.Stamp(at.seq)
+		case overwrite:
+			f.Stamp(at.seq)
 		}
 		if p != wait {
 			d.held.Store(token, nil)

@@ -94,6 +94,16 @@ func (l *load) postpone() {
 	}
 }
 
+// keepSpare puts the old e into L2, for the case that the loader fails.
+func (l *load) keepSpare(f *call, e *tier.Entry) {
+	local := l.cache.cfg.Local
+	f.Keep(func() {
+		if have := local.Peek(l.key); have == nil || have.Expires < e.Expires {
+			local.Set(l.key, e)
+		}
+	})
+}
+
 // instead returns what may be served in place of err, or nil.
 func (l *load) instead(ctx context.Context, err error) *tier.Entry {
 	switch p := (*flight.Panic)(nil); {
