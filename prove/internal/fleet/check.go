@@ -24,6 +24,9 @@ type Verdict struct {
 	Waking int           // reads of processes that were waking up, and that would have exceeded the bound
 	Awake  time.Duration // when the last of them began, after its process went on
 
+	Fresh      int // reads under memo.Fresh
+	FreshStale int // those of them that were older than a write which had returned in any process, but for deferred ones
+
 	Torn       int // second reads in a request that differed from the first
 	Impossible int // reads of a version that was committed after they had ended, or never
 	Examples   []string
@@ -40,7 +43,9 @@ const (
 )
 
 // OK reports whether nothing was wrong.
-func (v *Verdict) OK() bool { return v.Same == 0 && v.Beyond == 0 && v.Torn == 0 && v.Impossible == 0 }
+func (v *Verdict) OK() bool {
+	return v.Same == 0 && v.Beyond == 0 && v.FreshStale == 0 && v.Torn == 0 && v.Impossible == 0
+}
 
 // ack is one key of a write, as a reader of that key sees it.
 type ack struct {
@@ -66,6 +71,9 @@ func (h *History) Check() *Verdict {
 		for _, r := range log.Reads {
 			if first, wrote := own[r.Key]; wrote && first < r.Began {
 				v.Checked++
+			}
+			if r.Fresh {
+				v.Fresh++
 			}
 			h.read(v, acks[r.Key], i, r)
 		}
@@ -144,13 +152,18 @@ func (h *History) read(v *Verdict, acks []*ack, i int, r Read) {
 			return fmt.Sprintf("process %d read version %d of %s before it was committed", log.Process, r.Version, r.Key)
 		})
 	}
-	same, excused := false, false
+	same, excused, old := false, false, false
 	up, waking := h.waking(log.Process, r)
 	before := sort.Search(len(acks), func(j int) bool { return acks[j].returned >= r.Began })
 	for j := before - 1; j >= 0 && acks[j].newest > r.Version; j-- {
 		a := acks[j]
 		if a.version <= r.Version {
 			continue
+		}
+		if r.Fresh && !a.deferred && !old {
+			old = true
+			v.FreshStale++
+			v.example(func() string { return "under Fresh: " + h.stale(log.Process, r, a) })
 		}
 		if a.process == log.Process {
 			if !same {

@@ -33,6 +33,7 @@ type Read struct {
 	Key          Key
 	Version      uint64
 	Began, Ended int64
+	Fresh        bool // under memo.Fresh
 }
 
 // A Change is a row, or what is made of it, and the version that it now has.
@@ -55,6 +56,7 @@ type Log struct {
 	Process int
 	Reads   []Read
 	Writes  []Write
+	Failed  int         // reads that returned an error to a caller who was still there
 	Torn    int         // second reads in a request that differed from the first
 	Counts  memo.Counts // of its cache; zero if it was killed
 }
@@ -63,6 +65,7 @@ func (l *Log) add(more *Log) {
 	l.Reads = append(l.Reads, more.Reads...)
 	l.Writes = append(l.Writes, more.Writes...)
 	l.Torn += more.Torn
+	l.Failed += more.Failed
 }
 
 // A Fault is a time in which a process could not reach memcached, or did not

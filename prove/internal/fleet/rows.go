@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/rpc"
+	"sync/atomic"
 	"time"
 
 	"github.com/tiermemo/tiermemo/memo"
@@ -17,6 +18,9 @@ type rows struct {
 	db       *rpc.Client
 	ttl      time.Duration
 	shortTTL time.Duration
+	stale    time.Duration
+	early    float64
+	failed   atomic.Int64 // reads that returned an error to a caller who was still there
 }
 
 // lifetime of k. Where values are invalidated only, the writer's process is
@@ -36,7 +40,7 @@ func (r *rows) lifetime(k Key) time.Duration {
 
 // options are what the author of a loader says of k.
 func (r *rows) options(k Key) []memo.Option {
-	return []memo.Option{memo.TTL(r.lifetime(k)), memo.Tags(group(k.N))}
+	return []memo.Option{memo.TTL(r.lifetime(k)), memo.Stale(r.stale), memo.EarlyRefresh(r.early), memo.Tags(group(k.N))}
 }
 
 // set brings a row that was committed.
@@ -54,16 +58,11 @@ type value struct {
 
 // read reads k through the cache in ctx.
 func (r *rows) read(ctx context.Context, k Key) (uint64, error) {
-	load := r.loadRow
-	if k.Derived {
-		load = r.loadWhole
-	}
 	name := k.String()
-	v, err := memo.Do(ctx, name, func(ctx context.Context) (value, error) {
-		version, err := load(ctx, k)
-		memo.Amend(ctx, memo.Tags(about(k.N)))
-		return value{name, version}, err
-	}, r.options(k)...)
+	v, err := memo.Do(ctx, name, r.loader(k), r.options(k)...)
+	if err != nil && ctx.Err() == nil { // else it is a part of a load that nobody wants any more
+		r.failed.Add(1)
+	}
 	if err != nil {
 		return 0, fmt.Errorf("fleet: read %s: %w", name, err)
 	}
@@ -71,6 +70,29 @@ func (r *rows) read(ctx context.Context, k Key) (uint64, error) {
 		return 0, fmt.Errorf("fleet: read %s: got the value of %s", name, v.Key)
 	}
 	return v.Version, nil
+}
+
+// loader is how the value of k is loaded.
+func (r *rows) loader(k Key) func(context.Context) (value, error) {
+	load := r.loadRow
+	if k.Derived {
+		load = r.loadWhole
+	}
+	return func(ctx context.Context) (value, error) {
+		version, err := load(ctx, k)
+		memo.Amend(ctx, memo.Tags(about(k.N)))
+		return value{k.String(), version}, err
+	}
+}
+
+// soft makes a value old, or loads it anew, though nothing was written: whatever
+// that does, it must bring nothing back that is invalid.
+func (r *rows) soft(ctx context.Context, k Key) error {
+	if rand.N(2) == 0 {
+		return notDeferred(memo.Expire(ctx, k.String()))
+	}
+	_, err := memo.Refresh(ctx, k.String(), r.loader(k), r.options(k)...)
+	return err
 }
 
 func (r *rows) loadRow(ctx context.Context, k Key) (version uint64, err error) {

@@ -15,6 +15,8 @@ type Traffic struct {
 	Rows      int
 	Derived   bool          // read also what is made of the rows
 	Readers   int           // goroutines
+	Fresh     bool          // a part of the requests is under memo.Fresh
+	Soft      bool          // values are made old, and refreshed, beside the writes
 	ReadPause time.Duration // between two requests of a reader
 
 	Operations []Operation   // the writer takes one at random; none: this process does not write
@@ -34,6 +36,9 @@ const (
 	// bound: what was missed there has no later write to hide behind.
 	turns = 3
 	turn  = 1200 * time.Millisecond
+	// softEvery and freshEvery are how many requests there are for each that begins with
+	// an Expire or a Refresh, and for each whose reads are Fresh.
+	softEvery, freshEvery = 20, 3
 	// reportEvery is how many reads a process keeps to itself: so many are lost when
 	// it is killed.
 	reportEvery = 50
@@ -102,6 +107,14 @@ func (t *traffic) read() {
 func (t *traffic) request(log *Log) error {
 	ctx, end := t.cache.Begin(context.Background())
 	defer end()
+	if t.Soft && rand.N(softEvery) == 0 {
+		if err := t.rows.soft(t.cache.With(context.Background()), t.key()); err != nil {
+			return err
+		}
+	}
+	if t.Fresh && rand.N(freshEvery) == 0 {
+		return t.freshly(memo.Fresh(ctx), log)
+	}
 	var seen [readsPerRequest]Read
 	for i := range seen {
 		k := t.key()
@@ -129,6 +142,19 @@ func (t *traffic) look(ctx context.Context, k Key) (Read, error) {
 	r.Version, err = t.rows.read(ctx, k)
 	r.Ended = t.clock.now()
 	return r, err
+}
+
+// freshly makes a request that does not want to see twice what it has seen once.
+func (t *traffic) freshly(ctx context.Context, log *Log) error {
+	for range readsPerRequest {
+		r, err := t.look(ctx, t.key())
+		if err != nil {
+			return err
+		}
+		r.Fresh = true
+		log.Reads = append(log.Reads, r)
+	}
+	return nil
 }
 
 func find(reads []Read, k Key) *Read {
@@ -223,6 +249,7 @@ func notDeferred(err error) error {
 
 // tell reports log to the test's process, and empties it.
 func (t *traffic) tell(log *Log) {
+	log.Failed = int(t.rows.failed.Swap(0))
 	if err := t.report(log); err != nil {
 		t.fail(err)
 	}

@@ -28,6 +28,8 @@ const Prefix = "prove"
 type Setup struct {
 	TTL          time.Duration // required
 	ShortTTL     time.Duration // of half of the keys; 0: TTL
+	Stale        time.Duration // how long values are served while they are refreshed
+	Early        float64       // memo.EarlyRefresh
 	PollInterval time.Duration
 	StaleBound   time.Duration
 	Patience     time.Duration // time-outs towards memcached, for scenarios in which a busy machine must not look like an absent server
@@ -90,7 +92,7 @@ func newWorker(s Setup) (*worker, error) {
 	if err != nil {
 		return nil, errors.Join(err, client.Close())
 	}
-	w := &worker{cache: cache, rows: &rows{process: s.Process, ttl: s.TTL, shortTTL: cmp.Or(s.ShortTTL, s.TTL)}, clock: newClock()}
+	w := &worker{cache: cache, rows: &rows{process: s.Process, ttl: s.TTL, shortTTL: cmp.Or(s.ShortTTL, s.TTL), stale: s.Stale, early: s.Early}, clock: newClock()}
 	if w.rows.db, err = rpc.Dial("tcp", s.Database); err != nil {
 		return nil, errors.Join(err, cache.Close(context.Background()))
 	}

@@ -29,6 +29,8 @@ type Result struct {
 
 	Same       int `json:"same_process_stale"`
 	Beyond     int `json:"beyond_bound"`
+	Fresh      int `json:"fresh"` // reads under memo.Fresh
+	FreshStale int `json:"fresh_stale"`
 	Torn       int `json:"changed_within_a_request"`
 	Impossible int `json:"impossible"`
 
@@ -43,7 +45,7 @@ type Result struct {
 	LateBound float64 `json:"deferred_lag_bound_ms"`
 
 	Loads  int            `json:"loads"`
-	Errors uint64         `json:"errors"` // reads that returned one
+	Errors int            `json:"errors"` // reads that returned one to a caller who was still there
 	Epochs int            `json:"epochs"` // that began
 	Faults map[string]int `json:"faults"`
 
@@ -59,14 +61,14 @@ func (r *run) result(h *fleet.History, took time.Duration) *Result {
 	s := &Result{
 		Name: r.Name, Processes: len(h.Logs), Writers: r.Writers, Seconds: took.Round(time.Millisecond).Seconds(),
 		Reads: v.Reads, Checked: v.Checked, Writes: v.Writes, Deferred: v.Deferred, FalseOutages: v.FalseOutages,
-		Same: v.Same, Beyond: v.Beyond, Torn: v.Torn, Impossible: v.Impossible,
+		Same: v.Same, Beyond: v.Beyond, Fresh: v.Fresh, FreshStale: v.FreshStale, Torn: v.Torn, Impossible: v.Impossible,
 		Waking: v.Waking, AwakeMax: millis(v.Awake),
 		Bound: millis(h.Bound), LagP50: millis(v.Lag(0.5)), LagP99: millis(v.Lag(0.99)), LagMax: millis(v.Lag(1)), LateMax: millis(v.Late), LateBound: millis(Recovery),
 		Loads: r.fleet.Database.LoadCount(), Epochs: r.operator.epochs, Faults: r.faults, Examples: v.Examples, Counts: map[int]memo.Counts{},
 	}
 	for _, l := range h.Logs {
 		s.Counts[l.Process] = l.Counts
-		s.Errors += l.Counts.Errors
+		s.Errors += l.Failed
 	}
 	s.judge()
 	return s
@@ -80,9 +82,10 @@ func (s *Result) judge() {
 	}{
 		{s.Same, "stale reads in the process that had written"},
 		{s.Beyond, fmt.Sprintf("lags beyond the bound of %v ms", s.Bound)},
+		{s.FreshStale, "reads under Fresh that were older than a write which had returned"},
 		{s.Torn, "requests whose memory changed"},
 		{s.Impossible, "reads of what was not committed"},
-		{int(s.Errors), "reads that returned an error"},
+		{s.Errors, "reads that returned an error"},
 	} {
 		if c.n > 0 {
 			s.Failures = append(s.Failures, fmt.Sprintf("%d %s", c.n, c.what))
@@ -134,6 +137,9 @@ func (s *Result) faults() string {
 	var list []string
 	for _, kind := range slices.Sorted(maps.Keys(s.Faults)) {
 		list = append(list, fmt.Sprintf("%d %s", s.Faults[kind], kind))
+	}
+	if s.Fresh > 0 {
+		list = append(list, fmt.Sprintf("%d Fresh reads, %d of them old", s.Fresh, s.FreshStale))
 	}
 	if s.FalseOutages > 0 {
 		list = append(list, fmt.Sprintf("%d deferred without a fault of that kind", s.FalseOutages))

@@ -55,6 +55,19 @@ func wired() fleet.Setup {
 	return s
 }
 
+// old is the same where what has expired is served on, and is refreshed early.
+func old() fleet.Setup {
+	s := plain()
+	s.Stale, s.Early = 500*time.Millisecond, 1
+	return s
+}
+
+func oldWired() fleet.Setup {
+	s := old()
+	s.Wire = true
+	return s
+}
+
 func mute() fleet.Setup {
 	s := plain()
 	s.Flaw = fleet.Mute
@@ -85,6 +98,18 @@ func mixed() fleet.Traffic {
 	return tr
 }
 
+// soft is tr with values that are made old and refreshed beside the writes, and fresh
+// is tr with requests under memo.Fresh.
+func soft(tr fleet.Traffic) fleet.Traffic {
+	tr.Soft = true
+	return tr
+}
+
+func fresh(tr fleet.Traffic) fleet.Traffic {
+	tr.Fresh = true
+	return tr
+}
+
 // many is tr by more readers, where most of the time they wait.
 func many(tr fleet.Traffic) fleet.Traffic {
 	tr.Readers *= 5
@@ -108,7 +133,12 @@ func All() []Scenario {
 		{Name: "Set", Processes: 4, Writers: 2, Traffic: derived(fleet.NewValue)},
 		{Name: "all invalidations, everybody writes", Processes: 4, Writers: 4, Traffic: invalidations()},
 		{Name: "all operations, everybody writes", Processes: 4, Writers: 4, Traffic: mixed()},
+		{Name: "stale values served", Processes: 4, Writers: 2, Setup: old(), Traffic: derived(key)},
+		{Name: "stale values served, all operations, Expire and Refresh", Processes: 4, Writers: 4, Setup: old(), Traffic: soft(mixed())},
+		{Name: "Fresh reads", Processes: 4, Writers: 2, Traffic: fresh(derived(key))},
+		{Name: "Fresh reads, stale values, all operations", Processes: 4, Writers: 4, Setup: old(), Traffic: fresh(soft(mixed()))},
 		{Name: "lease holders killed", Processes: 4, Writers: 2, Traffic: mixed(), Trouble: holdersKilled},
+		{Name: "stale values served, holders killed", Processes: 4, Writers: 2, Setup: old(), Traffic: soft(mixed()), Trouble: holdersKilled},
 		{Name: "processes start while one writes", Processes: 2, Traffic: mixed(), Trouble: joined},
 		{Name: "processes stopped for 0.3 to 1.8 s", Processes: 4, Writers: 2, Traffic: rows(key), Trouble: processesStopped},
 		{Name: "memcached stopped", Processes: 4, Writers: 2, Traffic: rows(key), Trouble: stopped},
@@ -120,6 +150,7 @@ func All() []Scenario {
 		{Name: "slow network", Processes: 4, Writers: 2, Setup: wired(), Traffic: many(rows(key)), Trouble: slowNetwork},
 		{Name: "slow network, all operations", Processes: 4, Writers: 2, Setup: wired(), Traffic: many(mixed()), Trouble: slowNetwork},
 		{Name: "bad network", Processes: 4, Writers: 2, Setup: wired(), Traffic: mixed(), Trouble: badNetwork},
+		{Name: "bad network, Fresh reads and stale values", Processes: 4, Writers: 2, Setup: oldWired(), Traffic: fresh(soft(mixed())), Trouble: badNetwork},
 		{Name: "partitions that heal one by one", Processes: 4, Writers: 2, Setup: wired(), Traffic: rows(key), Trouble: partitions},
 		{Name: "only the writer partitioned", Processes: 4, Setup: wired(), Traffic: derived(key), Trouble: writerPartitioned},
 		{Name: "writer killed with invalidations queued", Processes: 4, Traffic: derived(key), Trouble: writerKilled},
