@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/tiermemo/tiermemo/internal/coherence"
+	"github.com/tiermemo/tiermemo/internal/ended"
 	"github.com/tiermemo/tiermemo/internal/keys"
 	"github.com/tiermemo/tiermemo/memo/tier"
 )
@@ -13,7 +14,8 @@ import (
 // or wait for one.
 
 // Get returns the value of key if any tier has it and it is fresh, else ErrMiss, or
-// ErrNotFound for a negative entry. It waits for no load: neither for one of this
+// ErrNotFound for a negative entry, or an error that is ctx's if that has ended before
+// the shared tier was asked. It waits for no load: neither for one of this
 // process nor for one of another.
 func Get[T any](ctx context.Context, key string) (v T, err error) {
 	n := find(ctx)
@@ -60,6 +62,9 @@ func (c *Cache) get(ctx context.Context, n *node, l *load) (*tier.Entry, outcome
 	from := outcomeL2
 	if a < early {
 		e, from = c.fetch(ctx, l), outcomeL3
+	}
+	if e == nil && ctx.Err() != nil { // nobody has looked
+		return nil, outcomeError, ended.Err(ctx)
 	}
 	switch {
 	case e == nil || n.table == nil:

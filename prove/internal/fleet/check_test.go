@@ -25,10 +25,12 @@ func TestTheCheckerSeesWhatIsWrong(t *testing.T) {
 	outage := []fleet.Fault{{Process: fleet.Everyone, Down: 500 * ms, Up: 3000 * ms}, {Process: 1, Down: 500 * ms, Up: 9000 * ms}}
 	derived := read(1001, 1)
 	derived.Key = fleet.Whole(1)
+	fresh := read(1001, 1)
+	fresh.Fresh = true
 	asleep := []fleet.Fault{{Process: 1, Down: 1100 * ms, Up: 2500 * ms, Stopped: true}}
 	type want struct {
-		same, beyond, checked, torn, impossible, falseOutages, waking int
-		lag, late                                                     time.Duration
+		same, beyond, checked, torn, impossible, falseOutages, waking, fresh, freshStale int
+		lag, late                                                                        time.Duration
 	}
 	for name, c := range map[string]struct {
 		writer, other fleet.Log
@@ -80,6 +82,14 @@ func TestTheCheckerSeesWhatIsWrong(t *testing.T) {
 		"a write is deferred where nothing was broken": {
 			writer: fleet.Log{Writes: write(1000, true)},
 			want:   want{falseOutages: 1}},
+		"a Fresh read in another process, within the bound": {
+			writer: fleet.Log{Writes: write(1000, false)},
+			other:  fleet.Log{Reads: []fleet.Read{fresh, read(1002, 1)}},
+			want:   want{fresh: 1, freshStale: 1, lag: 2 * time.Millisecond}},
+		"a Fresh read in another process, of a write that was deferred": {
+			writer: fleet.Log{Writes: write(1000, true)},
+			other:  fleet.Log{Reads: []fleet.Read{fresh}}, faults: outage,
+			want: want{fresh: 1}},
 		"a version that was never committed": {
 			writer: fleet.Log{Reads: []fleet.Read{read(1, 4)}},
 			want:   want{impossible: 1}},
@@ -98,11 +108,11 @@ func TestTheCheckerSeesWhatIsWrong(t *testing.T) {
 				Commits: map[fleet.Key][]int64{fleet.Row(1): {0, 900 * ms, 5000 * ms}},
 			}
 			v := h.Check()
-			got := want{v.Same, v.Beyond, v.Checked, v.Torn, v.Impossible, v.FalseOutages, v.Waking, v.Lag(1), v.Late}
+			got := want{v.Same, v.Beyond, v.Checked, v.Torn, v.Impossible, v.FalseOutages, v.Waking, v.Fresh, v.FreshStale, v.Lag(1), v.Late}
 			if got != c.want {
 				t.Errorf("found %+v, want %+v", got, c.want)
 			}
-			wrong := c.want.same+c.want.beyond+c.want.torn+c.want.impossible > 0
+			wrong := c.want.same+c.want.beyond+c.want.freshStale+c.want.torn+c.want.impossible > 0
 			if v.OK() == wrong {
 				t.Errorf("OK is %t", v.OK())
 			}

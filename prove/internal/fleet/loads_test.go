@@ -12,9 +12,19 @@ import (
 const patient = 5 * time.Second
 
 // A value of a TTL of one second that nobody writes is loaded once a second, by
-// one process: not again before it has ended, and not by two at once.
+// one process: not again before it has ended, and not by two at once. Nor is it where
+// the old value is served meanwhile.
 func TestOneLoadPerExpiryInTheWholeFleet(t *testing.T) {
 	t.Parallel()
+	for name, stale := range map[string]time.Duration{"waiting": 0, "served stale": time.Minute} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			oneLoadPerExpiry(t, stale)
+		})
+	}
+}
+
+func oneLoadPerExpiry(t *testing.T, stale time.Duration) {
 	const (
 		processes = 4
 		ttl       = time.Second
@@ -22,7 +32,7 @@ func TestOneLoadPerExpiryInTheWholeFleet(t *testing.T) {
 		// soft is what an expiry may be early by: times are exchanged in milliseconds.
 		soft = 5 * time.Millisecond
 	)
-	f, _ := newFleet(t, 20*time.Millisecond, alike(processes, fleet.Setup{TTL: ttl, Patience: patient})...)
+	f, _ := newFleet(t, 20*time.Millisecond, alike(processes, fleet.Setup{TTL: ttl, Stale: stale, Patience: patient})...)
 	tr := fleet.Traffic{Rows: 4, Readers: 4, ReadPause: 2 * time.Millisecond}
 	must(t, f.Each(func(p *fleet.Process) error { return p.Begin(tr) }))
 	if !until(t, 40*time.Second, func() bool {
@@ -116,4 +126,53 @@ func TestALoadOutlivesTheProcessThatBeganIt(t *testing.T) {
 		t.Errorf("loads %+v, want one by process %d that did not end, and one by another", list, victim)
 	}
 	t.Logf("the others waited for %v", longest)
+}
+
+// The same while the others have an old value that they may serve: none of them waits,
+// and one of them refreshes it when the lock lapses.
+func TestNobodyWaitsForADeadProcessWhereStaleValuesAreServed(t *testing.T) {
+	t.Parallel()
+	const (
+		processes = 4
+		lapse     = 6 * time.Second // the lock, which lapses after 2 to 3 s, and a busy machine
+	)
+	key := fleet.Row(1)
+	f, _ := newFleet(t, 20*time.Millisecond, alike(processes, fleet.Setup{TTL: time.Second, Stale: time.Minute, Patience: patient})...)
+	must(t, f.Each(func(p *fleet.Process) error { _, err := p.Do(key); return err }))
+	holder := f.Database.Hold(key)
+	var victim int
+	if !until(t, 10*time.Second, func() bool {
+		must(t, f.Each(func(p *fleet.Process) error { _, err := p.Do(key); return err })) // would hang with the load
+		select {
+		case victim = <-holder:
+			return true
+		default:
+			return false
+		}
+	}) {
+		t.Fatal("nobody refreshes the value")
+	}
+	must(t, f.Processes[victim].Kill())
+
+	killed, reads := time.Now(), 0
+	var longest time.Duration
+	for len(f.Database.Loads(key)) < 3 && time.Since(killed) < lapse {
+		must(t, f.Each(func(p *fleet.Process) error {
+			_, err := p.Do(key)
+			return err
+		}))
+		began := time.Now()
+		_, err := f.Alive()[reads%(processes-1)].Do(key)
+		must(t, err)
+		longest = max(longest, time.Since(began))
+		reads++
+	}
+	list := f.Database.Loads(key)
+	if len(list) != 3 || list[2].Process == victim {
+		t.Errorf("loads %+v, want the first, one by process %d that did not end, and one by another", list, victim)
+	}
+	if longest > time.Second { // of the two that the lock lives
+		t.Errorf("somebody waited for %v", longest)
+	}
+	t.Logf("of %d reads until the next load the longest took %v", reads, longest)
 }
