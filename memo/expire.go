@@ -51,9 +51,10 @@ func (c *Cache) expire(n *node, keys []string) {
 	c.expired.Add(uint64(len(keys)))
 }
 
-// outlive ends the freshness of e, which is in L2. Under the lock of its flight.
+// outlive ends the freshness of e, which is in L2. Under the lock of its flight. By
+// the clock of the hit path, to which an end by the exact time is still to come.
 func (c *Cache) outlive(e *tier.Entry) {
-	if old := endedAt(e, c.clock.Exact()); old != nil {
+	if old := endedAt(e, c.clock.Now()); old != nil {
 		c.cfg.Local.Set(e.Key, old)
 	} else {
 		c.cfg.Local.Delete(e.Key)
@@ -104,7 +105,7 @@ func (d *domain) soften(ctx context.Context, places []string) error {
 				defer mu.Unlock()
 				switch {
 				case err == nil, isNotFound(err):
-				case tier.IsAnswer(err):
+				case tier.IsAnswer(err) && !isRefused(err): // which would be refused again
 					again = append(again, places[i])
 				default:
 					failure = err
