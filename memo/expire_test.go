@@ -94,6 +94,9 @@ func TestExpireWithoutAWindowIsInvalidate(t *testing.T) {
 			t.Errorf("the shared tier keeps what nobody can use: %s", keys)
 		}
 		time.Sleep(aPoll)
+		if n := a.Snapshot().Local.Entries + b.Snapshot().Local.Entries; n > 0 {
+			t.Errorf("the processes keep %d entries that nobody can use", n)
+		}
 		for name, ctx := range map[string]context.Context{"the request": request, "its process": a.With(context.Background()), "another process": b.With(context.Background())} {
 			if v := f.db.do(t, ctx, "k"); v != 1 {
 				t.Errorf("%s reads version %d, want 1", name, v)

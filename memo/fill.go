@@ -58,9 +58,6 @@ func (l *load) fill(ctx context.Context, f *call, d *domain, s *lease, at look, 
 	switch err := s.store(ctx, data, ttlOf(e, l.cache.clock.Exact())); {
 	case err == nil:
 		kept = true
-		if l.forced {
-			d.announce(ctx, l.key)
-		}
 		l.cache.valueBytes.Add(uint64(len(data)))
 	case errors.Is(err, tier.ErrConflict), errors.Is(err, tier.ErrNotFound):
 		kept = true // by somebody else, or by nobody: there is nothing to release
@@ -69,6 +66,9 @@ func (l *load) fill(ctx context.Context, f *call, d *domain, s *lease, at look, 
 		l.cache.log.refused(reflect.TypeOf(e.Value), err)
 	}
 	l.keep(f, e)
+	if kept && l.forced {
+		d.announce(ctx, l.key)
+	}
 	return landing{e, outcomeLoad}, nil
 }
 

@@ -230,10 +230,21 @@ func (l *load) takes(e *tier.Entry, a age) bool {
 	switch {
 	case l.forced:
 		return false
-	case l.than != nil: // the same version, read twice from the shared tier, is no newer one
-		return a >= early && e != l.than && e.Created != l.than.Created
+	case l.than != nil:
+		return a >= early && e != l.than && l.newer(e)
 	}
 	return a >= early || a == stale && l.content()
+}
+
+// newer reports whether e is another version than the one that l is to replace. That
+// one, read again from the shared tier, is not; but where it stays fresh there, it was
+// made old here for what it had replaced itself:
+//
+//  1. another process refreshes the key, and stores the new version
+//  2. this process reads that from the shared tier
+//  3. it reads the record of the Refresh, which is later than the version's stamp
+func (l *load) newer(e *tier.Entry) bool {
+	return e.Created != l.than.Created || e.Fresh > after(l.than.Fresh, slack)
 }
 
 // entry is the value v, loaded in took.

@@ -25,15 +25,19 @@ func Refresh[T any](ctx context.Context, key string, fn func(context.Context) (T
 }
 
 // announce tells the other processes that there is a newer value of key. They go on
-// with what they have if it fails: nothing of it is wrong.
+// with what they have if it fails: nothing of it is wrong. This one has the newer value
+// already, and its number is settled before the record is there:
+//
+//  1. the newer value is in L2, with the stamp of its load; the record is written
+//  2. this process polls, and ends the freshness of all that is older than the record
+//  3. the number is settled, too late: the newer value is loaded once more
 func (d *domain) announce(ctx context.Context, key string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), d.cache.cfg.WriteTimeout)
 	defer cancel()
 	number, err := d.draw(ctx, 1)
-	if err == nil {
-		err = d.record(ctx, wire.Expired, []uint64{number}, [][]string{{key}})
+	if err != nil {
+		return
 	}
-	if err == nil {
-		d.settled([]uint64{number})
-	}
+	d.settled([]uint64{number})
+	_ = d.record(ctx, wire.Expired, []uint64{number}, [][]string{{key}})
 }
