@@ -30,6 +30,9 @@ func (l *load) hasValue() bool {
 // markers have to be looked at before that is known.
 func (l *load) holds(claim *call, at look, tags []string) (found bool, all []string) {
 	e, verdict, all := l.judge(claim, at, tags)
+	if l.cache.domain.awaits(l.key, all) {
+		return false, all // its invalidation has not reached the shared tier
+	}
 	switch verdict {
 	case coherence.Foreign:
 		return true, all

@@ -69,8 +69,16 @@ func (c *Cache) set(ctx context.Context, n *node, l *load, e *tier.Entry) (store
 	if w.taken {
 		return false, nil
 	}
-	kept := !w.lost && claim.Keep(func() { c.cfg.Local.Set(l.key, e) })
-	if !kept {
+	decided := w.held || !l.absent // else what is here decides, in one step against those who Add beside it
+	kept := false
+	if !w.lost {
+		claim.Keep(func() {
+			if kept = decided || !l.hasValue(); kept {
+				c.cfg.Local.Set(l.key, e)
+			}
+		})
+	}
+	if !kept && decided {
 		c.drop(l.key)
 	}
 	if n.table != nil {
@@ -82,7 +90,7 @@ func (c *Cache) set(ctx context.Context, n *node, l *load, e *tier.Entry) (store
 	if w.number != 0 {
 		c.domain.settled([]uint64{w.number})
 	}
-	return !w.lost, w.err
+	return kept || decided && !w.lost, w.err
 }
 
 // written is how a Set went in the shared tier.
@@ -90,6 +98,7 @@ type written struct {
 	number uint64 // drawn for it; 0: none
 	lost   bool   // an invalidation came in between, and won
 	taken  bool   // there is a value, and Add leaves it there
+	held   bool   // the shared tier has v now
 	err    error
 }
 
@@ -157,6 +166,7 @@ func (d *domain) writeUnder(ctx context.Context, l *load, e *tier.Entry, claim *
 	e.Stamp = number
 	claim.Stamp(number) // its own record does not concern it
 	data, encodeErr := l.encode(e)
+	held := false
 	swap := func() error {
 		switch {
 		case !own(at.item.Value, token):
@@ -177,6 +187,7 @@ func (d *domain) writeUnder(ctx context.Context, l *load, e *tier.Entry, claim *
 			d.cache.log.refused(reflect.TypeOf(e.Value), err)
 			return d.compareAndDelete(ctx, place, at.item.CAS)
 		}
+		held = err == nil
 		return err
 	}
 	var swapErr error
@@ -187,7 +198,7 @@ func (d *domain) writeUnder(ctx context.Context, l *load, e *tier.Entry, claim *
 	if err == nil && !tier.IsAnswer(swapErr) {
 		err = swapErr
 	}
-	return written{number: number, lost: swapErr != nil, err: err}
+	return written{number: number, lost: swapErr != nil, held: held, err: err}
 }
 
 // writeAbsence invalidates l's key in the shared tier, for a value that it
