@@ -5,12 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/tiermemo/tiermemo/memo"
+	"github.com/tiermemo/tiermemo/memo/lru"
 	"github.com/tiermemo/tiermemo/memo/tier"
 	"github.com/tiermemo/tiermemo/memo/tier/tiertest"
 )
@@ -22,16 +23,21 @@ import (
 func TestG06_LoadThatOverlappedAnExpireIsKeptNowhere(t *testing.T) {
 	t.Parallel()
 	for _, what := range []string{"load", "refresh"} {
-		for _, where := range []string{"this process", "another process"} {
+		for _, where := range []string{"this process", "another process", "a process without a shared tier"} {
 			t.Run(what+" of "+where, func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
 					f := newFleet()
 					window := []memo.Option{memo.TTL(time.Second), memo.Stale(time.Hour)}
 					writer, _ := f.process(t, slowPoll)
+					third, _ := f.process(t, slowPoll)
 					loader := writer
-					if where == "another process" {
+					switch where {
+					case "another process":
 						loader, _ = f.process(t, slowPoll)
+					case "a process without a shared tier":
+						writer = newCache(t, memo.Config{})
+						loader, third = writer, writer
 					}
 					ctx := loader.With(context.Background())
 					if what == "refresh" {
@@ -55,7 +61,6 @@ func TestG06_LoadThatOverlappedAnExpireIsKeptNowhere(t *testing.T) {
 					close(release)
 					<-done
 					synctest.Wait()
-					third, _ := f.process(t, slowPoll)
 					for range 2 { // the first finds it old, and the second what became of that
 						for _, c := range []*memo.Cache{loader, writer, third} {
 							f.db.kept(t, c.With(context.Background()), "k", memo.TTL(time.Hour), memo.Stale(time.Hour))
@@ -226,30 +231,45 @@ func TestG07_RefusedExpireWaitsAndReadsPassTheSharedTier(t *testing.T) {
 	})
 }
 
-// For the race detector: an entry that is made old is read by others.
-func TestExpireBesideReaders(t *testing.T) {
+// gate lets a reader, which has got an entry, and an Expire, which is about to make it
+// old, go on at the same time.
+type gate struct {
+	tier.Local
+	armed          atomic.Bool
+	inside, opened chan struct{}
+}
+
+func (g *gate) Get(key string) *tier.Entry {
+	e := g.Local.Get(key)
+	if g.armed.Load() {
+		close(g.inside)
+		<-g.opened
+	}
+	return e
+}
+
+func (g *gate) Peek(key string) *tier.Entry {
+	e := g.Local.Peek(key)
+	if g.armed.Swap(false) {
+		close(g.opened)
+	}
+	return e
+}
+
+// For the race detector: the reader notes on the entry that it was compared with what
+// was invalidated.
+func TestExpireBesideAReader(t *testing.T) {
 	t.Parallel()
-	c := newCache(t, memo.Config{})
+	g := &gate{Local: lru.New(8), inside: make(chan struct{}), opened: make(chan struct{})}
+	c, db := newCache(t, memo.Config{Local: g}), newDatabase()
 	ctx := c.With(context.Background())
-	var all sync.WaitGroup
-	for range 4 {
-		all.Go(func() {
-			for i := range 500 {
-				_, err := memo.Do(ctx, "k", func(context.Context) (int, error) {
-					if i%3 == 0 {
-						return 0, errDown
-					}
-					return i, nil
-				}, memo.Stale(time.Minute), memo.StaleIfError(time.Minute))
-				if err != nil && !errors.Is(err, errDown) {
-					t.Error(err)
-				}
-			}
-		})
+	db.kept(t, ctx, "k", memo.Stale(time.Minute))
+	must(t, c.InvalidateTags(ctx, "others"))
+	g.armed.Store(true)
+	read := later(t, func() (int, error) { return memo.Do(ctx, "k", loadNumber, memo.Stale(time.Minute)) })
+	<-g.inside
+	must(t, c.Expire(ctx, "k"))
+	if v := read(); v != 0 {
+		t.Errorf("the reader got %d, want what it had found", v)
 	}
-	for i := range 300 {
-		must(t, c.InvalidateTags(ctx, fmt.Sprint(i)))
-		must(t, c.Expire(ctx, "k"))
-	}
-	all.Wait()
 }

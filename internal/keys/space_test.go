@@ -1,6 +1,7 @@
 package keys_test
 
 import (
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -32,6 +33,7 @@ func TestSpaceLayout(t *testing.T) {
 		{"rotation", s.Rotation(), "shop:rot"},
 		{"first record", s.Record(0), "shop:g:0"},
 		{"last record", s.Record(math.MaxUint64), "shop:g:3w5e11264sgsf"},
+		{"lock", s.Lock("shop:v:user:7", 71), "shop:l:1z:32da793bf1a162b3e3e963f1ff136d73135a7f47"},
 	} {
 		mustBeLegal(t, c.got)
 		if c.got != c.want {
@@ -92,5 +94,45 @@ func TestValueAllocatesItsResultOnly(t *testing.T) { // not parallel: it counts 
 	}
 	if got := testing.AllocsPerRun(100, func() { sink = s.Seq() }); got > 0 {
 		t.Errorf("Seq: %v allocations", got)
+	}
+}
+
+// A lock is that of one version in one place.
+func TestLocksDoNotMeet(t *testing.T) {
+	t.Parallel()
+	s, ok := newSpace(t, "shop")
+	if !ok {
+		return
+	}
+	other, _ := newSpace(t, "shop2")
+	seen := map[string]string{}
+	for _, space := range []keys.Space{s, other} {
+		for _, key := range []string{"", "k", "k2", "a b", strings.Repeat("k", 1000)} {
+			for _, cas := range []uint64{1, 2, 36, 37, math.MaxUint64} {
+				lock, what := space.Lock(space.Value(key), cas), fmt.Sprintf("version %d of %.20q", cas, space.Value(key))
+				mustBeLegal(t, lock)
+				if before := seen[lock]; before != "" {
+					t.Errorf("%s and %s have one lock", what, before)
+				}
+				seen[lock] = what
+				if again := space.Lock(space.Value(key), cas); again != lock {
+					t.Errorf("%s has the locks %s and %s", what, lock, again)
+				}
+			}
+		}
+	}
+	if place := s.Value("l:1:k"); strings.HasPrefix(place, "shop:l:") {
+		t.Errorf("%s is a key's place, and may be a lock", place)
+	}
+}
+
+func TestLockOfTheLongestPrefixIsLegal(t *testing.T) {
+	t.Parallel()
+	s, ok := newSpace(t, strings.Repeat("\x7f", keys.MaxPrefix))
+	if !ok {
+		return
+	}
+	for _, key := range []string{"k", strings.Repeat("k", 1000)} {
+		mustBeLegal(t, s.Lock(s.Value(key), math.MaxUint64))
 	}
 }

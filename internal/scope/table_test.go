@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/tiermemo/tiermemo/internal/scope"
 )
 
 func TestKeysOfAnyShapeAreFound(t *testing.T) {
@@ -199,5 +201,54 @@ func TestReaderNeverMissesAKeyThatIsThere(t *testing.T) {
 			}
 		}
 		readers.Wait()
+	}
+}
+
+func TestPutSinceReplacesUnlessSomethingWasForgotten(t *testing.T) {
+	t.Parallel()
+	for name, forget := range map[string]func(*scope.Table){
+		"nothing":     func(*scope.Table) {},
+		"Forget":      func(t *scope.Table) { t.Forget("k") },
+		"another key": func(t *scope.Table) { t.Forget("other") },
+		"ForgetFunc":  func(t *scope.Table) { t.ForgetFunc(func(string) bool { return false }) },
+		"Reset":       func(t *scope.Table) { t.Reset() },
+	} {
+		_, table := open(t, 0)
+		table.Add("k", val(1))
+		epoch := table.Epoch()
+		forget(table)
+		before := table.Get("k")
+		table.PutSince(epoch, "k", val(2))
+		if name == "nothing" {
+			holds(t, table, "k", 2)
+		} else if table.Get("k") != before {
+			t.Errorf("%s: a value that was read before is kept", name)
+		}
+		table.PutSince(table.Epoch(), "k", val(3))
+		holds(t, table, "k", 3)
+	}
+}
+
+func TestPutSinceWhileComputingWins(t *testing.T) {
+	t.Parallel()
+	_, table := open(t, 0)
+	_, c, _ := table.Begin("k")
+	table.PutSince(table.Epoch(), "k", val(2))
+	c.Done(val(1))
+	holds(t, table, "k", 2)
+}
+
+func TestPutSinceKeepsToTheRoom(t *testing.T) {
+	t.Parallel()
+	s, table := open(t, 1)
+	table.PutSince(table.Epoch(), "a", val(1))
+	table.PutSince(table.Epoch(), "b", val(1)) // full, and new
+	table.PutSince(table.Epoch(), "a", val(2))
+	holds(t, table, "a", 2)
+	holds(t, table, "b", -1)
+	s.Close()
+	table.PutSince(table.Epoch(), "a", val(3))
+	if v := table.Get("a"); v != nil && *v.(*int) == 3 {
+		t.Error("a closed scope keeps a value")
 	}
 }
