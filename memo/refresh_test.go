@@ -79,7 +79,8 @@ func TestRefreshSurvivesItsOwnRecord(t *testing.T) {
 		f.db.write("k")
 		defer store.Inject(tiertest.Fault{
 			Ops: []tiertest.Op{tiertest.OpAdd}, Match: ":g:", Times: 1,
-			After: func(context.Context, tiertest.Op, []string) { time.Sleep(aPoll) },
+			Before: func(context.Context, tiertest.Op, []string) { peeks(t, "L2, when the others hear of it", ctx, "k", 1) },
+			After:  func(context.Context, tiertest.Op, []string) { time.Sleep(aPoll) },
 		})()
 		if v, err := f.db.refresh(ctx, "k", memo.Stale(time.Minute)); v != 1 || err != nil {
 			t.Fatal(v, err)
