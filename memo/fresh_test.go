@@ -174,6 +174,29 @@ func TestFreshReadWhereTheSharedTierDoesNotAnswer(t *testing.T) {
 	}
 }
 
+// The log is read in parts, and what the first of them says is not all there is.
+func TestFreshReadWhereTheLogCannotBeReadToItsEnd(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet()
+		writer, _ := f.process(t, slowPoll)
+		reader, store := f.process(t, slowPoll)
+		ctx := reader.With(context.Background())
+		f.db.do(t, ctx, "k")
+		for i := range 600 {
+			must(t, writer.Invalidate(context.Background(), fmt.Sprint("other", i)))
+		}
+		f.db.write("k")
+		must(t, writer.Invalidate(context.Background(), "k"))
+		time.Sleep(time.Millisecond)
+		defer store.Inject(tiertest.Fault{Ops: []tiertest.Op{tiertest.OpGetMulti}, Match: ":g:", Times: 2})()
+		defer store.Inject(tiertest.Fault{Ops: []tiertest.Op{tiertest.OpGetMulti}, Match: ":g:", Err: errDown})()
+		if v := f.db.do(t, memo.Fresh(ctx), "k"); v != 1 {
+			t.Errorf("a Fresh read got version %d, want 1", v)
+		}
+	})
+}
+
 func TestFreshReadServesNothingPastItsTime(t *testing.T) {
 	t.Parallel()
 	setups(t, func(t *testing.T, open func() *memo.Cache, db *database) {
