@@ -117,10 +117,19 @@ func ofMillis(ms uint64) time.Duration {
 	return time.Duration(min(ms, uint64(NoExpiry/time.Millisecond))) * time.Millisecond
 }
 
-// ttlOf is how long the shared tier has to hold e.
+// ttlOf is how long the shared tier has to hold e: if it may be refreshed, for longer
+// than anybody may use it. A refresh replaces what it finds:
+//
+//  1. it begins just before the end of the old value
+//  2. the old value ends, and the shared tier forgets it
+//  3. the refresh finds nothing to replace; others load, as nothing tells them of it
 func ttlOf(e *tier.Entry, now int64) time.Duration {
-	if e.Expires == int64(NoExpiry) {
+	end := e.Expires
+	if e.Early < end {
+		end = after(end, 2*e.Took+leaseTTL)
+	}
+	if end == int64(NoExpiry) {
 		return NoExpiry
 	}
-	return max(time.Duration(e.Expires-now), time.Millisecond)
+	return max(time.Duration(end-now), time.Millisecond)
 }

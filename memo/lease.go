@@ -103,6 +103,10 @@ func (d *domain) take(ctx context.Context, p plan, place string, at look, token 
 			return nil, err
 		}
 		return d.claim(ctx, place, lock, token, at), nil
+	case inherit:
+		if err := d.lock(ctx, d.space.Lock(place, at.item.CAS), at, token); err != nil {
+			return nil, err
+		}
 	}
 	if err := d.placeLease(ctx, place, at, token); err != nil {
 		return nil, err

@@ -81,6 +81,7 @@ const (
 	leave                 // load for this process alone
 	wait                  // another process loads
 	begin                 // put a lease in its place, and load
+	inherit               // the same, unless it is being refreshed: the value has ended meanwhile
 	resume                // this process's lease is there already: a repeated command's first try has arrived
 	replace               // load under a lock, and put the value in its place
 	overwrite             // the same, without a lock
@@ -109,6 +110,10 @@ func (l *load) plan(e *tier.Entry, verdict coherence.Verdict, at look, token uin
 			return leave // it may be about to be deleted
 		}
 		return replace
+	case coherence.Past:
+		if !l.forced {
+			return inherit
+		}
 	}
 	return begin
 }
@@ -140,7 +145,7 @@ func (l *load) likelyTags() []string {
 func (l *load) judge(f *call, at look, tags []string) (e *tier.Entry, _ coherence.Verdict, all []string) {
 	var v wire.Value
 	verdict := coherence.Judge(l.reader(), at.item, at.seq, time.Now().UnixMilli(), &v)
-	if verdict == coherence.Valid || verdict == coherence.Foreign {
+	if verdict == coherence.Valid || verdict == coherence.Past || verdict == coherence.Foreign {
 		if all = mergeTags(slices.Clip(tags), v.Tags); len(all) > len(tags) {
 			return nil, verdict, all
 		}
@@ -161,7 +166,8 @@ func (l *load) judge(f *call, at look, tags []string) (e *tier.Entry, _ coherenc
 			return e, verdict, tags
 		}
 		verdict = coherence.Void // its writer's codec did not keep its word, or its marker is about to be raised
-	case verdict == coherence.Valid, verdict == coherence.Foreign && v.Stamp != 0 && at.marks.Hide(v.Stamp): // 0: of a version that cannot be read
+	case verdict == coherence.Past && !at.marks.Hide(v.Stamp) && (v.Stale > 0 || v.StaleIfError > 0 || l.policy.early > 0):
+	case verdict == coherence.Valid, verdict == coherence.Past, verdict == coherence.Foreign && v.Stamp != 0 && at.marks.Hide(v.Stamp): // 0: of a version that cannot be read
 		verdict = coherence.Void
 	}
 	f.Stamp(at.seq)

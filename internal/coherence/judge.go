@@ -17,6 +17,7 @@ const (
 	Void                   // something that no reader may use: replace it by a lease
 	Leased                 // another process loads: wait
 	Valid                  // a value to use, if it is fresh, or the reader content with one that is not
+	Past                   // a value that nobody may use any more; a refresh may be about to replace it
 	Foreign                // a value for readers of another release: load, and leave it alone
 )
 
@@ -34,8 +35,8 @@ type Reader struct {
 // Judge decides about item, which was read after the counter seq at the time now
 // in unix milliseconds. v is filled for Valid, its payload being a part of the
 // item; for Leased only its Stamp: what the holder will store is at least that
-// new; for Foreign its Stamp and Tags, which are zero where its version is not
-// known. For the other verdicts v is undefined.
+// new; for Past and Foreign its Stamp and Tags, which are zero where its version is
+// not known. For the other verdicts v is undefined.
 //
 // What is valid may all the same be older than an invalidation that counted to
 // seq, or to less: it deletes and counts at once, and a reader may come between.
@@ -71,13 +72,14 @@ func (r Reader) judge(data []byte, seq uint64, now int64, v *wire.Value) Verdict
 	if v.Created > now+clockSkew.Milliseconds() {
 		v.Fresh = earlier(v.Fresh, v.Created-now) // Created stays: it tells one version from the next
 	}
-	switch {
-	case !SameEpoch(v.Stamp, seq), v.Expires() <= now, v.Key != r.Key:
+	foreign := !v.Negative && (v.Codec != r.Codec || v.Fingerprint != r.Fingerprint) // a negative has no form
+	switch over := v.Expires() <= now; {
+	case !SameEpoch(v.Stamp, seq), v.Key != r.Key, over && foreign:
 		return Void
-	case v.Negative: // it has no form
-		return Valid
-	case v.Codec != r.Codec, v.Fingerprint != r.Fingerprint:
+	case foreign:
 		return Foreign
+	case over:
+		return Past
 	}
 	return Valid
 }

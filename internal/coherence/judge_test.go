@@ -72,12 +72,12 @@ func TestJudge(t *testing.T) {
 		{"a value of an epoch with a greater number", bytesOf(func(v *wire.Value) { v.Stamp = other }), coherence.Void},
 
 		{"a value on its last millisecond", bytesOf(func(v *wire.Value) { v.Fresh = wall + 1 }), coherence.Valid},
-		{"a value at its end", bytesOf(func(v *wire.Value) { v.Fresh = wall }), coherence.Void},
+		{"a value at its end", bytesOf(func(v *wire.Value) { v.Fresh = wall }), coherence.Past},
 		{"a value on its last stale millisecond", bytesOf(func(v *wire.Value) { v.Fresh, v.Stale = wall-10, 11 }), coherence.Valid},
-		{"a value at its stale end", bytesOf(func(v *wire.Value) { v.Fresh, v.Stale = wall-10, 10 }), coherence.Void},
+		{"a value at its stale end", bytesOf(func(v *wire.Value) { v.Fresh, v.Stale = wall-10, 10 }), coherence.Past},
 		{"a value that stands in for an error", bytesOf(func(v *wire.Value) { v.Fresh, v.Stale, v.StaleIfError = wall-10, 1, 11 }), coherence.Valid},
 		{"a value that may be served stale for ever", bytesOf(func(v *wire.Value) { v.Fresh, v.Stale = wall-10, math.MaxUint64 }), coherence.Valid},
-		{"a value that ended before all time", bytesOf(func(v *wire.Value) { v.Fresh, v.Stale = math.MinInt64, 10 }), coherence.Void},
+		{"a value that ended before all time", bytesOf(func(v *wire.Value) { v.Fresh, v.Stale = math.MinInt64, 10 }), coherence.Past},
 		{"a value without an end", bytesOf(func(v *wire.Value) { v.Fresh, v.Stale = never, 1 }), coherence.Valid},
 
 		{"a value of another key", bytesOf(func(v *wire.Value) { v.Key = "user:8" }), coherence.Void},
@@ -86,7 +86,7 @@ func TestJudge(t *testing.T) {
 
 		{"a negative", bytesOf(func(v *wire.Value) { v.Negative, v.Payload = true, nil }), coherence.Valid},
 		{"a negative of another codec and type", bytesOf(func(v *wire.Value) { v.Negative, v.Codec, v.Fingerprint = true, "gob", 1 }), coherence.Valid},
-		{"a negative at its end", bytesOf(func(v *wire.Value) { v.Negative, v.Fresh = true, wall }), coherence.Void},
+		{"a negative at its end", bytesOf(func(v *wire.Value) { v.Negative, v.Fresh = true, wall }), coherence.Past},
 
 		// What nobody can use is not left alone.
 		{"a foreign value of another epoch", bytesOf(func(v *wire.Value) { v.Codec, v.Stamp = "gob", other }), coherence.Void},
@@ -151,8 +151,8 @@ func TestAValueFromAClockThatIsAhead(t *testing.T) {
 		{"by a millisecond more: it counts as written now", wall + skew + 1, wall + skew + 1 + ttl, wall + ttl, coherence.Valid},
 		{"by a year", wall + 365*day, wall + 365*day + ttl, wall + ttl, coherence.Valid},
 		{"and that has no end", wall + 365*day, never, never, coherence.Valid},
-		{"and that ended before it began", wall + 365*day, wall + 365*day, wall, coherence.Void},
-		{"to the end of time, its own end before all time", math.MaxInt64, math.MinInt64, math.MinInt64, coherence.Void},
+		{"and that ended before it began", wall + 365*day, wall + 365*day, wall, coherence.Past},
+		{"to the end of time, its own end before all time", math.MaxInt64, math.MinInt64, math.MinInt64, coherence.Past},
 		{"not, but behind", wall - 365*day, wall + ttl, wall + ttl, coherence.Valid},
 		{"not, but from before all time", math.MinInt64, wall + ttl, wall + ttl, coherence.Valid},
 	} {
