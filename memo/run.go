@@ -83,9 +83,9 @@ func (l *load) execute(ctx context.Context, f *call, r *running) (*tier.Entry, e
 		c.runTime.Add(c.clock.Exact() - begin)
 		if !returned {
 			c.runPanics.Add(1)
-			l.postpone()
 		}
 		if !returned && l.than != nil {
+			l.postpone()
 			c.log.panicked(l.typ.of, panickedAt())
 		}
 	}()
