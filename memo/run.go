@@ -91,10 +91,10 @@ func (l *load) execute(ctx context.Context, f *call, r *running) (*tier.Entry, e
 	}()
 	v, err := l.run(n)
 	returned = true
-	if err == nil && ctx.Err() != nil { // it may be what a query that was cut short had found
-		err = context.Cause(ctx)
-	}
 	absent := errors.Is(err, ErrNotFound)
+	if (err == nil || absent) && ctx.Err() != nil { // it may be what a query that was cut short had found, or had not
+		err, absent = context.Cause(ctx), false
+	}
 	if err != nil && !absent {
 		c.runErrors.Add(1)
 		if failed(ctx) {
