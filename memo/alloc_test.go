@@ -48,6 +48,9 @@ func TestHitAllocations(t *testing.T) {
 		allocates(t, where+", with two options", 0, func() {
 			who(memo.Do(ctx, "user:7", loadUser, memo.TTL(time.Minute), memo.LoadTimeout(time.Second)))
 		})
+		allocates(t, where+", with all options about time", 0, func() {
+			who(memo.Do(ctx, "user:7", loadUser, memo.TTL(time.Minute), memo.Jitter(0.1), memo.Stale(time.Minute), memo.StaleIfError(time.Hour), memo.EarlyRefresh(1), memo.NegativeTTL(time.Second)))
+		})
 		id, wide := 7, 1<<40
 		allocates(t, where+", a key concatenated for the call", 0, func() { who(memo.Do(ctx, "user:"+strconv.Itoa(id), loadUser)) })
 		allocates(t, where+", a fn that captures", 1, func() {

@@ -111,6 +111,15 @@ func TestOptionsThatAreRefused(t *testing.T) {
 			"Clone of nothing":         {memo.Clone[int](nil), "Clone has no function; give it one"},
 			"Clone of another type":    {memo.Clone(strings.Clone), "Clone has a func(string) string for a value of type int; give a function of the value's own type"},
 			"the last one is the sane": {memo.TTL(-1), "TTL of -1ns"},
+			"negative Stale":           {memo.Stale(-1), "Stale of -1ns; give a duration above 0, or 0 for none"},
+			"negative StaleIfError":    {memo.StaleIfError(-time.Second), "StaleIfError of -1s; give a duration above 0, or 0 for none"},
+			"negative NegativeTTL":     {memo.NegativeTTL(-time.Hour), "NegativeTTL of -1h0m0s; give a duration above 0, or 0 for none"},
+			"Jitter in percent":        {memo.Jitter(10), "Jitter of 10; give the part of a TTL that chance may take off it, from 0 to 1, as 0.1"},
+			"Jitter that adds":         {memo.Jitter(-0.1), "Jitter of -0.1"},
+			"Jitter of nothing":        {memo.Jitter(math.NaN()), "Jitter of NaN"},
+			"EarlyRefresh of a second": {memo.EarlyRefresh(float64(time.Second)), "EarlyRefresh of 1e+09; give 1, or another number from 0 (off) to 100"},
+			"EarlyRefresh backwards":   {memo.EarlyRefresh(-1), "EarlyRefresh of -1"},
+			"EarlyRefresh of nothing":  {memo.EarlyRefresh(math.NaN()), "EarlyRefresh of NaN"},
 		} {
 			v, err := memo.Do(ctx, "user:7", load, test.opt, memo.TTL(time.Hour))
 			mistake(t, err, "Do", "memo: Do user: ", test.says)
@@ -122,6 +131,26 @@ func TestOptionsThatAreRefused(t *testing.T) {
 		if v, err := memo.Do(ctx, "user:7", load, memo.Option{}); v != 1 || err != nil {
 			t.Errorf("with the zero Option: %d, %v", v, err)
 		}
+	}
+}
+
+// What a loader amends is about its value, and its mistakes are those of the calls that
+// wait for it.
+func TestAmendmentsThatAreRefused(t *testing.T) {
+	t.Parallel()
+	c := newCache(t, memo.Config{})
+	for says, opt := range map[string]memo.Option{
+		"Stale of -1ns; give a duration above 0, or 0 for none":        memo.Stale(-1),
+		"StaleIfError of -1ns; give":                                   memo.StaleIfError(-1),
+		"NegativeTTL of -1ns; give":                                    memo.NegativeTTL(-1),
+		"an option that is not about the value; give Amend a TTL":      memo.Jitter(0.1),
+		"not about the value; give Amend a TTL, Stale, StaleIfError, ": memo.EarlyRefresh(1),
+	} {
+		_, err := memo.Do(c.With(context.Background()), "user:7", func(ctx context.Context) (int, error) {
+			memo.Amend(ctx, opt)
+			return 1, nil
+		})
+		mistake(t, err, "Amend", "memo: Amend user: ", says)
 	}
 }
 
@@ -193,6 +222,11 @@ func TestConfigsThatAreRefused(t *testing.T) {
 		"LoadTimeout of -1ns":                     memo.LoadTimeout(-1),
 		"give it to the calls that need it":       memo.Clone(strings.Clone),
 		"Clone has no function; give it one, or ": memo.Clone[int](nil),
+		"Stale of -1ns; give":                     memo.Stale(-1),
+		"StaleIfError of -1ns; give":              memo.StaleIfError(-1),
+		"NegativeTTL of -1ns; give":               memo.NegativeTTL(-1),
+		"Jitter of 1.5; give":                     memo.Jitter(1.5),
+		"EarlyRefresh of 101; give":               memo.EarlyRefresh(101),
 	} {
 		_, err := memo.New(memo.Config{Name: "shop"}, opt)
 		mistake(t, err, "New", says)
