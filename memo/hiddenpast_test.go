@@ -3,6 +3,7 @@ package memo_test
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -120,4 +121,26 @@ func TestRefreshThatOverlappedAnInvalidationIsKeptNowhere(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Readers note in an entry what they have compared it with, while it is made old. Under
+// the race detector.
+func TestExpireAmongReads(t *testing.T) {
+	t.Parallel()
+	c := newCache(t, memo.Config{})
+	ctx, o := c.With(context.Background()), &origin{}
+	var all sync.WaitGroup
+	for _, call := range []func() error{
+		func() error { return memo.InvalidateTags(ctx, "other") },
+		func() error { return memo.Expire(ctx, "page:7") },
+		func() error { _, err := o.page(ctx); return err },
+		func() error { _, err := o.page(ctx); return err },
+	} {
+		all.Go(func() {
+			for range 2000 {
+				must(t, call())
+			}
+		})
+	}
+	all.Wait()
 }
