@@ -236,3 +236,39 @@ func TestRefreshIsNotStoppedByWhatItHasSeen(t *testing.T) {
 		o.ran(t, 2)
 	})
 }
+
+// A refresh that hangs, deaf to its ctx, has its LoadTimeout; then its lock lapses.
+func TestRefreshThatHangsLosesItsLock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, o := newFleet(), &origin{takes: 100 * time.Millisecond}
+		a, _ := f.process(t)
+		b, _ := f.process(t)
+		ctxs := readers(a, b)
+		for _, ctx := range ctxs {
+			_, err := o.get(ctx)
+			must(t, err)
+		}
+		time.Sleep(over)
+		hang := make(chan struct{})
+		hit(t, 1)(memo.Do(ctxs[0], "k", func(context.Context) (int, error) {
+			<-hang
+			return -1, nil
+		}, memo.TTL(ttl), memo.LoadTimeout(5*time.Second)))
+		synctest.Wait() // it has the lock
+		begin := time.Now()
+		for o.loads() == 1 {
+			o.gives(t, ctxs[0], 1)
+			o.gives(t, ctxs[1], 1)
+			time.Sleep(10 * time.Millisecond)
+		}
+		if took := time.Since(begin); took < 6*time.Second || took > 7100*time.Millisecond {
+			t.Errorf("the next refresh began after %v, want LoadTimeout and the life of a lock at most", took)
+		}
+		time.Sleep(200 * time.Millisecond)
+		close(hang)
+		synctest.Wait()
+		o.gives(t, ctxs[0], 2)
+		o.gives(t, ctxs[1], 2)
+		o.ran(t, 2)
+	})
+}
