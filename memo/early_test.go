@@ -22,7 +22,7 @@ func TestEarlyRefreshIsInTime(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				const lifetimes = 20
+				const lifetimes = 6
 				f, o := newFleet(), &origin{takes: time.Second}
 				var caches []*memo.Cache
 				for range processes {

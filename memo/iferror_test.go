@@ -64,9 +64,10 @@ func TestStaleAndStaleIfErrorAreIndependent(t *testing.T) {
 				ctx, o := c.With(context.Background()), &origin{takes: 10 * time.Millisecond}
 				get := func() (int, error) { return o.get(ctx, memo.Stale(w.stale), memo.StaleIfError(w.spare)) }
 				hit(t, 1)(get())
+				end := time.Now().Add(ttl)
 				o.fail(errOrigin)
 				for past := 20 * time.Millisecond; past < 3*ttl; past += ttl - 10*time.Second {
-					time.Sleep(time.Until(o.answered[0].Add(ttl + past)))
+					time.Sleep(time.Until(end.Add(past)))
 					begin := time.Now()
 					v, err := get()
 					served, waited := err == nil, time.Since(begin) != 0

@@ -32,7 +32,7 @@ func ends(t *testing.T, c *memo.Cache, until time.Duration, store func(ctx conte
 			}
 			return gone
 		})
-		time.Sleep(100 * time.Millisecond)
+		time.Sleep(500 * time.Millisecond)
 	}
 	return lives
 }
@@ -84,7 +84,7 @@ func TestJitterThatChangesNothing(t *testing.T) {
 		until time.Duration
 		want  int
 	}{
-		"of NoExpiry": {[]memo.Option{memo.TTL(memo.NoExpiry), memo.Jitter(1)}, 10 * time.Minute, 0},
+		"of NoExpiry": {[]memo.Option{memo.TTL(memo.NoExpiry), memo.Jitter(1)}, 2 * time.Minute, 0},
 		"of 0":        {[]memo.Option{memo.TTL(time.Minute), memo.Jitter(1), memo.Jitter(0)}, 59 * time.Second, 0},
 		"of all":      {[]memo.Option{memo.TTL(time.Minute), memo.Jitter(1)}, 61 * time.Second, 1000},
 	} {

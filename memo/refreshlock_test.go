@@ -37,7 +37,7 @@ func readers(c ...*memo.Cache) (all []context.Context) {
 // Four processes read for 20 expiries. The TTL is shorter than the life of a lock, so
 // that one of the last version must not be in the way.
 func TestOneLoadPerExpiryInAFleet(t *testing.T) {
-	const ttl, expiries = time.Second, 20
+	const ttl, expiries = 500 * time.Millisecond, 20
 	for name, test := range map[string]struct {
 		change []func(*memo.Config)
 		opts   []memo.Option
