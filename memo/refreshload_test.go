@@ -4,10 +4,12 @@ import (
 	"context"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/tiermemo/tiermemo/internal/mcserver"
 	"github.com/tiermemo/tiermemo/memo"
 )
 
@@ -178,4 +180,31 @@ func TestRefreshHoldsNothingOfTheRequest(t *testing.T) {
 		}
 	}
 	close(over)
+}
+
+// On a real server: the lock, its name, and the swap.
+func TestOneRefreshForTheFleetOnMemcached(t *testing.T) {
+	t.Parallel()
+	server, o := mcserver.ForTest(t), &origin{}
+	caches := make([]*memo.Cache, 3)
+	for i := range caches {
+		caches[i] = newCache(t, patient(memo.Config{Prefix: "t", Shared: dial(t, server)}))
+	}
+	for version := 1; version <= 5; version++ {
+		var all sync.WaitGroup
+		for _, ctx := range readers(caches...) {
+			all.Go(func() {
+				for v := 0; v < version; runtime.Gosched() {
+					var err error
+					if v, err = o.get(ctx, memo.Stale(time.Hour)); err != nil || v < version-1 || v > version {
+						t.Errorf("%d, %v, want version %d or the one before", v, err, version)
+						return
+					}
+				}
+			})
+		}
+		all.Wait()
+		o.ran(t, version)
+		must(t, caches[version%3].Expire(context.Background(), "k"))
+	}
 }
