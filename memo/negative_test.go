@@ -60,6 +60,9 @@ func TestNotFoundIsKeptForNegativeTTL(t *testing.T) {
 			if v, ok := memo.Peek[int](ctx, "k"); v != 0 || ok {
 				t.Errorf("Peek found %d, %t", v, ok)
 			}
+			if v, ok := memo.Peek[any](ctx, "k"); ok {
+				t.Errorf("Peek found %v, which has no type", v)
+			}
 		}
 		r.ran(t, 1)
 		if s := c.Snapshot().Total; s.Loads != 1 || s.Negative != 29 || s.Runs != 1 || s.RunErrors != 0 || s.Errors != 0 {
