@@ -58,12 +58,14 @@ func publish(cache *memo.Cache) {
 func export(s memo.Stats, counter, gauge func(name string, value float64)) {
 	for result, calls := range map[string]uint64{
 		"l1": s.Total.L1, "l2": s.Total.L2, "l3": s.Total.L3, "load": s.Total.Loads,
-		"joined": s.Total.Joined, "bypass": s.Total.Bypass, "miss": s.Total.Miss, "error": s.Total.Errors,
+		"joined": s.Total.Joined, "stale": s.Total.Stale, "negative": s.Total.Negative,
+		"bypass": s.Total.Bypass, "miss": s.Total.Miss, "error": s.Total.Errors,
 	} {
 		counter(`memo_requests_total{result="`+result+`"}`, float64(calls))
 	}
 	counter("memo_load_errors_total", float64(s.Total.RunErrors+s.Total.RunPanics))
 	counter("memo_load_seconds_total", s.Total.RunTime.Seconds())
+	counter("memo_refreshes_total", float64(s.Total.Refreshes))
 	counter("memo_evictions_total", float64(s.Total.Evictions))
 	counter("memo_invalidations_deferred_total", float64(s.Total.Invalidations.Deferred))
 	gauge("memo_loads_in_flight", float64(s.Total.InFlight))

@@ -46,7 +46,7 @@ func standsIn(e *tier.Entry, now int64) bool {
 
 // strikes decides by chance whether one reader refreshes a value that is fresh for
 // left, and took so long to load. With this distribution the first of many readers
-// is early by about the time that it takes, however many there are.
+// is early by a few times that long; ten times as many make it little earlier.
 //
 // Vattani, Chierichetti, Lowenstein: Optimal Probabilistic Cache Stampede
 // Prevention, VLDB 2015 (XFetch).

@@ -22,8 +22,8 @@ import (
 // A load that began before the Expire is kept for no later reader. When the other
 // processes have heard of it, and what ErrDeferred means, is the same as for
 // Invalidate; where the clocks of two processes differ, the value stays fresh for the
-// one that lags for as long as that. It takes the number of keys divided by 32 in
-// round trips to the shared tier, and 2 more.
+// one that lags for as long as that, up to 5 seconds. One key takes 3 round trips to
+// the shared tier; several take 3, and 2 more for each 32 of them.
 func Expire(ctx context.Context, keys ...string) error {
 	return invalidate(ctx, nil, "Expire", wire.Expired, keys)
 }

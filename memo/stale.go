@@ -18,12 +18,15 @@ import (
 // Stale is how long after its TTL a value may be served while one refresh of it runs
 // in the fleet; 0, the default, for none. Nobody waits then, neither for the loader
 // nor for a process that died while it was loading. The refresh runs fn of the call
-// that found the value old; if it fails, the value is served on, and the next try is
-// a second later.
+// that found the value old, and may outlive it; if it fails, the value is served on,
+// and this process tries again a second later.
 //
 // A value that was invalidated is never served: Invalidate hides what is stale as
 // well, and Expire is there for those who want it served. Nor is it served to a
-// loader, whose own result would be fresh, under Fresh, and by Get and Peek.
+// loader, whose own result would be fresh, under Fresh, and by Get and Peek; but what
+// a request was served is its own until it ends. While the shared tier is away, a
+// value is not served for longer than Config.OutageBound after it was last known to
+// be valid, whatever its Stale and StaleIfError.
 func Stale(d time.Duration) Option {
 	return Option{kind: optionStale, d: d, quiet: d >= 0}
 }
@@ -31,10 +34,14 @@ func Stale(d time.Duration) Option {
 // StaleIfError is how long after its TTL a value may be served in place of the
 // loader's error; 0, the default, for none. For a second after an error it is served
 // without asking the loader again. ErrNotFound is no error in this sense, nor are a
-// panic and the end of the caller's ctx.
+// panic and the end of the caller's ctx; that LoadTimeout ended is one. It is served
+// inside of a loader too, where the alternative is an error as well, and not under
+// Fresh.
 //
 // Of Stale and StaleIfError the one is as long as it says, whatever the other is;
-// both begin with the end of the TTL. A value is kept in the tiers for that long.
+// both begin with the end of the TTL. A value is kept in the tiers until both have
+// ended. They belong to the entry: those of the call that stored it count, whatever
+// the reader's are.
 func StaleIfError(d time.Duration) Option {
 	return Option{kind: optionStaleIfError, d: d, quiet: d >= 0}
 }
