@@ -29,7 +29,6 @@ type domain struct {
 	horizon  atomic.Int64  // until when an L2 entry may be used, however old
 	bound    atomic.Int64  // how old one may be beyond that
 	covered  atomic.Int64  // the begin of the last poll that left nothing open
-	polled   atomic.Int64  // the begin of the last poll that read all there was
 	position atomic.Uint64 // everything up to this number is applied here
 	up       atomic.Bool   // reads may use the Node
 	waiting  atomic.Int64  // pending invalidations

@@ -101,8 +101,9 @@ func (n *node) around(ctx context.Context) context.Context {
 }
 
 // sync sees to it that this process has applied every invalidation that had returned
-// when l's caller asked. Where that cannot be found out, only what is loaded, or read
-// from the shared tier, from now on will do.
+// when l's caller asked. Where that cannot be found out, say because a record is
+// missing, only what is loaded, or read from the shared tier, from now on will do: a
+// hole may be a record that the server refused or evicted, and its writer has returned.
 func (l *load) sync(ctx context.Context) error {
 	l.exacting, l.sure = true, true
 	d := l.cache.domain
@@ -113,7 +114,7 @@ func (l *load) sync(ctx context.Context) error {
 	limited, cancel := context.WithTimeout(ctx, l.cache.cfg.ReadTimeout)
 	defer cancel()
 	d.catchUp(limited)
-	if l.sure = d.polled.Load() >= l.need.at; !l.sure && ctx.Err() != nil {
+	if l.sure = d.covered.Load() >= l.need.at; !l.sure && ctx.Err() != nil {
 		return ended.Err(ctx)
 	}
 	return nil

@@ -152,9 +152,6 @@ func (d *domain) apply(began int64, seq uint64, wanted []uint64, records [][]byt
 	defer d.mu.Unlock()
 	d.log.Done()
 	d.position.Store(d.log.Covered())
-	if !act.More {
-		d.polled.Store(began)
-	}
 	if act.Complete {
 		d.covered.Store(began)
 		d.horizon.Store(began + d.bound.Load())
