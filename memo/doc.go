@@ -31,7 +31,8 @@
 // time in a process, once in the fleet. [Invalidate] reaches all of them: nothing
 // older is read in this process after it has returned, and in the others after
 // 100ms as a rule, and after Config.StaleBound at most unless it was deferred. A
-// load that an invalidation overtook is kept for no later reader. While the shared
+// load that an invalidation overtook is kept for no later reader. What a TTL's end
+// means to callers, [Stale] and its neighbours say. While the shared
 // tier is away, reads go on. Where no cache is in ctx, reads run their function,
 // and writes return [ErrNoCache]. When each of this holds, and when not, is in
 // docs/guarantees.md.
@@ -48,8 +49,10 @@
 //	shared.go   L3: look, else lease, fn, fill
 //	run.go      fn, on a goroutine and a ctx of its own
 //
-// invalidate.go runs the other way, L3 first, and says why; tags.go is for what is
-// named by no key, by markers in L3 (mark.go) and fences here (fences.go). domain.go
+// What time makes of an entry is in age.go; what is past its time is served and
+// refreshed by stale.go. invalidate.go runs the other way, L3 first, and says why,
+// and expire.go with it; tags.go is for what is named by no key, by markers in L3
+// (mark.go) and fences here (fences.go). domain.go
 // and poll.go are the process's part in the protocol between processes; what they
 // decide is in internal/coherence.
 package memo
