@@ -31,11 +31,10 @@
 // time in a process, once in the fleet. [Invalidate] reaches all of them: nothing
 // older is read in this process after it has returned, and in the others after
 // 100ms as a rule, and after Config.StaleBound at most unless it was deferred. A
-// load that an invalidation overtook is kept for no later reader. What a TTL's end
-// means to callers, [Stale] and its neighbours say. While the shared
-// tier is away, reads go on. Where no cache is in ctx, reads run their function,
-// and writes return [ErrNoCache]. When each of this holds, and when not, is in
-// docs/guarantees.md.
+// load that an invalidation overtook is kept for no later reader. Who waits at the
+// end of a TTL is up to [Stale] and its neighbours. While the shared tier is away,
+// reads go on. Where no cache is in ctx, reads run their function, and writes return
+// [ErrNoCache]. When each of this holds, and when not, is in docs/guarantees.md.
 //
 // # The files
 //

@@ -193,7 +193,7 @@ func (l *load) Load(ctx context.Context, f *call) (landing, error) {
 	//  3. this caller leads a flight for a value that is there
 	if e, a := l.peek(); e != nil && l.takes(e, a) {
 		from := outcomeL2
-		if a == stale {
+		if a < early {
 			from = outcomeStale
 		}
 		return landing{e, from}, nil
@@ -231,7 +231,8 @@ func (l *load) takes(e *tier.Entry, a age) bool {
 	case l.forced:
 		return false
 	case l.than != nil:
-		return a >= early && e != l.than && l.newer(e)
+		newer := a >= early && e != l.than && l.newer(e)
+		return newer || l.cache.clock.Now() < atomic.LoadInt64(&e.Retry) // or it has failed since l's reader looked
 	}
 	return a >= early || a == stale && l.content()
 }
