@@ -15,8 +15,8 @@ import (
 
 // Get returns the value of key if any tier has it and it is fresh, else ErrMiss, or
 // ErrNotFound for a negative entry, or an error that is ctx's if that has ended before
-// the shared tier was asked. It waits for no load: neither for one of this
-// process nor for one of another.
+// the shared tier was asked. What the request has read it has, whatever became of it
+// since. Get waits for no load: neither for one of this process nor for one of another.
 func Get[T any](ctx context.Context, key string) (v T, err error) {
 	n := find(ctx)
 	key = strings.Clone(key)

@@ -4,7 +4,7 @@ import "context"
 
 // Peek is the hit path of Do, and no more of it.
 
-// Peek returns the value of key if L1 or L2 has it and it is fresh. It does no I/O,
+// Peek returns the value of key if L1 has it, or L2 and it is fresh. It does no I/O,
 // counts nothing, and does not keep the entry young. ok is false for a key of another
 // type, for a cached ErrNotFound, in a loader, and under Fresh and Bypass: what is at
 // hand says too little there.
