@@ -25,7 +25,7 @@ func lasting() []memo.Option {
 		memo.TTL(time.Minute), memo.Jitter(0.1), // fresh for 54 to 60 seconds
 		memo.Stale(10 * time.Minute),      // then served at once, while one process of the fleet loads
 		memo.StaleIfError(24 * time.Hour), // then in place of an error
-		memo.LoadTimeout(5 * time.Second), // which a database that hangs is, too
+		memo.LoadTimeout(5 * time.Second), // as which a database that hangs counts, too
 	}
 }
 
