@@ -16,9 +16,9 @@ import (
 // A queue that is filled faster than it is emptied, and one that is too long to be
 // emptied at once.
 
-//  1. an outage ends; the poller delivers what is queued
-//  2. as the server counts as down until it has, every write is queued meanwhile
-//  3. there is always one more to deliver, and the server stays down for ever
+// 1. an outage ends; the poller delivers what is queued
+// 2. as the server counts as down until it has, every write is queued meanwhile
+// 3. there is always one more to deliver, and the server stays down for ever
 func TestG07_BusyWriterDoesNotKeepItsProcessFromTheSharedTier(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFleet()
