@@ -3,6 +3,7 @@ package memo
 import (
 	"math"
 	"math/rand/v2"
+	"sync/atomic"
 	"time"
 
 	"github.com/tiermemo/tiermemo/memo/tier"
@@ -93,8 +94,9 @@ func endedAt(e *tier.Entry, now int64) *tier.Entry {
 	if e.Stale == 0 && e.StaleIfError == 0 {
 		return nil
 	}
-	return &tier.Entry{ // Checked and Retry are written by readers meanwhile, and begin anew
-		Key: e.Key, Value: e.Value, Err: e.Err, Stamp: e.Stamp, Loaded: e.Loaded, Early: now, Fresh: now,
+	// Not a plain copy of *e, whose Checked and Retry others write meanwhile.
+	return &tier.Entry{
+		Checked: atomic.LoadUint64(&e.Checked), Key: e.Key, Value: e.Value, Err: e.Err, Stamp: e.Stamp, Loaded: e.Loaded, Early: now, Fresh: now,
 		Expires: after(now, max(e.Stale, e.StaleIfError)), Stale: e.Stale, StaleIfError: e.StaleIfError,
 		Created: e.Created, Took: e.Took, Tags: e.Tags, Bytes: e.Bytes, Began: e.Began,
 	}
