@@ -122,10 +122,7 @@ func read[T any](op string, ctx context.Context, n *node, key string, fn func(co
 // answer counts a read that ended with e or err, and returns e's value.
 func answer[T any](n *node, key string, e *tier.Entry, from outcome, err error) (v T, _ error) {
 	switch {
-	case errors.Is(err, ErrNotFound): // an answer too, from a loader, that is not kept
-		from = outcomeLoad
-	case err != nil:
-		from = outcomeError
+	case err != nil: // from says of what kind: ErrNotFound is an answer too, and not kept
 	case e.Err != nil:
 		if err = e.Err; from == outcomeL1 || from == outcomeL2 || from == outcomeL3 {
 			from = outcomeNegative

@@ -2,7 +2,6 @@ package memo
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	"github.com/tiermemo/tiermemo/internal/coherence"
@@ -76,9 +75,6 @@ func (c *Cache) dropOlder(about wire.Subject, key string, seq uint64) {
 	}, key)
 }
 
-// lanesOfExpire is how many values are made old at a time.
-const lanesOfExpire = 32
-
 // soften makes old what is under places. A lease is deleted, and what nobody could
 // use then. In any case the item is another version afterwards, so that a load which
 // is under way cannot replace it.
@@ -88,36 +84,26 @@ func (d *domain) soften(ctx context.Context, places []string) error {
 		if err := d.readMarks(ctx, places, items); err != nil {
 			return err
 		}
-		var again []string
-		var failure error
-		var mu sync.Mutex // guards again and failure
-		var all sync.WaitGroup
-		lanes := make(chan struct{}, lanesOfExpire)
-		for i, item := range items {
-			if !item.Found() {
-				continue
+		raced := make([]bool, len(places))
+		err := each(len(places), valuesAtOnce, func(i int) error {
+			if !items[i].Found() {
+				return nil
 			}
-			lanes <- struct{}{}
-			all.Go(func() {
-				defer func() { <-lanes }()
-				err := d.softenOne(ctx, places[i], item)
-				mu.Lock()
-				defer mu.Unlock()
-				switch {
-				case err == nil, isNotFound(err):
-				case tier.IsAnswer(err) && !isRefused(err): // which would be refused again
-					again = append(again, places[i])
-				default:
-					failure = err
-				}
-			})
+			err := d.softenOne(ctx, places[i], items[i])
+			raced[i] = err != nil && !isNotFound(err)
+			return failure(err)
+		})
+		if err == nil {
+			err = overdue(ctx)
 		}
-		all.Wait()
-		if failure != nil {
-			return failure
-		}
-		if err := overdue(ctx); err != nil {
+		if err != nil {
 			return err
+		}
+		var again []string
+		for i, place := range places {
+			if raced[i] {
+				again = append(again, place)
+			}
 		}
 		places = again
 	}
@@ -132,9 +118,9 @@ func (d *domain) softenOne(ctx context.Context, place string, item tier.Item) er
 		v.Created, v.Fresh = now, now
 	}
 	if left := v.Expires() - now; usable && left > 0 {
-		data := wire.AppendValue(nil, &v)
+		data, ttl := wire.AppendValue(nil, &v), after(int64(ofMillis(uint64(left))), lingers(time.Duration(v.Took)*time.Microsecond))
 		err := d.timed(ctx, "compare_and_swap", func(ctx context.Context) error {
-			return d.node.CompareAndSwap(ctx, place, item.CAS, data, ofMillis(uint64(left)))
+			return d.node.CompareAndSwap(ctx, place, item.CAS, data, time.Duration(ttl))
 		})
 		if !isRefused(err) {
 			return err

@@ -117,6 +117,10 @@ func ofMillis(ms uint64) time.Duration {
 	return time.Duration(min(ms, uint64(NoExpiry/time.Millisecond))) * time.Millisecond
 }
 
+// lingers is how much longer than it may be used a value is there that took so long to
+// load.
+func lingers(took time.Duration) time.Duration { return 2*took + leaseTTL }
+
 // ttlOf is how long the shared tier has to hold e: if it may be refreshed, for longer
 // than anybody may use it. A refresh replaces what it finds:
 //
@@ -126,7 +130,7 @@ func ofMillis(ms uint64) time.Duration {
 func ttlOf(e *tier.Entry, now int64) time.Duration {
 	end := e.Expires
 	if e.Early < end {
-		end = after(end, 2*e.Took+leaseTTL)
+		end = after(end, lingers(e.Took))
 	}
 	if end == int64(NoExpiry) {
 		return NoExpiry

@@ -61,7 +61,11 @@ func (c *Cache) get(ctx context.Context, n *node, l *load) (*tier.Entry, outcome
 	e, a := l.peek()
 	from := outcomeL2
 	if a < early {
-		e, from = c.fetch(ctx, l), outcomeL3
+		e, a = c.fetch(ctx, l)
+		from = outcomeL3
+	}
+	if a < early {
+		e = nil
 	}
 	if e == nil && ctx.Err() != nil { // nobody has looked
 		return nil, outcomeError, ended.Err(ctx)
@@ -76,15 +80,16 @@ func (c *Cache) get(ctx context.Context, n *node, l *load) (*tier.Entry, outcome
 	return e, from, nil
 }
 
-// fetch looks in the shared tier, for those who would not load.
-func (c *Cache) fetch(ctx context.Context, l *load) *tier.Entry {
+// fetch looks in the shared tier, for those who would not load, and says what time has
+// made of what it finds.
+func (c *Cache) fetch(ctx context.Context, l *load) (*tier.Entry, age) {
 	d := c.domain
 	if d == nil || l.typ.lossy != nil {
-		return nil
+		return nil, gone
 	}
 	d.attach(ctx)
 	if !d.readable(l.key) {
-		return nil
+		return nil, gone
 	}
 	watch := c.flights.Watch(l.key)
 	defer watch.Release()
@@ -92,18 +97,18 @@ func (c *Cache) fetch(ctx context.Context, l *load) *tier.Entry {
 	for range mostTurns {
 		at, err := d.look(ctx, place, d.marks(l.key, tags)...)
 		if err != nil {
-			return nil
+			return nil, gone
 		}
 		e, verdict, all := l.judge(watch, at, tags)
 		if len(all) > len(tags) {
 			tags = all
 			continue
 		}
-		if verdict != coherence.Valid || !l.admits(e.Stamp, e.Loaded) || c.clock.Exact() >= e.Fresh {
-			return nil
+		if verdict != coherence.Valid || !l.admits(e.Stamp, e.Loaded) {
+			return nil, gone
 		}
 		l.keep(watch, e)
-		return e
+		return e, ageOf(e, c.clock.Exact(), 0)
 	}
-	return nil
+	return nil, gone
 }

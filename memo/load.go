@@ -2,6 +2,7 @@ package memo
 
 import (
 	"context"
+	"errors"
 	"reflect"
 	"sync/atomic"
 	"time"
@@ -84,18 +85,32 @@ func (c *Cache) process(ctx context.Context, n *node, l *load) (*tier.Entry, out
 		case !l.fresh && c.clock.Now() < atomic.LoadInt64(&e.Retry) && standsIn(e, c.clock.Now()):
 			return e, outcomeStale, nil
 		}
+		if land := l.meanwhile(ctx); land.entry != nil {
+			return land.entry, land.from, nil
+		}
 		land, err := c.fly(ctx, l)
 		if err != nil {
 			if e := l.instead(ctx, err); e != nil {
 				return e, outcomeStale, nil
 			}
-			return nil, outcomeError, err
+			return nil, l.unanswered(err), err
 		}
 		if l.led || l.accepts(land) {
 			l.follow(ctx, land)
 			return land.entry, land.from, nil
 		}
 	}
+}
+
+// unanswered is the outcome of a read whose load ended with err.
+func (l *load) unanswered(err error) outcome {
+	switch {
+	case !errors.Is(err, ErrNotFound):
+		return outcomeError
+	case l.led:
+		return outcomeLoad
+	}
+	return outcomeJoined
 }
 
 // hears sees to it that this process has heard of what l has to have heard of.

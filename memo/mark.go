@@ -126,7 +126,7 @@ func (d *domain) raise(ctx context.Context, marks []string, items []tier.Item, n
 // raiseOnce tries it once, and reports which of the markers are n at least.
 func (d *domain) raiseOnce(ctx context.Context, marks []string, items []tier.Item, n uint64) (done []bool, err error) {
 	done = make([]bool, len(marks))
-	err = each(len(marks), func(i int) error {
+	err = each(len(marks), markersAtOnce, func(i int) error {
 		known, err := wire.ParseSeq(items[i].Value)
 		switch {
 		case !items[i].Found():
@@ -198,7 +198,7 @@ func (d *domain) bear(ctx context.Context, e *tier.Entry) (bool, error) {
 // they are missing, and reports whether all of them have it.
 func (d *domain) bearOnce(ctx context.Context, marks []string, items []tier.Item, unknown []int, number uint64) (born bool, err error) {
 	done := make([]bool, len(unknown))
-	err = each(len(unknown), func(at int) error {
+	err = each(len(unknown), markersAtOnce, func(at int) error {
 		i, value := unknown[at], wire.AppendSeq(nil, coherence.Unborn)
 		if items[i].Found() {
 			value = wire.AppendSeq(nil, number)

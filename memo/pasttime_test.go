@@ -272,3 +272,29 @@ func TestAmendGivesAWindow(t *testing.T) {
 		o.ran(t, 3)
 	})
 }
+
+// The refresh runs, and L2 has lost what it is to replace: the shared tier still has it.
+//
+//  1. a reader finds the old value in the shared tier, and its process begins to refresh it
+//  2. L2 has no room for the old value, or evicts it
+//  3. the next reader finds nothing in L2, and a load that it could join and wait for
+func TestReadersWithoutACopyDoNotWaitForTheRefresh(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, o := newFleet(), &origin{takes: time.Second}
+		c, _ := f.process(t, withoutL2)
+		ctx := c.With(context.Background())
+		if v, err := o.get(ctx); v != 1 || err != nil {
+			t.Fatal(v, err)
+		}
+		time.Sleep(over)
+		for range 5 {
+			o.gives(t, ctx, 1)
+			time.Sleep(150 * time.Millisecond)
+		}
+		if n := c.Snapshot().Total; n.Stale != 5 || n.Refreshes != 1 {
+			t.Errorf("%d reads were served an old value, and %d refreshes ran, want 5 and 1", n.Stale, n.Refreshes)
+		}
+		time.Sleep(time.Second)
+		o.gives(t, ctx, 2)
+	})
+}

@@ -37,7 +37,7 @@ func (c *Cache) request(ctx context.Context, n *node, l *load) (*tier.Entry, out
 			continue
 		}
 		if err != nil {
-			return nil, outcomeError, err
+			return nil, l.unanswered(err), err
 		}
 		return v.(*tier.Entry), outcomeJoined, nil
 	}
@@ -53,7 +53,7 @@ func (c *Cache) requestOnce(ctx context.Context, n *node, l *load, call *scope.C
 	if ctx.Err() == nil { // else the error may be this goroutine's own
 		call.Fail(err)
 	}
-	return nil, outcomeError, err
+	return nil, from, err
 }
 
 // entryIn returns the entry of key in t, or nil.

@@ -47,9 +47,6 @@ func (l *load) shared(ctx context.Context, f *call, d *domain) (landing, error) 
 			return l.unshared(ctx, f, at)
 		case replace:
 			l.keepSpare(f, e)
-			f.Stamp(at.seq)
-		case overwrite:
-			f.Stamp(at.seq)
 		}
 		if p != wait {
 			d.held.Store(token, nil)
@@ -58,7 +55,7 @@ func (l *load) shared(ctx context.Context, f *call, d *domain) (landing, error) 
 		s, err := d.take(ctx, p, place, at, token, l.birth(d, at, tags))
 		switch {
 		case err == nil:
-			f.Stamp(at.seq) // it is no part of what was found
+			f.Stamp(at.seq) // and not that of what was found, which it replaces
 			return l.fill(ctx, f, d, s, at, tags)
 		case errors.Is(err, errHeld) && l.cache.clock.Exact() <= patience:
 			if err := sleep(ctx, nap/2+rand.N(nap/2)); err != nil {

@@ -74,7 +74,7 @@ func (l *load) content() bool { return !l.exacting && !l.forced && l.than == nil
 // behind refreshes e behind the back of its reader, unless somebody does.
 func (l *load) behind(ctx context.Context, e *tier.Entry) {
 	c := l.cache
-	if c.clock.Now() < atomic.LoadInt64(&e.Retry) || c.flights.Flies(l.key) {
+	if c.clock.Now() < atomic.LoadInt64(&e.Retry) || c.flights.Current(l.key) != nil {
 		return
 	}
 	base := c.base(ctx)
@@ -82,6 +82,24 @@ func (l *load) behind(ctx context.Context, e *tier.Entry) {
 	r.than, r.parent, r.exacting, r.sure, r.led = e, nil, false, false, false
 	r.begins()
 	c.flights.Launch(base, r.key, &r)
+}
+
+// meanwhile returns what the shared tier has, for a reader who has nothing in L2 while
+// this process refreshes the value: it would wait for that.
+func (l *load) meanwhile(ctx context.Context) landing {
+	if l.policy.stale == 0 || !l.content() {
+		return landing{}
+	}
+	if f := l.cache.flights.Current(l.key); f == nil || f.Job().(*load).than == nil {
+		return landing{}
+	}
+	switch e, a := l.cache.fetch(ctx, l); {
+	case a >= early:
+		return landing{e, outcomeL3}
+	case a == stale:
+		return landing{e, outcomeStale}
+	}
+	return landing{}
 }
 
 // follow begins a refresh where a load ended with what another process had stored.
@@ -113,8 +131,9 @@ func (l *load) keepSpare(f *call, e *tier.Entry) {
 
 // instead returns what may be served in place of err, or nil.
 func (l *load) instead(ctx context.Context, err error) *tier.Entry {
-	switch p := (*flight.Panic)(nil); {
-	case l.fresh, l.forced, ctx.Err() != nil, errors.As(err, &p),
+	p, misused := (*flight.Panic)(nil), (*UsageError)(nil)
+	switch {
+	case l.fresh, l.forced, ctx.Err() != nil, errors.As(err, &p), errors.As(err, &misused),
 		errors.Is(err, ErrNotFound), errors.Is(err, flight.ErrRecursive), errors.Is(err, flight.ErrClosed):
 		return nil
 	}

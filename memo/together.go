@@ -21,19 +21,20 @@ func both(f, g func() error) error {
 	return err
 }
 
-// mostAtOnce is how many calls of one operation run beside each other.
-const mostAtOnce = 8
+// How many calls of one operation run beside each other: of markers, and of values that
+// are made old, of which there may be many.
+const markersAtOnce, valuesAtOnce = 8, 32
 
-// each runs f for 0 to n-1, some of them at once, and returns the first of their
+// each runs f for 0 to n-1, most of them at once, and returns the first of their
 // errors.
-func each(n int, f func(i int) error) error {
+func each(n, most int, f func(i int) error) error {
 	if n == 1 {
 		return f(0)
 	}
 	var wg sync.WaitGroup
 	var next atomic.Int64
 	errs := make([]error, n)
-	for range min(n, mostAtOnce) {
+	for range min(n, most) {
 		wg.Go(func() {
 			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
 				errs[i] = f(i)

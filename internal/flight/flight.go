@@ -166,13 +166,15 @@ func (s *shard[V]) tidy(key string, k *slot[V]) {
 	}
 }
 
-// Flies reports whether a load of key runs, or queues.
-func (g *Group[V]) Flies(key string) bool {
+// Current returns the load of key that callers would join, or nil.
+func (g *Group[V]) Current(key string) *Call[V] {
 	s := g.shard(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	k := s.keys[key]
-	return k != nil && k.current != nil
+	if k := s.keys[key]; k != nil {
+		return k.current
+	}
+	return nil
 }
 
 // Launch begins a load of key that nobody waits for, unless one runs that somebody

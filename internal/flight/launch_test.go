@@ -19,14 +19,14 @@ func TestALaunchReturnsAtOnceAndItsLoadEndsByItself(t *testing.T) {
 	bubble(t, func(t *testing.T, g *flight.Group[int]) {
 		begin := time.Now()
 		var k keeping
-		mustEqual(t, "flies before", g.Flies("k"), false)
+		mustEqual(t, "flies before", g.Current("k") != nil, false)
 		launch(t, g, "k", k.load(time.Minute, 200*ms)) // far beyond the grace
 		mustEqual(t, "Launch took", time.Since(begin), 0)
-		mustEqual(t, "flies", g.Flies("k"), true)
-		mustEqual(t, "another key flies", g.Flies("other"), false)
+		mustEqual(t, "flies", g.Current("k") != nil, true)
+		mustEqual(t, "another key flies", g.Current("other") != nil, false)
 		pass(time.Minute)
 		mustEqual(t, "kept", k.kept, true)
-		mustEqual(t, "flies after", g.Flies("k"), false)
+		mustEqual(t, "flies after", g.Current("k") != nil, false)
 		mustEqual(t, "in flight", g.InFlight(), 0)
 	})
 }
@@ -78,7 +78,7 @@ func TestCallersWhoLeaveALaunchDoNotEndIt(t *testing.T) {
 			ask(impatient(t, 100*ms), g, "k", k.load(time.Minute, 200*ms))().mustFail(t, context.DeadlineExceeded)
 			pass(time.Second) // beyond the grace
 		}
-		mustEqual(t, "flies", g.Flies("k"), true)
+		mustEqual(t, "flies", g.Current("k") != nil, true)
 		pass(time.Minute)
 		mustEqual(t, "kept", k.kept, true)
 		mustEqual(t, "loads", k.loads.Load(), 1)
@@ -92,7 +92,7 @@ func TestALaunchThatIsOutOfDateEndsAtOnce(t *testing.T) {
 		launch(t, g, "k", k.load(time.Minute, time.Second))
 		pass(100 * ms)
 		g.Invalidate(flight.Always, nothing, "k")
-		mustEqual(t, "flies", g.Flies("k"), false)
+		mustEqual(t, "flies", g.Current("k") != nil, false)
 		pass(0)
 		mustEqual(t, "cancelled after", k.ended.Sub(begin), 100*ms)
 		mustEqual(t, "kept", k.kept, false)
@@ -137,7 +137,7 @@ func TestAPanicInALaunchHarmsNobody(t *testing.T) {
 		for _, ends := range []func(){func() { panic("boom") }, runtime.Goexit} {
 			launch(t, g, "k", load{do: func(context.Context, *flight.Call[int]) (int, error) { ends(); return 0, nil }})
 			pass(0)
-			mustEqual(t, "flies", g.Flies("k"), false)
+			mustEqual(t, "flies", g.Current("k") != nil, false)
 		}
 		call(t.Context(), g, "k", gives(7, &loads)).mustBe(t, 7)
 	})
@@ -174,7 +174,7 @@ func TestALaunchDoesNotQueue(t *testing.T) {
 		over, late := make(chan struct{}), atomic.Int64{}
 		old := crowd(t, g, over)
 		launch(t, g, "k", gives(8, &late))
-		mustEqual(t, "flies", g.Flies("k"), false)
+		mustEqual(t, "flies", g.Current("k") != nil, false)
 		mustEqual(t, "in flight", g.InFlight(), flight.MaxRuns)
 		close(over)
 		for _, heard := range old {
