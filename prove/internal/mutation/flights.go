@@ -47,8 +47,8 @@ func flights() []Mutation {
 		Name:    "L2 forgets before memcached does",
 		Rule:    "An invalidation runs against the direction of a read: memcached first, then the flights and L2.",
 		File:    "memo/invalidate.go",
-		Old:     "	var numbers []uint64\n	if c.domain != nil {\n		numbers, err = c.domain.tell(ctx, what)\n	}\n	if what.about == wire.Keys {\n		c.forgetKeys(n, what.names)\n	} else {\n		c.hide(n, what)\n	}\n",
-		New:     "	var numbers []uint64\n	if what.about == wire.Keys {\n		c.forgetKeys(n, what.names)\n	} else {\n		c.hide(n, what)\n	}\n	if c.domain != nil {\n		numbers, err = c.domain.tell(ctx, what)\n	}\n",
+		Old:     "	if c.domain != nil {\n		numbers, err = c.domain.tell(ctx, what)\n	}\n	switch what.about {\n	case wire.Keys:\n		c.forgetKeys(n, what.names)\n",
+		New:     "	if what.about == wire.Keys {\n		c.forgetKeys(n, what.names)\n	}\n	if c.domain != nil {\n		numbers, err = c.domain.tell(ctx, what)\n	}\n	switch what.about {\n	case wire.Keys:\n",
 		Package: "memo",
 		Tests:   []string{"TestR26_ReaderDuringAnInvalidationBringsNothingBack"},
 	}}

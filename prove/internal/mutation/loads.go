@@ -52,8 +52,8 @@ func loads() []Mutation {
 		Name:    "values of an old epoch count",
 		Rule:    "A value of another epoch is void.",
 		File:    "internal/coherence/judge.go",
-		Old:     "	case !SameEpoch(v.Stamp, seq), v.Fresh <= now, v.Key != r.Key:\n",
-		New:     "	case v.Fresh <= now, v.Key != r.Key:\n",
+		Old:     "	case !SameEpoch(v.Stamp, seq), v.Key != r.Key, over && foreign:\n",
+		New:     "	case v.Key != r.Key, over && foreign:\n",
 		Package: "memo",
 		Tests:   []string{"TestG07_SwapFromBeforeARestart", "TestG07_InvalidationLostWithItsProcessIsCoveredByANewEpoch"},
 	}, {

@@ -16,8 +16,8 @@ func readings() []Mutation {
 		Name:    "L2 is used without having heard the log",
 		Rule:    "An entry of L2 is used for StaleBound after the last poll that heard everything, and no longer.",
 		File:    "memo/local.go",
-		Old:     "now > d.horizon.Load() && now-e.Loaded > d.bound.Load() {\n		return nil //",
-		New:     "false {\n		return nil //",
+		Old:     "now > d.horizon.Load() && now-e.Loaded > d.bound.Load() {\n		return false //",
+		New:     "false {\n		return false //",
 		Package: "memo",
 		Tests:   []string{"TestG05_BoundHoldsWhenTheLogIsNotHeard"},
 	}, {

@@ -97,8 +97,8 @@ func tags() []Mutation {
 		Name:    "who joined a load is not told of its tags",
 		Rule:    "What a load ends with is compared with the fences by who asked after they were put up: nobody knew its tags before.",
 		File:    "memo/load.go",
-		Old:     " && (e.Began >= l.asked || !c.fences.hide(e)) {\n",
-		New:     " {\n",
+		Old:     "	return e.Began >= l.asked || !l.cache.fences.hide(e)\n",
+		New:     "	return true\n",
 		Package: "memo",
 		Tests:   []string{"TestG06_LoadThatATagOvertookIsStoredNowhere", "TestG06_WholeMadeOfAPartThatATagOvertook"},
 	}, {
