@@ -24,6 +24,8 @@ func TestBypassedReadTouchesNoTierAndJoinsNoLoad(t *testing.T) {
 		f.db.do(t, request, "k")
 		fn, begun, release := f.db.held("loading")
 		loading := later(t, func() (int, error) { return memo.Do(request, "loading", fn) })
+		free := sync.OnceFunc(func() { close(release) })
+		defer free()
 		<-begun
 		synctest.Wait()
 		f.db.write("k")
@@ -49,7 +51,7 @@ func TestBypassedReadTouchesNoTierAndJoinsNoLoad(t *testing.T) {
 		if n := store.Calls("") - calls; n > 0 || s.Bypass != 9 || s.Miss != 4 || s.Runs != 2 { // of Miss, one is that of f.process
 			t.Errorf("%d calls of the shared tier; counted %+v", n, s)
 		}
-		close(release)
+		free()
 		loading()
 		if v := f.db.do(t, request, "k"); v != 0 {
 			t.Errorf("a plain read got version %d, want 0: bypassed ones store nothing", v)
