@@ -80,6 +80,10 @@ func TestPeekFindsNothingThatSaysTooLittle(t *testing.T) {
 			db.tagged(t, ctx, "tagged", "tag")
 			peeks(t, "plain", ctx, "k", 0)
 			peeks(t, "a cached ErrNotFound", ctx, "nothing", -1)
+			_, _ = memo.Do(ctx, "nothing of any kind", func(context.Context) (any, error) { return nil, memo.ErrNotFound }, memo.NegativeTTL(time.Minute))
+			if v, ok := memo.Peek[any](ctx, "nothing of any kind"); ok {
+				t.Errorf("a cached ErrNotFound is the value %v", v)
+			}
 			peeks(t, "a value of another type", ctx, "text", -1)
 			peeks(t, "under Fresh", memo.Fresh(ctx), "k", -1)
 			peeks(t, "under Bypass", memo.Bypass(ctx), "k", -1)
