@@ -234,7 +234,10 @@ func TestPutSinceWhileComputingWins(t *testing.T) {
 	_, table := open(t, 0)
 	_, c, _ := table.Begin("k")
 	table.PutSince(table.Epoch(), "k", val(2))
-	c.Done(val(1))
+	v := val(1)
+	if got := c.Done(v); got != v {
+		t.Error("the leader goes on with what was put, and not with what it has computed")
+	}
 	holds(t, table, "k", 2)
 }
 
