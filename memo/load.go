@@ -115,15 +115,15 @@ func (l *load) unanswered(err error) outcome {
 
 // hears sees to it that this process has heard of what l has to have heard of.
 func (l *load) hears(ctx context.Context, n *node) (err error) {
-	switch {
-	case n.load != nil:
+	if n.load != nil {
 		err = l.within(ctx, n.load)
-	case l.fresh:
-		err = l.sync(ctx)
-	default:
-		return nil
 	}
-	l.asked = l.cache.fences.turn.Load() // of what it has heard of meanwhile, too
+	if err == nil && l.fresh { // which asks for more
+		err = l.sync(ctx)
+	}
+	if l.exacting {
+		l.asked = l.cache.fences.turn.Load() // of what it has heard of meanwhile, too
+	}
 	return err
 }
 

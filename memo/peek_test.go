@@ -61,7 +61,8 @@ func TestPeekFindsWhatL1AndL2HaveAndDoesNothing(t *testing.T) {
 		peeks(t, "the snapshot in L1", request, "k", 1)
 		peeks(t, "what was invalidated", here.With(context.Background()), "k", -1)
 		peeks(t, "no cache", context.Background(), "k", -1)
-		peeks(t, "nil ctx", nil, "k", -1) //nolint:staticcheck // that is the test
+		var none context.Context
+		peeks(t, "nil ctx", none, "k", -1)
 		peeks(t, "empty key", request, "", -1)
 	})
 }

@@ -106,13 +106,14 @@ func TestRefreshThatOutlastsTheOldValueIsTheOnlyLoad(t *testing.T) {
 				}
 				time.Sleep(550 * time.Millisecond)
 				begin := time.Now()
-				v, err := o.get(ctxs[1], opts...)
+				v, err := o.get(ctxs[1], append(opts, memo.EarlyRefresh(0.001))...) // which would not refresh what is new
 				if took := time.Since(begin); v != 2 || err != nil || took > 1500*time.Millisecond {
 					t.Errorf("the other process got %d, %v after %v, want what the refresh brings", v, err, took)
 				}
 				for _, ctx := range ctxs {
 					o.gives(t, ctx, 2, memo.EarlyRefresh(0))
 				}
+				synctest.Wait()
 				o.ran(t, 2)
 			})
 		})
@@ -183,6 +184,32 @@ func TestSlowRefreshKeepsItsLock(t *testing.T) {
 			o.gives(t, ctx, 2)
 		}
 		o.ran(t, 2)
+	})
+}
+
+//  1. one process has refreshed the value, and its lock stands for a while still
+//  2. the next version ends, and another process reads it
+//  3. by one lock for all versions, that one would wait
+func TestLockOfOneVersionIsNotThatOfTheNext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const ttl = 500 * time.Millisecond
+		f, o := newFleet(), &origin{}
+		first, _ := f.process(t)
+		second, _ := f.process(t)
+		get := func(c *memo.Cache) {
+			_, err := memo.Do(c.With(context.Background()), "k", o.load, memo.TTL(ttl), memo.Stale(time.Minute))
+			must(t, err)
+			synctest.Wait()
+		}
+		get(first)
+		time.Sleep(ttl + 20*time.Millisecond)
+		get(first)
+		time.Sleep(ttl + 20*time.Millisecond)
+		get(second)
+		time.Sleep(100 * time.Millisecond)
+		if n := o.loads(); n != 3 {
+			t.Errorf("%d loads, want one, and one for each of two expiries", n)
+		}
 	})
 }
 

@@ -2,6 +2,7 @@ package memo
 
 import (
 	"context"
+	"errors"
 
 	"github.com/tiermemo/tiermemo/internal/scope"
 	"github.com/tiermemo/tiermemo/memo/tier"
@@ -19,8 +20,11 @@ func (c *Cache) request(ctx context.Context, n *node, l *load) (*tier.Entry, out
 	if l.fresh || l.forced {
 		epoch := n.table.Epoch()
 		e, from, err := c.process(ctx, n, l)
-		if err == nil {
+		switch {
+		case err == nil:
 			n.table.PutSince(epoch, l.key, e)
+		case errors.Is(err, ErrNotFound): // what the request had is no more
+			n.table.Forget(l.key)
 		}
 		return e, from, err
 	}

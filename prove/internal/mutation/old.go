@@ -10,13 +10,13 @@ func old() []Mutation {
 		Old:     "	b = append(strconv.AppendUint(b, cas, 36), ':')\n",
 		New:     "	b = append(strconv.AppendUint(b, 0, 36), ':')\n",
 		Package: "memo",
-		Tests:   []string{"TestOneLoadPerExpiryInAFleet"},
+		Tests:   []string{"TestLockOfOneVersionIsNotThatOfTheNext"},
 	}, {
 		Name:    "the lock of a refresh is given back when the value is stored",
 		Rule:    "The lock of a refresh is left behind: a late process that has read the old version cannot take it.",
 		File:    "memo/fill.go",
-		Old:     "		kept = true\n		if l.forced {\n",
-		New:     "		kept = true\n		if s.stands != s.place && s.stands != \"\" {\n			_ = d.delete(ctx, []string{s.stands})\n		}\n		if l.forced {\n",
+		Old:     "		kept = true\n		l.cache.valueBytes",
+		New:     "		kept = true\n		if s.stands != s.place && s.stands != \"\" {\n			_ = d.delete(ctx, []string{s.stands})\n		}\n		l.cache.valueBytes",
 		Package: "memo",
 		Tests:   []string{"TestLateProcessDoesNotRefreshWhatIsNew"},
 	}, {
@@ -24,7 +24,7 @@ func old() []Mutation {
 		Rule:    "A lock lives for as long as its load, and for 2 s more if its process dies.",
 		File:    "memo/lease.go",
 		Old:     "			s.renew(ctx)\n",
-		New:     "",
+		New:     "			_ = ctx\n",
 		Package: "memo",
 		Tests:   []string{"TestSlowRefreshKeepsItsLock"},
 	}, {
