@@ -187,9 +187,9 @@ func TestSlowRefreshKeepsItsLock(t *testing.T) {
 	})
 }
 
-//  1. one process has refreshed the value, and its lock stands for a while still
-//  2. the next version ends, and another process reads it
-//  3. by one lock for all versions, that one would wait
+// 1. one process has refreshed the value, and its lock stands for a while still
+// 2. the next version ends, and another process reads it
+// 3. by one lock for all versions, that one would wait
 func TestLockOfOneVersionIsNotThatOfTheNext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const ttl = 500 * time.Millisecond
