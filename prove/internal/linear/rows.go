@@ -37,14 +37,21 @@ type process struct {
 
 // options are what a caller says of row.
 func (p *process) options(row int) []memo.Option {
-	return []memo.Option{memo.TTL(p.TTL), memo.Tags(group(row))}
+	return []memo.Option{memo.TTL(p.TTL), memo.Stale(p.Stale), memo.Tags(group(row))}
 }
 
-// read is one memo.Do, or now and then a memo.Get.
+// read is one memo.Do, or now and then a memo.Get or a memo.Refresh.
 func (p *process) read(client, row int, r *rand.Rand) error {
 	way, do := "Do", p.do
-	if p.Get && r.IntN(8) == 0 {
+	switch n := r.IntN(8); {
+	case p.Get && n == 0:
 		way, do = "Get", get
+	case p.Stale > 0 && n == 1:
+		way, do = "Refresh", p.refresh
+	case p.Stale > 0 && n == 2:
+		if err := memo.Expire(p.ctx, key(row)); err != nil && !errors.Is(err, memo.ErrDeferred) {
+			return fmt.Errorf("linear: Expire of row %d: %w", row, err)
+		}
 	}
 	begin := p.history.Tick()
 	v, err := do(p.ctx, client, row, r)
@@ -64,8 +71,16 @@ func (p *process) read(client, row int, r *rand.Rand) error {
 
 // do reads by a loader that is slow before its look and after it.
 func (p *process) do(ctx context.Context, client, row int, r *rand.Rand) (value, error) {
+	return memo.Do(ctx, key(row), p.loads(client, row, r), p.options(row)...)
+}
+
+func (p *process) refresh(ctx context.Context, client, row int, r *rand.Rand) (value, error) {
+	return memo.Refresh(ctx, key(row), p.loads(client, row, r), p.options(row)...)
+}
+
+func (p *process) loads(client, row int, r *rand.Rand) func(context.Context) (value, error) {
 	before, after := upTo(r, p.Load), upTo(r, p.Load)
-	return memo.Do(ctx, key(row), func(ctx context.Context) (value, error) {
+	return func(ctx context.Context) (value, error) {
 		if !pause(ctx, before) {
 			return value{}, context.Cause(ctx)
 		}
@@ -75,7 +90,7 @@ func (p *process) do(ctx context.Context, client, row int, r *rand.Rand) (value,
 			return value{}, context.Cause(ctx)
 		}
 		return v, nil
-	}, p.options(row)...)
+	}
 }
 
 func get(ctx context.Context, _, row int, _ *rand.Rand) (value, error) {

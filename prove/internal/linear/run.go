@@ -23,6 +23,7 @@ type Traffic struct {
 	TTL    time.Duration // of all values
 	Load   time.Duration // a load takes up to twice that
 	Get    bool          // read by memo.Get now and then
+	Stale  time.Duration // values are served for that long while they are refreshed; and by Expire and Refresh, now and then, they are
 
 	// Trouble is made while there are writes; nil: none.
 	Trouble func(ctx context.Context, n *Numbers) error
