@@ -29,7 +29,7 @@ func loads() []Mutation {
 		Rule:    "The stamp of a value is the counter from before its load.",
 		File:    "memo/fill.go",
 		Old:     "	e.Stamp = at.seq\n",
-		New:     "	e.Stamp = at.seq\n	if now, err := d.look(ctx, place); err == nil {\n		e.Stamp = now.seq\n	}\n",
+		New:     "	e.Stamp = at.seq\n	if now, err := d.look(ctx, s.place); err == nil {\n		e.Stamp = now.seq\n	}\n",
 		Package: "memo",
 		Tests:   []string{"TestG06_LoadThatEndsBetweenTheCountAndTheDelete"},
 	}, {
