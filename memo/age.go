@@ -9,8 +9,9 @@ import (
 	"github.com/tiermemo/tiermemo/memo/tier"
 )
 
-// Beside L2 and L3: what time has made of an entry. Whether an invalidation hides
-// it is another question (local.go, shared.go).
+// Beside L2 and L3: the times of an entry, given to it when it is made, and what they
+// have made of it since. Whether an invalidation hides it is another question
+// (local.go, shared.go).
 
 type age uint8
 
@@ -60,6 +61,37 @@ func strikes(left, took time.Duration, beta float64) bool {
 // hit does not throw dice.
 func beforehand(took time.Duration, beta float64) time.Duration {
 	return time.Duration(min(16*beta*float64(took), float64(longest)))
+}
+
+// entry is the value v, loaded in took.
+func (l *load) entry(v any, took time.Duration) *tier.Entry {
+	e := l.made(took)
+	e.Value = v
+	l.policy.lives(e, l.until(l.policy.ttl))
+	return e
+}
+
+// negative is the entry that says that there is no value, found out in took. It is
+// not served past its time: there is nothing to fall back on.
+func (l *load) negative(took time.Duration) *tier.Entry {
+	e := l.made(took)
+	e.Err = ErrNotFound
+	e.Fresh = l.until(l.policy.negative)
+	l.policy.complete(e)
+	return e
+}
+
+// made is an entry that has neither a value nor an end yet.
+func (l *load) made(took time.Duration) *tier.Entry {
+	return &tier.Entry{Key: l.key, Loaded: l.started, Created: time.Now().UnixMilli(), Took: took, Tags: l.policy.tags, Began: l.turn}
+}
+
+// until is the end of a ttl that begins now.
+func (l *load) until(ttl time.Duration) int64 {
+	if ttl == NoExpiry {
+		return int64(NoExpiry)
+	}
+	return after(l.cache.clock.Exact(), l.policy.jittered(ttl))
 }
 
 // lives gives e its end: it is fresh until the time fresh, and after that as p says.

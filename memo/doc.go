@@ -44,14 +44,19 @@
 //	do.go       a hit in L1 or L2 ends here
 //	request.go  L1: one run a request, its goroutines wait for one another
 //	local.go    L2: which entries of the process tier may be used
-//	load.go     one load a process (internal/flight); the leader looks again
-//	shared.go   L3: look, else lease, fn, fill
+//	load.go     one load a process (internal/flight): lead it, or join it
+//	lead.go     the leader looks again
+//	shared.go   L3: look, else lease (lease.go), fn, fill (fill.go)
 //	run.go      fn, on a goroutine and a ctx of its own
 //
-// What time makes of an entry is in age.go; what is past its time is served and
-// refreshed by stale.go. invalidate.go runs the other way, L3 first, and says why,
-// and expire.go with it; tags.go is for what is named by no key, by markers in L3
-// (mark.go) and fences here (fences.go). domain.go
-// and poll.go are the process's part in the protocol between processes; what they
-// decide is in internal/coherence.
+// get.go turns back where this would load, peek.go before L3, and refresh.go enters
+// at load.go. What a ctx asks of a read is in mode.go, and how new its answer has to
+// be then in need.go; what an Option asks of it, in policy.go. What time makes of an
+// entry is in age.go; what is past its time is served and refreshed by stale.go.
+//
+// invalidate.go runs the other way, L3 first, and says why, and expire.go, set.go and
+// add.go with it; deliver.go is its way to L3, and queue.go where it waits for it.
+// tags.go is for what is named by no key, by markers in L3 (mark.go) and fences here
+// (fences.go). domain.go and poll.go are the process's part in the protocol between
+// processes; what they decide is in internal/coherence.
 package memo

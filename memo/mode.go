@@ -2,8 +2,6 @@ package memo
 
 import (
 	"context"
-
-	"github.com/tiermemo/tiermemo/internal/ended"
 )
 
 // Ahead of a read: which tiers it may use. A ctx says it for what is called with it,
@@ -98,24 +96,4 @@ func (n *node) around(ctx context.Context) context.Context {
 		return ctx
 	}
 	return Bypass(ctx)
-}
-
-// sync sees to it that this process has applied every invalidation that had returned
-// when l's caller asked. Where that cannot be found out, say because a record is
-// missing, only what is loaded, or read from the shared tier, from now on will do: a
-// hole may be a record that the server refused or evicted, and its writer has returned.
-func (l *load) sync(ctx context.Context) error {
-	l.exacting, l.sure = true, true
-	d := l.cache.domain
-	if d == nil {
-		return nil
-	}
-	l.need = need{at: l.cache.clock.Exact()}
-	limited, cancel := context.WithTimeout(ctx, l.cache.cfg.ReadTimeout)
-	defer cancel()
-	d.catchUp(limited)
-	if l.sure = d.covered.Load() >= l.need.at; !l.sure && ctx.Err() != nil {
-		return ended.Err(ctx)
-	}
-	return nil
 }

@@ -62,7 +62,7 @@ func old() []Mutation {
 	}, {
 		Name:    "a Fresh read does not hear the log",
 		Rule:    "A read under Fresh uses L2 only when everything that had returned is applied.",
-		File:    "memo/mode.go",
+		File:    "memo/need.go",
 		Old:     "	if l.sure = d.covered.Load() >= l.need.at; !l.sure",
 		New:     "	if l.sure = true; !l.sure",
 		Package: "memo",

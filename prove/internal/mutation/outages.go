@@ -7,7 +7,7 @@ func outages() []Mutation {
 	return []Mutation{{
 		Name:    "an invalidation that could not be told is dropped",
 		Rule:    "What could not be told waits, and is told when memcached answers.",
-		File:    "memo/deliver.go",
+		File:    "memo/queue.go",
 		Old:     "		d.pending.Add(what.about, what.names...)\n",
 		New:     "",
 		Package: "memo",

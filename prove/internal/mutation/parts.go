@@ -6,7 +6,7 @@ func parts() []Mutation {
 	return []Mutation{{
 		Name:    "a load inside of a load uses an L2 that has not read the log",
 		Rule:    "A part from L2 is used only when this process has applied the log up to the counter of the whole.",
-		File:    "memo/local.go",
+		File:    "memo/need.go",
 		Old:     "	if l.sure = l.heard(); l.sure || !l.cache.domain.up.Load() {\n",
 		New:     "	if l.sure = true; l.sure || !l.cache.domain.up.Load() {\n",
 		Package: "memo",
@@ -14,7 +14,7 @@ func parts() []Mutation {
 	}, {
 		Name:    "a part that is too old is used where the log has a hole",
 		Rule:    "Where a record is missing still, a part has to be as new by its own stamp.",
-		File:    "memo/local.go",
+		File:    "memo/need.go",
 		Old:     "	return coherence.SameEpoch(stamp, l.need.seq) && stamp >= l.need.seq\n",
 		New:     "	return coherence.SameEpoch(stamp, l.need.seq)\n",
 		Package: "memo",

@@ -23,7 +23,7 @@ func readings() []Mutation {
 	}, {
 		Name:    "a load of any age is joined",
 		Rule:    "A load in flight is joined by the same bound, from its begin.",
-		File:    "memo/load.go",
+		File:    "memo/lead.go",
 		Old:     "	if now > d.horizon.Load() && now-began > d.bound.Load() {\n",
 		New:     "	if false && now > 0 {\n",
 		Package: "memo",

@@ -1,0 +1,108 @@
+package memo
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"github.com/tiermemo/tiermemo/memo/tier"
+)
+
+// Inside the flight: who leads the one load of this process looks in L2 again, and
+// goes on to the shared tier (shared.go), or where there is none to fn (run.go).
+
+// Timeout implements flight.Job. It bounds the wait for another process's load,
+// which may take as long as ours may; ours is given its own time in execute.
+func (l *load) Timeout() time.Duration { return 2 * l.policy.loadTimeout }
+
+// Grace implements flight.Job: one load as long as the last one, or a second.
+func (l *load) Grace() time.Duration {
+	const most = time.Second
+	if took := time.Duration(l.typ.took.Load()); took > 0 {
+		return min(took, most)
+	}
+	return most
+}
+
+// Joinable implements flight.Job. A load is as good as an L2 entry that was
+// loaded when it began.
+func (l *load) Joinable(running *call) bool {
+	if l.forced {
+		return false // it began before
+	}
+	c := l.cache
+	d := c.domain
+	if d == nil {
+		return true
+	}
+	began := running.Job().(*load).started
+	now := c.clock.Exact()
+	if now > d.horizon.Load() && now-began > d.bound.Load() {
+		return false
+	}
+	return l.admits(running.Seen(), began)
+}
+
+// Load implements flight.Job.
+func (l *load) Load(ctx context.Context, f *call) (landing, error) {
+	// Look again:
+	//
+	//  1. this caller misses L2
+	//  2. another one's load ends, is kept in L2, and leaves the flight
+	//  3. this caller leads a flight for a value that is there
+	if e, a := l.peek(); e != nil && l.takes(e, a) {
+		from := outcomeL2
+		if a < early {
+			from = outcomeStale
+		}
+		return landing{e, from}, nil
+	}
+	d := l.cache.domain
+	if d == nil || l.typ.lossy != nil || !d.readable(l.key) {
+		return l.alone(ctx, f)
+	}
+	return l.shared(ctx, f, d)
+}
+
+// alone loads without the shared tier.
+func (l *load) alone(ctx context.Context, f *call) (landing, error) {
+	var stamp uint64
+	if d := l.cache.domain; d != nil {
+		stamp = d.position.Load()
+	}
+	e, err := l.execute(ctx, f, &running{cache: l.cache, need: need{at: l.started}})
+	if err != nil {
+		return landing{}, err
+	}
+	e.Stamp = stamp
+	l.keep(f, e)
+	return landing{e, outcomeLoad}, nil
+}
+
+// keep puts e into L2, unless an invalidation came since the flight began.
+func (l *load) keep(f *call, e *tier.Entry) {
+	f.Keep(func() { l.cache.cfg.Local.Set(l.key, e) })
+}
+
+// takes reports whether l is content with e, which is so old.
+func (l *load) takes(e *tier.Entry, a age) bool {
+	switch {
+	case l.forced:
+		return false
+	case l.than != nil:
+		newer := a >= early && e != l.than && l.newer(e)
+		return newer || l.cache.clock.Now() < atomic.LoadInt64(&e.Retry) // or it has failed since l's reader looked
+	}
+	return a >= early || a == stale && l.content()
+}
+
+// newer reports whether e is another version than the one that l is to replace. That
+// one, read again from the shared tier, is not; but where it stays fresh there, it was
+// made old here for what it had replaced itself:
+//
+//  1. another process refreshes the key, and stores the new version
+//  2. this process reads that from the shared tier
+//  3. it reads the record of the Refresh, which is later than the version's stamp
+func (l *load) newer(e *tier.Entry) bool {
+	return e.Created != l.than.Created || e.Fresh > after(l.than.Fresh, slack)
+}
