@@ -91,7 +91,7 @@ func (d *domain) soften(ctx context.Context, places []string) error {
 			}
 			err := d.softenOne(ctx, places[i], items[i])
 			raced[i] = err != nil && !isNotFound(err)
-			return failure(err)
+			return unlessRaced(err)
 		})
 		if err == nil {
 			err = overdue(ctx)

@@ -89,14 +89,14 @@ func (l *load) takes(e *tier.Entry, a age) bool {
 	switch {
 	case l.forced:
 		return false
-	case l.than != nil:
-		newer := a >= early && e != l.than && l.newer(e)
+	case l.replaces != nil:
+		newer := a >= early && e != l.replaces && l.newer(e)
 		return newer || l.cache.clock.Now() < atomic.LoadInt64(&e.Retry) // or it has failed since l's reader looked
 	}
-	return a >= early || a == stale && l.content()
+	return a >= early || a == stale && l.takesStale()
 }
 
-// newer reports whether e is another version than the one that l is to replace. That
+// newer reports whether e is another version than the one that l replaces. That
 // one, read again from the shared tier, is not; but where it stays fresh there, it was
 // made old here for what it had replaced itself:
 //
@@ -104,5 +104,5 @@ func (l *load) takes(e *tier.Entry, a age) bool {
 //  2. this process reads that from the shared tier
 //  3. it reads the record of the Refresh, which is later than the version's stamp
 func (l *load) newer(e *tier.Entry) bool {
-	return e.Created != l.than.Created || e.Fresh > after(l.than.Fresh, slack)
+	return e.Created != l.replaces.Created || e.Fresh > after(l.replaces.Fresh, slack)
 }

@@ -64,7 +64,7 @@ type lease struct {
 	domain    *domain
 	place     string // where the value goes
 	token     uint64
-	stands    string        // where the token is; empty: nowhere, see claim
+	tokenAt   string        // where the token is; empty: nowhere, see holdOver
 	confirmed chan struct{} // closed when cas, seq and at are known, or lost is
 	stop      chan struct{}
 	stopped   chan struct{}
@@ -79,9 +79,9 @@ type lease struct {
 	born bool // the markers that said nothing; written before stopped is closed
 }
 
-func (d *domain) newLease(place, stands string, token uint64) *lease {
+func (d *domain) newLease(place, tokenAt string, token uint64) *lease {
 	return &lease{
-		domain: d, place: place, token: token, stands: stands,
+		domain: d, place: place, token: token, tokenAt: tokenAt,
 		confirmed: make(chan struct{}), stop: make(chan struct{}), stopped: make(chan struct{}),
 	}
 }
@@ -96,13 +96,13 @@ func (d *domain) take(ctx context.Context, p plan, place string, at look, token 
 	case resume:
 		return d.hold(ctx, place, token, birth), nil
 	case overwrite:
-		return d.claim(ctx, place, "", token, at), nil
+		return d.holdOver(ctx, place, "", token, at), nil
 	case replace:
 		lock := d.space.Lock(place, at.item.CAS)
 		if err := d.lock(ctx, lock, at, token); err != nil {
 			return nil, err
 		}
-		return d.claim(ctx, place, lock, token, at), nil
+		return d.holdOver(ctx, place, lock, token, at), nil
 	case inherit:
 		if err := d.lock(ctx, d.space.Lock(place, at.item.CAS), at, token); err != nil {
 			return nil, err
@@ -129,9 +129,9 @@ func (d *domain) hold(ctx context.Context, place string, token uint64, birth fun
 	return s
 }
 
-// claim is the lease of who replaces the version that at found. With a lock it is
+// holdOver is the lease of who replaces the version that at found. With a lock it is
 // renewed.
-func (d *domain) claim(ctx context.Context, place, lock string, token uint64, at look) *lease {
+func (d *domain) holdOver(ctx context.Context, place, lock string, token uint64, at look) *lease {
 	s := d.newLease(place, lock, token)
 	s.cas, s.seq, s.at = at.item.CAS, at.seq, d.cache.clock.Exact()
 	close(s.confirmed)
@@ -182,11 +182,11 @@ func (s *lease) renew(ctx context.Context) {
 	if !s.domain.reachable() {
 		return
 	}
-	at, err := s.domain.look(ctx, s.stands)
+	at, err := s.domain.look(ctx, s.tokenAt)
 	if err != nil || !own(at.item.Value, s.token) {
 		return // the swap will tell
 	}
-	_ = s.domain.touch(ctx, s.stands, leaseTTL)
+	_ = s.domain.touch(ctx, s.tokenAt, leaseTTL)
 }
 
 // end stops the renewal and waits until the lease's version is known.
@@ -218,11 +218,11 @@ func (s *lease) release(ctx context.Context, replaced bool) {
 	ctx = context.WithoutCancel(ctx)
 	switch {
 	case s.lost != nil, !s.domain.reachable():
-	case s.stands == s.place || replaced:
+	case s.tokenAt == s.place || replaced:
 		_ = s.domain.compareAndDelete(ctx, s.place, s.cas)
-	case s.stands != "":
-		if at, err := s.domain.look(ctx, s.stands); err == nil && own(at.item.Value, s.token) {
-			_ = s.domain.compareAndDelete(ctx, s.stands, at.item.CAS)
+	case s.tokenAt != "":
+		if at, err := s.domain.look(ctx, s.tokenAt); err == nil && own(at.item.Value, s.token) {
+			_ = s.domain.compareAndDelete(ctx, s.tokenAt, at.item.CAS)
 		}
 	}
 }

@@ -34,9 +34,9 @@ type load struct {
 	need     need     // what will
 	sure     bool     // this process had heard of all that l needs, before anything was read
 
-	absent bool        // by Add: only where there is no value
-	forced bool        // by Refresh: whatever the tiers hold
-	than   *tier.Entry // that nobody waits for it: it is to be newer than this entry
+	absent   bool        // by Add: only where there is no value
+	forced   bool        // by Refresh: whatever the tiers hold
+	replaces *tier.Entry // by a refresh that nobody waits for: what it is to put another version in place of
 }
 
 // landing is what a flight ends with.
@@ -76,15 +76,15 @@ func (c *Cache) process(ctx context.Context, n *node, l *load) (*tier.Entry, out
 		case a == fresh:
 			return e, outcomeL2, nil
 		case a == early:
-			l.behind(ctx, e)
+			l.refreshBehind(ctx, e)
 			return e, outcomeL2, nil
-		case a == stale && l.content():
-			l.behind(ctx, e)
+		case a == stale && l.takesStale():
+			l.refreshBehind(ctx, e)
 			return e, outcomeStale, nil
 		case !l.fresh && c.clock.Now() < atomic.LoadInt64(&e.Retry) && standsIn(e, c.clock.Now()):
 			return e, outcomeStale, nil
 		}
-		if land := l.meanwhile(ctx); land.entry != nil {
+		if land := l.besideRefresh(ctx); land.entry != nil {
 			return land.entry, land.from, nil
 		}
 		land, err := c.fly(ctx, l)
@@ -95,7 +95,7 @@ func (c *Cache) process(ctx context.Context, n *node, l *load) (*tier.Entry, out
 			return nil, l.unanswered(err), err
 		}
 		if l.led || l.accepts(land) {
-			l.follow(ctx, land)
+			l.refreshLanded(ctx, land)
 			return land.entry, land.from, nil
 		}
 	}
@@ -119,7 +119,7 @@ func (l *load) unanswered(err error) outcome {
 func (l *load) accepts(land landing) bool {
 	e := land.entry
 	switch {
-	case !l.admits(e.Stamp, e.Loaded), land.from == outcomeStale && !l.content():
+	case !l.admits(e.Stamp, e.Loaded), land.from == outcomeStale && !l.takesStale():
 		return false
 	case l.forced && land.from != outcomeJoined: // it waited for a place to run, and found that it need not
 		return false

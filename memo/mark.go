@@ -142,13 +142,13 @@ func (d *domain) raiseOnce(ctx context.Context, marks []string, items []tier.Ite
 			})
 			done[i] = err == nil
 		}
-		return failure(err)
+		return unlessRaced(err)
 	})
 	return done, err
 }
 
-// failure is err, unless the server has said by it that somebody else was faster.
-func failure(err error) error {
+// unlessRaced is err, unless the server has said by it that somebody else was faster.
+func unlessRaced(err error) error {
 	if tier.IsAnswer(err) && !errors.Is(err, tier.ErrRefused) {
 		return nil
 	}
@@ -205,7 +205,7 @@ func (d *domain) bearOnce(ctx context.Context, marks []string, items []tier.Item
 		}
 		err := d.put(ctx, marks[i], items[i], value, tier.NoExpiry)
 		done[at] = err == nil && items[i].Found()
-		return failure(err)
+		return unlessRaced(err)
 	})
 	return !slices.Contains(done, false), err
 }

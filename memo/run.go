@@ -74,17 +74,18 @@ func (l *load) execute(ctx context.Context, f *call, r *running) (*tier.Entry, e
 
 	begin := c.clock.Exact()
 	c.runs.Add(1)
-	if l.than != nil {
+	if l.replaces != nil {
 		c.refreshes.Add(1)
 	}
 	loads.Begins(ctx, l.key)
 	returned := false
 	defer func() {
 		c.runTime.Add(c.clock.Exact() - begin)
-		if !returned {
-			c.runPanics.Add(1)
+		if returned {
+			return
 		}
-		if !returned && l.than != nil {
+		c.runPanics.Add(1)
+		if l.replaces != nil {
 			l.postpone()
 			c.log.panicked(l.typ.of, panickedAt())
 		}

@@ -104,7 +104,7 @@ func (l *load) plan(e *tier.Entry, verdict coherence.Verdict, at look, token uin
 			return overwrite
 		case l.takes(e, a) && l.admits(e.Stamp, e.Loaded):
 			return use
-		case l.than == nil && a == fresh:
+		case l.replaces == nil && a == fresh:
 			return leave // it may be about to be deleted
 		}
 		return replace

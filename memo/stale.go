@@ -67,30 +67,30 @@ func NegativeTTL(d time.Duration) Option {
 // value to serve.
 const pause = time.Second
 
-// content reports whether l may be served what is past its TTL, while it is refreshed.
+// takesStale reports whether l may be served what is past its TTL, while it is refreshed.
 // A load is not: what it makes of an old value would be fresh for a TTL of its own.
-func (l *load) content() bool { return !l.exacting && !l.forced && l.than == nil }
+func (l *load) takesStale() bool { return !l.exacting && !l.forced && l.replaces == nil }
 
-// behind refreshes e behind the back of its reader, unless somebody does.
-func (l *load) behind(ctx context.Context, e *tier.Entry) {
+// refreshBehind refreshes e behind the back of its reader, unless somebody does.
+func (l *load) refreshBehind(ctx context.Context, e *tier.Entry) {
 	c := l.cache
 	if c.clock.Now() < atomic.LoadInt64(&e.Retry) || c.flights.Current(l.key) != nil {
 		return
 	}
 	base := c.base(ctx)
 	r := *l
-	r.than, r.parent, r.exacting, r.sure, r.led = e, nil, false, false, false
+	r.replaces, r.parent, r.exacting, r.sure, r.led = e, nil, false, false, false
 	r.begins()
 	c.flights.Launch(base, r.key, &r)
 }
 
-// meanwhile returns what the shared tier has, for a reader who has nothing in L2 while
+// besideRefresh returns what the shared tier has, for a reader who has nothing in L2 while
 // this process refreshes the value: it would wait for that.
-func (l *load) meanwhile(ctx context.Context) landing {
-	if l.policy.stale == 0 || !l.content() {
+func (l *load) besideRefresh(ctx context.Context) landing {
+	if l.policy.stale == 0 || !l.takesStale() {
 		return landing{}
 	}
-	if f := l.cache.flights.Current(l.key); f == nil || f.Job().(*load).than == nil {
+	if f := l.cache.flights.Current(l.key); f == nil || f.Job().(*load).replaces == nil {
 		return landing{}
 	}
 	switch e, a := l.cache.fetch(ctx, l); {
@@ -102,13 +102,13 @@ func (l *load) meanwhile(ctx context.Context) landing {
 	return landing{}
 }
 
-// follow begins a refresh where a load ended with what another process had stored.
-func (l *load) follow(ctx context.Context, land landing) {
-	if land.from == outcomeLoad || land.from == outcomeJoined || !l.content() {
+// refreshLanded begins a refresh where a load ended with what another process had stored.
+func (l *load) refreshLanded(ctx context.Context, land landing) {
+	if land.from == outcomeLoad || land.from == outcomeJoined || !l.takesStale() {
 		return
 	}
 	if a := ageOf(land.entry, l.cache.clock.Now(), l.policy.early); a == early || a == stale {
-		l.behind(ctx, land.entry)
+		l.refreshBehind(ctx, land.entry)
 	}
 }
 

@@ -16,7 +16,7 @@ func old() []Mutation {
 		Rule:    "The lock of a refresh is left behind: a late process that has read the old version cannot take it.",
 		File:    "memo/fill.go",
 		Old:     "		kept = true\n		l.cache.valueBytes",
-		New:     "		kept = true\n		if s.stands != s.place && s.stands != \"\" {\n			_ = d.delete(ctx, []string{s.stands})\n		}\n		l.cache.valueBytes",
+		New:     "		kept = true\n		if s.tokenAt != s.place && s.tokenAt != \"\" {\n			_ = d.delete(ctx, []string{s.tokenAt})\n		}\n		l.cache.valueBytes",
 		Package: "memo",
 		Tests:   []string{"TestLateProcessDoesNotRefreshWhatIsNew"},
 	}, {
@@ -31,8 +31,8 @@ func old() []Mutation {
 		Name:    "a refresh takes no lock",
 		Rule:    "One process refreshes an old value.",
 		File:    "memo/lease.go",
-		Old:     "		return d.claim(ctx, place, \"\", token, at), nil\n	case replace:\n",
-		New:     "		return d.claim(ctx, place, \"\", token, at), nil\n	case replace:\n		return d.claim(ctx, place, \"\", token, at), nil\n	case 255:\n",
+		Old:     "		return d.holdOver(ctx, place, \"\", token, at), nil\n	case replace:\n",
+		New:     "		return d.holdOver(ctx, place, \"\", token, at), nil\n	case replace:\n		return d.holdOver(ctx, place, \"\", token, at), nil\n	case 255:\n",
 		Package: "memo",
 		Tests:   []string{"TestOneLoadPerExpiryInAFleet"},
 	}, {
@@ -47,8 +47,8 @@ func old() []Mutation {
 		Name:    "a load is made of an old part",
 		Rule:    "A load is served nothing past its TTL: what it makes of it would be fresh for a TTL of its own.",
 		File:    "memo/stale.go",
-		Old:     "func (l *load) content() bool { return !l.exacting && ",
-		New:     "func (l *load) content() bool { return ",
+		Old:     "func (l *load) takesStale() bool { return !l.exacting && ",
+		New:     "func (l *load) takesStale() bool { return ",
 		Package: "memo",
 		Tests:   []string{"TestLoaderWaitsForTheRefreshOfItsPart"},
 	}, {

@@ -23,8 +23,8 @@ func parts() []Mutation {
 		Name:    "who joined a load does not look at what it ended with",
 		Rule:    "A load that was joined is looked at again when it has landed: it may have been good enough for its leader alone.",
 		File:    "memo/load.go",
-		Old:     "	case !l.admits(e.Stamp, e.Loaded), land.from == outcomeStale && !l.content():\n",
-		New:     "	case land.from == outcomeStale && !l.content():\n",
+		Old:     "	case !l.admits(e.Stamp, e.Loaded), land.from == outcomeStale && !l.takesStale():\n",
+		New:     "	case land.from == outcomeStale && !l.takesStale():\n",
 		Package: "memo",
 		Tests:   []string{"TestG06_WholeMadeOfAPartThatWasGoodEnoughForAnother"},
 	}, {
