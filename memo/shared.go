@@ -148,25 +148,34 @@ func (l *load) judge(f *call, at look, tags []string) (e *tier.Entry, _ coherenc
 			return nil, verdict, all
 		}
 	}
-	switch {
-	case verdict == coherence.Leased && (v.Stamp < at.marks.Last || l.cache.domain.left(at.item.Value)):
+	switch verdict {
+	case coherence.Leased:
+		if v.Stamp >= at.marks.Last && !l.cache.domain.left(at.item.Value) {
+			f.Stamp(v.Stamp)
+			return nil, verdict, tags
+		}
 		verdict = coherence.Void // what its holder will store is hidden, or nobody holds it
-	case verdict == coherence.Leased:
-		f.Stamp(v.Stamp)
-		return nil, verdict, tags
-	case verdict == coherence.Valid && !at.marks.Hide(v.Stamp):
+	case coherence.Valid:
+		verdict = coherence.Void
+		if at.marks.Hide(v.Stamp) {
+			break
+		}
 		if e, err := l.decode(&v, at); err == nil && !l.cache.fences.hide(e) {
 			if l.cache.domain.awaits(l.key, e.Tags) {
 				verdict = coherence.Foreign // its invalidation has not reached the shared tier
 				break
 			}
 			f.Stamp(v.Stamp)
-			return e, verdict, tags
+			return e, coherence.Valid, tags
+		} // else its writer's codec did not keep its word, or its marker is about to be raised
+	case coherence.Past:
+		if at.marks.Hide(v.Stamp) || v.Stale == 0 && v.StaleIfError == 0 && l.policy.early == 0 {
+			verdict = coherence.Void // nobody will replace it
 		}
-		verdict = coherence.Void // its writer's codec did not keep its word, or its marker is about to be raised
-	case verdict == coherence.Past && !at.marks.Hide(v.Stamp) && (v.Stale > 0 || v.StaleIfError > 0 || l.policy.early > 0):
-	case verdict == coherence.Valid, verdict == coherence.Past, verdict == coherence.Foreign && v.Stamp != 0 && at.marks.Hide(v.Stamp): // 0: of a version that cannot be read
-		verdict = coherence.Void
+	case coherence.Foreign:
+		if v.Stamp != 0 && at.marks.Hide(v.Stamp) { // 0: of a version that cannot be read
+			verdict = coherence.Void
+		}
 	}
 	f.Stamp(at.seq)
 	return nil, verdict, tags
