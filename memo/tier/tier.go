@@ -38,24 +38,33 @@ func IsAnswer(err error) bool {
 
 // Entry is one cached value with what the engine knows about it. It is
 // immutable once stored, but for Checked and Retry: tiers and requests share it.
+// A Local keeps the pointer, as a copy would race with those two, and need not look
+// at any field.
 type Entry struct {
-	Checked      uint64        // the engine's alone, by atomic operations (so these two come first): when e was last compared with what Began counts
-	Retry        int64         // the same: until when e is not refreshed again, since that has just failed
-	Key          string        // under which it is stored
-	Value        any           // the Go value; nil is a value
-	Err          error         // a cached negative (memo.ErrNotFound); then Value is nil
-	Stamp        uint64        // the Node's sequence, read before the value was loaded: it is newer than every invalidation up to it
-	Loaded       int64         // when the load, or the read of the shared tier, began; this and the next three are nanoseconds on the engine's clock
-	Early        int64         // from when it may be refreshed before its time; never after Fresh
-	Fresh        int64         // until when it is fresh
-	Expires      int64         // until when it may be served stale, for one reason or the other; never before Fresh
-	Stale        time.Duration // for how long after Fresh it may be served while it is refreshed
-	StaleIfError time.Duration // for how long after Fresh it may be served in place of an error
-	Created      int64         // when it was first stored, in unix milliseconds: the same in every process that has this version
-	Took         time.Duration // how long the load ran
-	Tags         []string
-	Bytes        int    // encoded size, 0 when never encoded
-	Began        uint64 // when the load, or the read of the shared tier, began, counted in invalidations of tags and trees
+	// The engine's alone, which reads and writes these two by atomic operations, and so has them first.
+	Checked uint64 // when e was last compared with the invalidations that Began counts
+	Retry   int64  // until when e is not refreshed again, since that has just failed; 0: it has not
+
+	Key   string // under which it is stored
+	Value any    // the Go value; nil is a value
+	Err   error  // a cached negative (memo.ErrNotFound); then Value is nil
+	Tags  []string
+	Bytes int // encoded size, 0 when never encoded
+
+	Stamp   uint64        // the Node's sequence, read before the value was loaded: it is newer than every invalidation up to it; 0 without a Node
+	Began   uint64        // when the load, or the read of the shared tier, began, counted in invalidations of tags and trees
+	Created int64         // when it was first stored, in unix milliseconds: the same in every process that has this version
+	Took    time.Duration // how long the load ran; 0 for what was set
+
+	// In nanoseconds on the engine's clock, which is one process's own.
+	Loaded  int64 // when the load, or the read of the shared tier, began
+	Early   int64 // from when it may be refreshed before its time; never after Fresh
+	Fresh   int64 // until when it is fresh; NoExpiry: for ever
+	Expires int64 // until when anybody may use it: the later end of the two windows; never before Fresh
+
+	// The windows, both from Fresh on; 0: none.
+	Stale        time.Duration // in which it may be served while it is refreshed
+	StaleIfError time.Duration // in which it may be served in place of an error
 }
 
 // Item is what a Node holds under one key.
