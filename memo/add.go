@@ -14,7 +14,8 @@ import (
 // cached ErrNotFound, nor a load that is under way, which will not replace v.
 //
 // Where the shared tier does not answer, or cannot hold v, this process's memory
-// decides, for this process.
+// decides, for this process. The errors are those of Set: with ErrDeferred added may
+// be true, as v is stored here then.
 func Add[T any](ctx context.Context, key string, v T, opts ...Option) (added bool, err error) {
 	return store("Add", ctx, strings.Clone(key), v, opts, true)
 }

@@ -22,13 +22,16 @@ import (
 // of this load.
 //
 // Do returns when ctx ends, with an error that is ctx.Err and the cause of it
-// (errors.Is), whatever fn does; a value at hand is returned even then. An error of fn is returned to everyone who waits for this
-// run, and not kept. If fn panics, the caller that started it panics with the
-// same value and the others get a *PanicError. A tier that fails is never the
-// caller's error.
+// (errors.Is), whatever fn does; a value at hand is returned even then. An error of
+// fn is returned to everyone who waits for this run, and not kept (see NegativeTTL
+// and StaleIfError). If fn panics, the caller that started it panics with the same
+// value and the others get a *PanicError. A tier that fails is never the caller's
+// error. A key that holds a value of another type is a *TypeError, and a mistake in
+// the call a *UsageError.
 //
 // What Do returns is shared with other callers: treat it as read-only, or use
-// Clone. Without a cache in ctx Do runs fn.
+// Clone. Without a cache in ctx, under Bypass, and where the cache is off or closed,
+// Do runs fn on the caller's goroutine, with ctx.
 func Do[T any](ctx context.Context, key string, fn func(context.Context) (T, error), opts ...Option) (T, error) {
 	n, ok := ctx.(*node)
 	if !ok {

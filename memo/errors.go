@@ -15,10 +15,10 @@ import (
 var (
 	ErrMiss      = errors.New("memo: not cached")                                                    // Get: no tier has the key
 	ErrNotFound  = errors.New("memo: not found")                                                     // a loader says that there is no such thing; see NegativeTTL
-	ErrNoCache   = errors.New("memo: no cache in the context; install the middleware or call Begin") // an invalidation or a Set
-	ErrClosed    = errors.New("memo: cache is closed")
-	ErrDeferred  = errors.New("memo: invalidated here, queued for the shared tier") // an invalidation or a Set; of Close: lost with the queue
-	ErrRecursive = errors.New("memo: a loader asked for the key that it is loading")
+	ErrNoCache   = errors.New("memo: no cache in the context; install the middleware or call Begin") // a write: an invalidation, Expire, Set or Add
+	ErrClosed    = errors.New("memo: cache is closed")                                               // Get, and writes; other reads run their function
+	ErrDeferred  = errors.New("memo: invalidated here, queued for the shared tier")                  // a write; of Close: lost with the queue
+	ErrRecursive = errors.New("memo: a loader asked for the key that it is loading")                 // itself, or by way of other loads that it waits for
 )
 
 // undelivered is the ErrDeferred of Close: what was queued is lost.

@@ -15,8 +15,8 @@ import (
 // goes into L2.
 
 // fill loads under the lease s and stores the value in its place, if that is as it
-// was. What overlapped an invalidation never is: the invalidation
-// deleted the lease, and the swap fails.
+// was. What overlapped an invalidation never is: the invalidation deleted the lease,
+// and the swap fails.
 //
 //  1. this process takes the lease, and reads v1 from the database
 //  2. a writer commits v2, and deletes what stands under the key: the lease

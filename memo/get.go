@@ -17,6 +17,7 @@ import (
 // ErrNotFound for a negative entry, or an error that is ctx's if that has ended before
 // the shared tier was asked. What the request has read it has, whatever became of it
 // since. Get waits for no load: neither for one of this process nor for one of another.
+// A key that holds a value of another type is a *TypeError.
 func Get[T any](ctx context.Context, key string) (v T, err error) {
 	n := find(ctx)
 	key = strings.Clone(key)

@@ -36,7 +36,9 @@ func Bypass(ctx context.Context) context.Context { return under(ctx, modeBypass)
 
 // SetEnabled turns c on or off. While it is off, reads act as under Bypass.
 // Invalidations still work, here and from other processes, so nothing old comes back
-// with SetEnabled(true). Loads and refreshes that run go on. A new cache is on.
+// with SetEnabled(true). Loads and refreshes that run go on. A new cache is on, and one
+// that is closed stays off. SetEnabled is for this process, and may be called at any
+// time, by several goroutines at once.
 func (c *Cache) SetEnabled(on bool) {
 	switch {
 	case c.none():

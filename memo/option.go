@@ -19,10 +19,13 @@ const (
 	defaultLoadTimeout = 30 * time.Second
 )
 
-// Option is what the author of the code decides. Options of New and Do are read
-// in that order and the last one of a kind wins, but Tags add up. The zero Option changes
-// nothing. An Option that makes no sense is a *UsageError of the call that gets
-// it.
+// Option is what the author of the code decides. Options of New, of a call and of
+// Amend are read in that order and the last one of a kind wins, but Tags add up. The
+// zero Option changes nothing. An Option may be used any number of times, at once too.
+//
+// An Option that makes no sense, as a duration below 0, is a *UsageError of New or of
+// the call that gets it. One that says nothing about what a call does is checked and
+// has no effect, as a LoadTimeout of Set.
 type Option struct {
 	kind  optionKind
 	quiet bool // it is in order, and changes nothing about a hit
@@ -86,10 +89,10 @@ func Clone[V any](fn func(V) V) Option {
 // The entry carries the codec's name. Who asks for the key with a codec of another
 // name, as Get and each call without the option do where Config's is another one,
 // takes the entry for that of another release: Do loads for its own process and
-// leaves the entry alone, and Get returns ErrMiss. So give a key the same codec everywhere, or its type a
-// codec by codec.ByType in Config. Two codecs of one name are one format: either
-// reads what the other wrote. Of calls that wait for one load, the one that started
-// it decides.
+// leaves the entry alone, and Get returns ErrMiss. So give a key the same codec
+// everywhere, or its type a codec by codec.ByType in Config. Two codecs of one name
+// are one format: either reads what the other wrote. Of calls that wait for one load,
+// the one that started it decides.
 func Codec(c codec.Codec) Option {
 	_, problem, _ := codecName(c)
 	return Option{kind: optionCodec, fn: c, quiet: problem == ""}

@@ -6,8 +6,8 @@ import "context"
 
 // Peek returns the value of key if L1 has it, or L2 and it is fresh. It does no I/O,
 // counts nothing, and does not keep the entry young. ok is false for a key of another
-// type, for a cached ErrNotFound, in a loader, and under Fresh and Bypass: what is at
-// hand says too little there.
+// type, for a cached ErrNotFound, where the cache is off or closed, in a loader, and
+// under Fresh and Bypass: what is at hand says too little there.
 func Peek[T any](ctx context.Context, key string) (v T, ok bool) {
 	n := find(ctx)
 	if n == nil || n.load != nil || n.mode != 0 || n.cache.off.Load() != 0 {

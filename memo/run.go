@@ -139,8 +139,10 @@ func panickedAt() string {
 
 // Amend adds options to what the running loader returns: TTL, Stale, StaleIfError,
 // NegativeTTL and Tags, for what is known only when it is loaded. The Tags add up, and
-// of two others of a kind the last one counts. An option that makes no sense is a *UsageError of the calls that wait for
-// the loader. Outside of a loader Amend does nothing.
+// of two others of a kind the last one counts. Another option, or one that makes no
+// sense, is a *UsageError of the calls that wait for the loader. ctx is the loader's,
+// or one made from it; goroutines of the loader may call Amend at once, before it
+// returns. Outside of a loader Amend does nothing.
 func Amend(ctx context.Context, opts ...Option) {
 	n := find(ctx)
 	if n == nil || n.load == nil || n.mode&modeBypass != 0 {

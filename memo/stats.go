@@ -22,14 +22,26 @@ const (
 )
 
 // Counts is what happened since the cache was made. Calls = L1 + L2 + L3 + Loads
-// + Joined + Stale + Negative + Bypass + Miss + Errors.
+// + Joined + Stale + Negative + Bypass + Miss + Errors: each call of Do, Get and
+// Refresh that reads, counted when it ends, by what answered it. Peek and writes are
+// no Calls.
 type Counts struct {
-	Calls, L1, L2, L3, Loads, Joined, Stale, Negative, Bypass, Miss, Errors uint64
+	Calls    uint64
+	L1       uint64 // the request's memory
+	L2       uint64 // the process tier
+	L3       uint64 // the shared tier
+	Loads    uint64 // the loader, run by this call; its ErrNotFound too
+	Joined   uint64 // the loader, run by another call; the same
+	Stale    uint64 // a value past its TTL: see Stale and StaleIfError
+	Negative uint64 // an ErrNotFound that was kept: see NegativeTTL
+	Bypass   uint64 // the loader, around the cache: under Bypass, or with the cache off or closed
+	Miss     uint64 // nothing: Get found none
+	Errors   uint64 // an error
 
-	Runs       uint64        // runs of the loader, refreshes included
+	Runs       uint64        // runs of the loader, refreshes included; those around the cache are not
 	RunErrors  uint64        // runs that returned an error, other than ErrNotFound
 	RunPanics  uint64        // runs that panicked or called Goexit
-	RunTime    time.Duration // time in the loader
+	RunTime    time.Duration // time in the loader, of runs that have ended
 	Refreshes  uint64        // runs that nobody waited for: see Stale and EarlyRefresh
 	InFlight   int           // loads at this moment
 	Entries    int           // in the process tier at this moment
@@ -53,8 +65,8 @@ type InvalidationStats struct {
 
 // LocalStats is the process tier.
 type LocalStats struct {
-	Entries, Capacity int
-	EvictedCapacity   uint64
+	Entries, Capacity int    // at this moment, and at most
+	EvictedCapacity   uint64 // entries that had to go for want of room
 }
 
 // NodeStats is one member of the shared tier.

@@ -24,9 +24,9 @@ type node struct {
 
 var _ tier.Node = (*node)(nil)
 
-// deleteLanes is over how many connections a Delete of many keys is spread:
-// gomemcache has no command for several keys, so each costs a round trip. A lane has
-// four keys at least, once there are more than the least lanes.
+// Over how many connections a Delete of several keys is spread: gomemcache has no
+// command for several keys, so each costs a round trip. Beyond leastLanes there is one
+// for every four keys.
 const leastLanes, mostLanes = 4, 16
 
 // Name is the server's address, as configured.
@@ -189,8 +189,8 @@ func found(err error) error {
 }
 
 // Delete sends one request for each key, on up to four connections at once, and up to
-// sixteen where the keys are many. After an error some keys may be deleted and others not. If one key
-// cannot be a key, none is deleted.
+// sixteen where the keys are many. After an error some keys may be deleted and others
+// not. If one key cannot be a key, none is deleted.
 func (n *node) Delete(ctx context.Context, keys ...string) error {
 	if err := n.checkKeys("delete", keys); err != nil {
 		return err
