@@ -68,11 +68,11 @@ func TestAddTakesThePlaceOfWhatIsNoValue(t *testing.T) {
 	for what, prepare := range map[string]func(t *testing.T, f *fleet, ctx context.Context){
 		"nothing": func(*testing.T, *fleet, context.Context) {},
 		"a value past its time": func(t *testing.T, f *fleet, ctx context.Context) {
-			f.db.kept(t, ctx, "k", memo.TTL(time.Second), memo.Stale(time.Hour))
+			f.db.do(t, ctx, "k", memo.TTL(time.Second), memo.Stale(time.Hour))
 			time.Sleep(2 * time.Second)
 		},
 		"an expired value": func(t *testing.T, f *fleet, ctx context.Context) {
-			f.db.kept(t, ctx, "k", memo.StaleIfError(time.Hour))
+			f.db.do(t, ctx, "k", memo.StaleIfError(time.Hour))
 			must(t, memo.Expire(ctx, "k"))
 		},
 		"a cached ErrNotFound": func(t *testing.T, f *fleet, ctx context.Context) {

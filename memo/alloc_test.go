@@ -21,15 +21,6 @@ func allocates(t *testing.T, name string, want float64, call func()) {
 	}
 }
 
-// hit fails unless a call that found a value found want.
-func hit[T comparable](tb testing.TB, want T) func(got T, err error) {
-	return func(got T, err error) {
-		if got != want || err != nil {
-			tb.Fatalf("got %v, %v, want %v", got, err, want)
-		}
-	}
-}
-
 func loadNumber(context.Context) (int, error) { return 1 << 40, nil }
 func loadText(context.Context) (string, error) {
 	return "a text that is not a constant of the runtime", nil

@@ -48,10 +48,6 @@ func (w witness) tells(t *testing.T, who string, epochs, purges uint64, anew, af
 	}
 }
 
-func (f *fleet) memory() *tiertest.Memory { return f.store.Shared.(*tiertest.Memory) }
-
-const aPoll = 150 * time.Millisecond
-
 func TestRestartBetweenTwoPollsIsTold(t *testing.T) {
 	t.Parallel()
 	for name, lose := range map[string]func(*tiertest.Memory){

@@ -12,8 +12,8 @@ import (
 // The first load of a tag brings its marker into the world while it runs. What is
 // invalidated meanwhile must find the marker, or be found by it.
 
-// during runs a load of k, the first of its tag, in a new process of f, and calls
-// meanwhile when the loader has read the database and the marker is there.
+// during runs a load of k, the first of its tag, in c, and calls meanwhile when the
+// loader has read the database and the marker is there.
 func during(t *testing.T, c *memo.Cache, db *database, meanwhile func()) {
 	t.Helper()
 	_, err := memo.Do(c.With(context.Background()), "k", func(context.Context) (int, error) {

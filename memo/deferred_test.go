@@ -191,3 +191,68 @@ func TestCloseThatGivesUpOnAWriter(t *testing.T) {
 		}
 	})
 }
+
+func TestDeferredTagsAndTreesAreDelivered(t *testing.T) {
+	for name, invalidate := range map[string]func(c *memo.Cache) error{
+		"tags": func(c *memo.Cache) error { return c.InvalidateTags(context.Background(), "group") },
+		"tree": func(c *memo.Cache) error { return c.InvalidateTree(context.Background(), "user") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFleet()
+				writer, cut := f.process(t)
+				reader, _ := f.process(t)
+				wctx, rctx := writer.With(context.Background()), reader.With(context.Background())
+				f.db.tagged(t, rctx, "user:7", "group")
+				f.db.write("user:7")
+				remove := cut.Inject(tiertest.Fault{Ops: []tiertest.Op{tiertest.OpIncr}, Err: errDown}) // reads go through
+				if err := invalidate(writer); !errors.Is(err, memo.ErrDeferred) {
+					t.Fatalf("got %v, want ErrDeferred", err)
+				}
+				if v := f.db.do(t, wctx, "user:7"); v != 1 {
+					t.Errorf("the writer reads version %d while its invalidation waits, want 1", v)
+				}
+				if _, err := memo.Get[int](writer.With(context.Background()), "user:70"); !errors.Is(err, memo.ErrMiss) {
+					t.Error(err)
+				}
+				remove()
+				time.Sleep(2 * time.Second)
+				if n := writer.Snapshot().Nodes[0].Pending; n != 0 {
+					t.Fatalf("%d invalidations wait", n)
+				}
+				if v := f.db.do(t, rctx, "user:7"); v != 1 {
+					t.Errorf("another process reads version %d after the delivery, want 1", v)
+				}
+			})
+		})
+	}
+}
+
+// The server is up, and has refused to raise the marker: what carries the tag must
+// not be read from there until it has.
+func TestTagThatWaitsIsNotReadFromTheSharedTier(t *testing.T) {
+	for name, invalidate := range map[string]func(c *memo.Cache) error{
+		"tags":            func(c *memo.Cache) error { return c.InvalidateTags(context.Background(), "group") },
+		"the tree":        func(c *memo.Cache) error { return c.InvalidateTree(context.Background(), "user") },
+		"the tree of one": func(c *memo.Cache) error { return c.InvalidateTree(context.Background(), "user:7") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFleet()
+				c, store := f.process(t, slowPoll)
+				ctx := c.With(context.Background())
+				f.db.tagged(t, ctx, "user:7", "group")
+				f.db.write("user:7")
+				for _, match := range []string{":t:", ":r:", ":b:", ":v:"} {
+					store.Inject(tiertest.Fault{Ops: []tiertest.Op{tiertest.OpAdd, tiertest.OpCompareAndSwap, tiertest.OpDelete}, Match: match, Err: tier.ErrRefused, Times: 1})
+				}
+				if err := invalidate(c); !errors.Is(err, memo.ErrDeferred) || !c.Snapshot().Nodes[0].Up {
+					t.Fatalf("got %v, of a server that is up: %t", err, c.Snapshot().Nodes[0].Up)
+				}
+				if v := f.db.do(t, ctx, "user:7"); v != 1 {
+					t.Errorf("version %d while the invalidation waits, want 1", v)
+				}
+			})
+		})
+	}
+}

@@ -41,7 +41,7 @@ func TestG06_LoadThatOverlappedAnExpireIsKeptNowhere(t *testing.T) {
 					}
 					ctx := loader.With(context.Background())
 					if what == "refresh" {
-						f.db.kept(t, ctx, "k", window...)
+						f.db.do(t, ctx, "k", window...)
 						time.Sleep(2 * time.Second)
 					}
 					loaded, release, done := make(chan struct{}), make(chan struct{}), make(chan struct{})
@@ -63,12 +63,12 @@ func TestG06_LoadThatOverlappedAnExpireIsKeptNowhere(t *testing.T) {
 					synctest.Wait()
 					for range 2 { // the first finds it old, and the second what became of that
 						for _, c := range []*memo.Cache{loader, writer, third} {
-							f.db.kept(t, c.With(context.Background()), "k", memo.TTL(time.Hour), memo.Stale(time.Hour))
+							f.db.do(t, c.With(context.Background()), "k", memo.TTL(time.Hour), memo.Stale(time.Hour))
 						}
 						time.Sleep(time.Second)
 					}
 					for name, c := range map[string]*memo.Cache{"who loaded it": loader, "who expired it": writer, "the shared tier": third} {
-						if v := f.db.kept(t, c.With(context.Background()), "k"); v != 1 {
+						if v := f.db.do(t, c.With(context.Background()), "k"); v != 1 {
 							t.Errorf("%s keeps version %d, want 1", name, v)
 						}
 					}
@@ -95,7 +95,7 @@ func TestG06_ExpiredKeysThatAreMadeOfEachOther(t *testing.T) {
 			must(t, err)
 			return v
 		}
-		f.db.kept(t, reader.With(context.Background()), "part", window)
+		f.db.do(t, reader.With(context.Background()), "part", window)
 		f.db.write("part")
 		defer store.Inject(tiertest.Fault{
 			Ops: []tiertest.Op{tiertest.OpIncr}, Times: 1,
@@ -122,7 +122,7 @@ func TestThousandKeysAreExpiredInTime(t *testing.T) {
 		keys := make([]string, 1000)
 		for i := range keys {
 			keys[i] = fmt.Sprint("k", i)
-			f.db.kept(t, here.With(context.Background()), keys[i], memo.Stale(time.Minute))
+			f.db.do(t, here.With(context.Background()), keys[i], memo.Stale(time.Minute))
 		}
 		defer store.Inject(tiertest.Fault{Delay: 3 * time.Millisecond})()
 		begin := time.Now()
@@ -148,7 +148,7 @@ func TestExpireIsTriedAgainWhereAnotherProcessWrites(t *testing.T) {
 		here, store := f.process(t)
 		there, _ := f.process(t)
 		third, _ := f.process(t)
-		f.db.kept(t, here.With(context.Background()), "k", memo.Stale(time.Minute))
+		f.db.do(t, here.With(context.Background()), "k", memo.Stale(time.Minute))
 		// 1. Expire has read the item
 		// 2. another process stores one
 		// 3. Expire makes the one old that is there now
@@ -162,7 +162,7 @@ func TestExpireIsTriedAgainWhereAnotherProcessWrites(t *testing.T) {
 		if v, err := memo.Get[int](third.With(context.Background()), "k"); !errors.Is(err, memo.ErrMiss) {
 			t.Errorf("Get: %d, %v; the newer value is still fresh", v, err)
 		}
-		if v := f.db.kept(t, third.With(context.Background()), "k", memo.Stale(time.Minute)); v != 7 {
+		if v := f.db.do(t, third.With(context.Background()), "k", memo.Stale(time.Minute)); v != 7 {
 			t.Errorf("a read got %d, want the newer value, old as it is", v)
 		}
 	})
@@ -175,29 +175,29 @@ func TestG07_ExpireWhileTheSharedTierIsDown(t *testing.T) {
 		here, store := f.process(t)
 		there, _ := f.process(t)
 		a, b, window := here.With(context.Background()), there.With(context.Background()), memo.Stale(time.Hour)
-		f.db.kept(t, a, "k", window)
-		f.db.kept(t, b, "k", window)
+		f.db.do(t, a, "k", window)
+		f.db.do(t, b, "k", window)
 		f.db.write("k")
 		remove := store.Inject(tiertest.Fault{Err: errDown})
 		if err := here.Expire(context.Background(), "k"); !errors.Is(err, memo.ErrDeferred) {
 			t.Fatalf("%v, want ErrDeferred", err)
 		}
-		if v := f.db.kept(t, a, "k", window); v != 0 {
+		if v := f.db.do(t, a, "k", window); v != 0 {
 			t.Errorf("version %d, want the old one at once", v)
 		}
 		synctest.Wait()
-		if v := f.db.kept(t, a, "k", window); v != 1 {
+		if v := f.db.do(t, a, "k", window); v != 1 {
 			t.Errorf("version %d after the refresh, want 1", v)
 		}
 		time.Sleep(400 * time.Millisecond)
-		if v := f.db.kept(t, b, "k", window); v != 0 || there.Snapshot().Total.Stale > 0 {
+		if v := f.db.do(t, b, "k", window); v != 0 || there.Snapshot().Total.Stale > 0 {
 			t.Errorf("the other process has version %d before it can have heard", v)
 		}
 		remove()
 		time.Sleep(2 * time.Second)
-		f.db.kept(t, b, "k", window)
+		f.db.do(t, b, "k", window)
 		synctest.Wait()
-		if v := f.db.kept(t, b, "k", window); v != 1 || there.Snapshot().Total.Invalidations.Peer != 1 {
+		if v := f.db.do(t, b, "k", window); v != 1 || there.Snapshot().Total.Invalidations.Peer != 1 {
 			t.Errorf("the other process has version %d after the delivery, want 1", v)
 		}
 	})
@@ -263,7 +263,7 @@ func TestExpireBesideAReader(t *testing.T) {
 	g := &gate{Local: lru.New(8), inside: make(chan struct{}), opened: make(chan struct{})}
 	c, db := newCache(t, memo.Config{Local: g}), newDatabase()
 	ctx := c.With(context.Background())
-	db.kept(t, ctx, "k", memo.Stale(time.Minute))
+	db.do(t, ctx, "k", memo.Stale(time.Minute))
 	must(t, c.InvalidateTags(ctx, "others"))
 	g.armed.Store(true)
 	read := later(t, func() (int, error) { return memo.Do(ctx, "k", loadNumber, memo.Stale(time.Minute)) })

@@ -20,16 +20,6 @@ import (
 // What Expire does to a value, in this process and in the others. What it does to
 // loads and writes beside it is in expire_race_test.go.
 
-// kept reads key through the cache of ctx, and stores what it has to load as opts say.
-func (d *database) kept(tb testing.TB, ctx context.Context, key string, opts ...memo.Option) int {
-	tb.Helper()
-	v, err := memo.Do(ctx, key, func(context.Context) (int, error) { return d.read(key), nil }, opts...)
-	if err != nil {
-		tb.Fatalf("Do(%q): %v", key, err)
-	}
-	return v
-}
-
 func TestExpiredValueIsServedWhileTheFleetRefreshesItOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -38,11 +28,11 @@ func TestExpiredValueIsServedWhileTheFleetRefreshesItOnce(t *testing.T) {
 		a, _ := f.process(t)
 		b, _ := f.process(t)
 		actx, bctx, window := a.With(context.Background()), b.With(context.Background()), memo.Stale(time.Minute)
-		f.db.kept(t, actx, "k", window)
-		f.db.kept(t, bctx, "k", window)
+		f.db.do(t, actx, "k", window)
+		f.db.do(t, bctx, "k", window)
 		f.db.write("k")
 		must(t, writer.Expire(context.Background(), "k"))
-		if f.db.kept(t, bctx, "k", window); b.Snapshot().Total.L2 != 1 {
+		if f.db.do(t, bctx, "k", window); b.Snapshot().Total.L2 != 1 {
 			t.Errorf("a process that has not heard of it yet does not use its L2: %+v", b.Snapshot().Total)
 		}
 		time.Sleep(aPoll)
@@ -60,11 +50,11 @@ func TestExpiredValueIsServedWhileTheFleetRefreshesItOnce(t *testing.T) {
 		}
 		readers.Wait()
 		time.Sleep(time.Second)
-		f.db.kept(t, actx, "k", window) // who has not refreshed it may serve the old one once more, and looks
-		f.db.kept(t, bctx, "k", window)
+		f.db.do(t, actx, "k", window) // who has not refreshed it may serve the old one once more, and looks
+		f.db.do(t, bctx, "k", window)
 		time.Sleep(time.Second)
 		for name, ctx := range map[string]context.Context{"a": actx, "b": bctx} {
-			if v := f.db.kept(t, ctx, "k", window); v != 1 {
+			if v := f.db.do(t, ctx, "k", window); v != 1 {
 				t.Errorf("after the refresh %s reads version %d, want 1", name, v)
 			}
 		}
@@ -111,12 +101,12 @@ func TestExpiredValueStandsInForAnErrorOnly(t *testing.T) {
 	setups(t, func(t *testing.T, open func() *memo.Cache, db *database) {
 		here, there, window := open(), open(), memo.StaleIfError(time.Minute)
 		a, b := here.With(context.Background()), there.With(context.Background())
-		db.kept(t, a, "k", window)
-		db.kept(t, b, "k", window)
+		db.do(t, a, "k", window)
+		db.do(t, b, "k", window)
 		time.Sleep(13 * time.Millisecond) // between two ticks
 		db.write("k")
 		must(t, here.Expire(context.Background(), "k"))
-		if v := db.kept(t, a, "k", window); v != 1 {
+		if v := db.do(t, a, "k", window); v != 1 {
 			t.Errorf("the next read got version %d, want 1: nothing has failed", v)
 		}
 		time.Sleep(aPoll)
@@ -145,7 +135,7 @@ func TestSecondExpireDoesNotLengthenTheWindows(t *testing.T) {
 				there, _ := f.process(t)
 				third, _ := f.process(t)
 				for _, c := range []*memo.Cache{here, there} {
-					f.db.kept(t, c.With(context.Background()), "k", memo.TTL(ttl), window)
+					f.db.do(t, c.With(context.Background()), "k", memo.TTL(ttl), window)
 				}
 				for range 2 {
 					must(t, here.Expire(context.Background(), "k"))
@@ -169,14 +159,14 @@ func TestExpiredValueWithoutAnEndIsServedInItsWindow(t *testing.T) {
 		here, _ := f.process(t, slowPoll)
 		third, _ := f.process(t, slowPoll)
 		opts := []memo.Option{memo.TTL(memo.NoExpiry), memo.Stale(time.Minute)}
-		f.db.kept(t, here.With(context.Background()), "k", opts...)
+		f.db.do(t, here.With(context.Background()), "k", opts...)
 		time.Sleep(30 * time.Minute)
 		must(t, here.Expire(context.Background(), "k"))
 		time.Sleep(30 * time.Second)
 		f.db.write("k")
 		for _, want := range []int{0, 1} {
 			for name, c := range map[string]*memo.Cache{"L2": here, "the shared tier": third} {
-				if v := f.db.kept(t, c.With(context.Background()), "k", opts...); want == 1 && v != 1 {
+				if v := f.db.do(t, c.With(context.Background()), "k", opts...); want == 1 && v != 1 {
 					t.Errorf("%s gives version %d after its refresh, want 1", name, v)
 				}
 			}
@@ -195,7 +185,7 @@ func TestTagsOfAnExpiredValueAreObeyed(t *testing.T) {
 		window := []memo.Option{memo.Stale(time.Minute), memo.Tags("books")}
 		for _, order := range []string{"expired first", "invalidated first"} {
 			for _, c := range []*memo.Cache{here, there} {
-				db.kept(t, c.With(context.Background()), order, window...)
+				db.do(t, c.With(context.Background()), order, window...)
 			}
 			want := db.write(order)
 			if order == "expired first" {
@@ -207,7 +197,7 @@ func TestTagsOfAnExpiredValueAreObeyed(t *testing.T) {
 			}
 			time.Sleep(aPoll)
 			for name, c := range map[string]*memo.Cache{"here": here, "there": there, "the shared tier": third} {
-				if v := db.kept(t, c.With(context.Background()), order, window...); v != want {
+				if v := db.do(t, c.With(context.Background()), order, window...); v != want {
 					t.Errorf("%s, %s: version %d, want %d", order, name, v, want)
 				}
 			}

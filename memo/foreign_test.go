@@ -132,14 +132,6 @@ func TestG12_AnotherReleasesValueIsLeftAlone(t *testing.T) {
 	})
 }
 
-// item is what the fleet's store holds under a wire key.
-func (f *fleet) item(tb testing.TB, key string) tier.Item {
-	tb.Helper()
-	items := make([]tier.Item, 1)
-	must(tb, f.store.Nodes()[0].GetMulti(context.Background(), []string{key}, items))
-	return items[0]
-}
-
 // revalue returns data, a stored value, changed by change.
 func revalue(tb testing.TB, data []byte, change func(*wire.Value)) []byte {
 	tb.Helper()

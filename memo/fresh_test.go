@@ -37,7 +37,7 @@ func TestFreshReadSeesWhatAnotherProcessInvalidated(t *testing.T) {
 					request, end := reader.Begin(context.Background())
 					defer end()
 					read := func(ctx context.Context) int {
-						return f.db.kept(t, ctx, "a:k", memo.Tags("tag"), memo.Stale(time.Hour))
+						return f.db.do(t, ctx, "a:k", memo.Tags("tag"), memo.Stale(time.Hour))
 					}
 					read(request)
 					for i := range records {
@@ -201,7 +201,7 @@ func TestFreshReadServesNothingPastItsTime(t *testing.T) {
 	t.Parallel()
 	setups(t, func(t *testing.T, open func() *memo.Cache, db *database) {
 		ctx, window := open().With(context.Background()), []memo.Option{memo.TTL(time.Second), memo.Stale(time.Hour), memo.StaleIfError(time.Hour)}
-		db.kept(t, ctx, "k", window...)
+		db.do(t, ctx, "k", window...)
 		time.Sleep(2 * time.Second)
 		fails := func(context.Context) (int, error) { return 0, errDown }
 		for range 2 { // the second within the pause after a failure
@@ -213,7 +213,7 @@ func TestFreshReadServesNothingPastItsTime(t *testing.T) {
 			t.Errorf("Get: %v", err)
 		}
 		db.write("k")
-		if v := db.kept(t, memo.Fresh(ctx), "k", window...); v != 1 {
+		if v := db.do(t, memo.Fresh(ctx), "k", window...); v != 1 {
 			t.Errorf("got version %d, want 1, and no old value while it is refreshed", v)
 		}
 	})

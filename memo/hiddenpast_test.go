@@ -52,7 +52,7 @@ func TestR24_WhatWasInvalidatedIsNotServedPastItsTime(t *testing.T) {
 					if set := name == "by a Set of it"; set && (v != -1 || err != nil) || !set && !errors.Is(err, errOrigin) {
 						t.Errorf("process %d got %d, %v after the invalidation, and the loader fails", i, v, err)
 					}
-					time.Sleep(150 * time.Millisecond)
+					time.Sleep(aPoll)
 				}
 			})
 		})
@@ -71,7 +71,7 @@ func TestR24_WhatHasExpiredIsServedPastItsTime(t *testing.T) {
 		hit(t, 1)(o.page(ctxs[1]))
 		o.fail(errOrigin)
 		must(t, memo.Expire(ctxs[0], "page:7"))
-		time.Sleep(150 * time.Millisecond)
+		time.Sleep(aPoll)
 		for _, ctx := range ctxs {
 			hit(t, 1)(o.page(ctx))
 			synctest.Wait()

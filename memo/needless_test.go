@@ -14,15 +14,6 @@ import (
 
 // What caution must not cost: loads for nothing, while nothing has failed.
 
-// slow is a query that takes took.
-func (d *database) slow(key string, took time.Duration) func(context.Context) (int, error) {
-	return func(context.Context) (int, error) {
-		v := d.read(key)
-		time.Sleep(took)
-		return v, nil
-	}
-}
-
 // Others invalidate other keys, 200 times a second. A read inside of a load finds
 // numbers whose records are a round trip away.
 func TestG03_NestedReadsWhileOthersWriteOtherKeys(t *testing.T) {

@@ -13,7 +13,7 @@ import (
 
 // ErrNotFound: an answer like another, which is kept if NegativeTTL says so.
 
-// row is what a table may have no row for.
+// table is an origin that may have no row for who asks.
 type table struct {
 	origin
 	empty bool

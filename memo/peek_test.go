@@ -101,8 +101,8 @@ func TestPeekFindsNothingThatSaysTooLittle(t *testing.T) {
 		must(t, c.InvalidateTags(context.Background(), "tag"))
 		peeks(t, "hidden by a tag", with, "tagged", -1)
 
-		db.kept(t, with, "short", memo.TTL(time.Second), memo.Stale(time.Hour), memo.StaleIfError(time.Hour))
-		db.kept(t, with, "expired", memo.Stale(time.Hour))
+		db.do(t, with, "short", memo.TTL(time.Second), memo.Stale(time.Hour), memo.StaleIfError(time.Hour))
+		db.do(t, with, "expired", memo.Stale(time.Hour))
 		must(t, c.Expire(context.Background(), "expired"))
 		peeks(t, "expired", with, "expired", -1)
 		time.Sleep(2 * time.Second)

@@ -12,31 +12,6 @@ import (
 // Refresh beside other loads, of this process and of others, and beside
 // invalidations.
 
-// held is a loader of key that has read the database and waits: begun is closed when
-// it has, and it ends when release is closed.
-func (d *database) held(key string) (fn func(context.Context) (int, error), begun, release chan struct{}) {
-	begun, release = make(chan struct{}), make(chan struct{})
-	return func(context.Context) (int, error) {
-		v := d.read(key)
-		close(begun)
-		<-release
-		return v, nil
-	}, begun, release
-}
-
-// later is what a call on a goroutine of its own returns.
-func later(t *testing.T, call func() (int, error)) (wait func() int) {
-	out := make(chan int, 1)
-	go func() {
-		v, err := call()
-		if err != nil {
-			t.Error(err)
-		}
-		out <- v
-	}()
-	return func() int { return <-out }
-}
-
 func TestRefreshJoinsNoLoadOfBeforeAndIsJoined(t *testing.T) {
 	t.Parallel()
 	setups(t, func(t *testing.T, open func() *memo.Cache, db *database) {

@@ -15,11 +15,6 @@ import (
 // Refresh: a load that takes nothing for an answer that was there before. What it does
 // beside other loads and invalidations is in refresh_race_test.go.
 
-// refresh loads key anew through the cache of ctx.
-func (d *database) refresh(ctx context.Context, key string, opts ...memo.Option) (int, error) {
-	return memo.Refresh(ctx, key, func(context.Context) (int, error) { return d.read(key), nil }, opts...)
-}
-
 func TestRefreshReachesAllTiersAndProcesses(t *testing.T) {
 	t.Parallel()
 	for name, window := range map[string]memo.Option{"no window": {}, "a window": memo.Stale(time.Minute)} {
@@ -33,8 +28,8 @@ func TestRefreshReachesAllTiersAndProcesses(t *testing.T) {
 				request, end := here.Begin(context.Background())
 				defer end()
 				a, b := here.With(context.Background()), there.With(context.Background())
-				f.db.kept(t, request, "k", window)
-				f.db.kept(t, b, "k", window)
+				f.db.do(t, request, "k", window)
+				f.db.do(t, b, "k", window)
 				time.Sleep(time.Millisecond)
 				f.db.write("k")
 				if v, err := f.db.refresh(request, "k", window); v != 1 || err != nil {
@@ -42,7 +37,7 @@ func TestRefreshReachesAllTiersAndProcesses(t *testing.T) {
 				}
 				before := here.Snapshot().Total
 				for name, ctx := range map[string]context.Context{"the request": request, "its process": a, "the shared tier": third.With(context.Background())} {
-					if v := f.db.kept(t, ctx, "k", window); v != 1 {
+					if v := f.db.do(t, ctx, "k", window); v != 1 {
 						t.Errorf("%s has version %d, want 1", name, v)
 					}
 				}
@@ -51,12 +46,12 @@ func TestRefreshReachesAllTiersAndProcesses(t *testing.T) {
 				}
 				time.Sleep(aPoll)
 				if name == "a window" { // b serves the old value once more; third has read the new one before it has heard of it
-					f.db.kept(t, b, "k", window)
-					f.db.kept(t, third.With(context.Background()), "k", window)
+					f.db.do(t, b, "k", window)
+					f.db.do(t, third.With(context.Background()), "k", window)
 					time.Sleep(aPoll)
 				}
 				for name, c := range map[string]*memo.Cache{"that had the old value": there, "that had none": third} {
-					if v := f.db.kept(t, c.With(context.Background()), "k", window); v != 1 {
+					if v := f.db.do(t, c.With(context.Background()), "k", window); v != 1 {
 						t.Errorf("a process %s has version %d after a poll, want 1", name, v)
 					}
 				}
@@ -75,7 +70,7 @@ func TestRefreshSurvivesItsOwnRecord(t *testing.T) {
 		f := newFleet()
 		c, store := f.process(t)
 		ctx := c.With(context.Background())
-		f.db.kept(t, ctx, "k", memo.Stale(time.Minute))
+		f.db.do(t, ctx, "k", memo.Stale(time.Minute))
 		f.db.write("k")
 		defer store.Inject(tiertest.Fault{
 			Ops: []tiertest.Op{tiertest.OpAdd}, Match: ":g:", Times: 1,
@@ -89,7 +84,7 @@ func TestRefreshSurvivesItsOwnRecord(t *testing.T) {
 			t.Errorf("L2 has %d, %t; want the new value, fresh", v, ok)
 		}
 		time.Sleep(aPoll)
-		if f.db.kept(t, ctx, "k", memo.Stale(time.Minute)); f.db.queries("k") != 2 || c.Snapshot().Total.Refreshes != 0 {
+		if f.db.do(t, ctx, "k", memo.Stale(time.Minute)); f.db.queries("k") != 2 || c.Snapshot().Total.Refreshes != 0 {
 			t.Errorf("%d loads, want 2", f.db.queries("k"))
 		}
 	})
@@ -102,7 +97,7 @@ func TestRefreshThatFailsLeavesTheOldValue(t *testing.T) {
 		here, _ := f.process(t)
 		third, _ := f.process(t)
 		ctx, window := here.With(context.Background()), []memo.Option{memo.TTL(time.Minute), memo.StaleIfError(time.Hour)}
-		f.db.kept(t, ctx, "k", window...)
+		f.db.do(t, ctx, "k", window...)
 		fails := func(context.Context) (int, error) { return 9, errDown }
 		if v, err := memo.Refresh(ctx, "k", fails, window...); v != 0 || !errors.Is(err, errDown) {
 			t.Errorf("Refresh: %d, %v; want the error", v, err)

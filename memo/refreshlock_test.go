@@ -8,31 +8,11 @@ import (
 	"time"
 
 	"github.com/tiermemo/tiermemo/memo"
-	"github.com/tiermemo/tiermemo/memo/tier"
 	"github.com/tiermemo/tiermemo/memo/tier/tiertest"
 )
 
 // One refresh in the fleet: the lock beside the old value, who has it, who loses it,
 // and what becomes of it when its holder dies.
-
-// sieve is a process tier that keeps nothing.
-type sieve struct{}
-
-func (sieve) Get(string) *tier.Entry            { return nil }
-func (sieve) Peek(string) *tier.Entry           { return nil }
-func (sieve) Set(string, *tier.Entry)           {}
-func (sieve) Delete(string)                     {}
-func (sieve) Clear()                            {}
-func (sieve) Len() int                          { return 0 }
-func (sieve) Cap() int                          { return 1 }
-func (sieve) OnEvict(func(string, *tier.Entry)) {}
-func withoutL2(cfg *memo.Config)                { cfg.Local = sieve{} }
-func readers(c ...*memo.Cache) (all []context.Context) {
-	for _, c := range c {
-		all = append(all, c.With(context.Background()))
-	}
-	return all
-}
 
 // Four processes read for 20 expiries. The TTL is shorter than the life of a lock, so
 // that one of the last version must not be in the way.

@@ -18,20 +18,6 @@ import (
 // docs/regressions.md says whose they were, and lists the cases that are shown by
 // other tests.
 
-// aloneAndShared runs test on a process by itself, and on one of a fleet.
-func aloneAndShared(t *testing.T, test func(t *testing.T, c *memo.Cache)) {
-	t.Helper()
-	t.Run("alone", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) { test(t, newCache(t, memo.Config{})) })
-	})
-	t.Run("in a fleet", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
-			c, _ := newFleet().process(t)
-			test(t, c)
-		})
-	})
-}
-
 // 1. the only caller of a load leaves
 // 2. the grace is over, and the load's ctx ends; fn rolls back, or never returns
 // 3. the next one asks

@@ -161,7 +161,7 @@ func TestR19_RefreshUndoesNoInvalidation(t *testing.T) {
 					must(t, writer.Invalidate(context.Background(), "k"))
 					close(release)
 					<-done
-					time.Sleep(150 * time.Millisecond) // one poll
+					time.Sleep(aPoll)
 					for who, c := range readers {
 						v, err := memo.Do(c.With(context.Background()), "k", func(context.Context) (int, error) { return f.db.read("k"), nil }, way.opts...)
 						if v != 1 || err != nil {

@@ -20,20 +20,20 @@ func TestMemcachedHoldsWhatIsPastItsTime(t *testing.T) {
 	a := newCache(t, patient(memo.Config{Prefix: "t", Shared: dial(t, server)}))
 	b := newCache(t, patient(memo.Config{Prefix: "t", Shared: dial(t, server)}))
 	actx, bctx, window := a.With(context.Background()), b.With(context.Background()), memo.Stale(time.Hour)
-	db.kept(t, actx, "k", window)
+	db.do(t, actx, "k", window)
 	for want := 1; want <= 3; want++ {
 		db.write("k")
 		must(t, a.Expire(context.Background(), "k"))
-		if v := db.kept(t, bctx, "k", window); v != want-1 && v != want {
+		if v := db.do(t, bctx, "k", window); v != want-1 && v != want {
 			t.Errorf("the shared tier has version %d, want %d, old as it is", v, want-1)
 		}
 		for range time.Tick(time.Millisecond) {
 			if v, ok := memo.Peek[int](bctx, "k"); ok && v == want { // the refresh has ended
 				break
 			}
-			db.kept(t, bctx, "k", window)
+			db.do(t, bctx, "k", window)
 		}
-		if v := db.kept(t, memo.Fresh(actx), "k", window); v != want {
+		if v := db.do(t, memo.Fresh(actx), "k", window); v != want {
 			t.Errorf("a Fresh read of the other process got version %d, want %d", v, want)
 		}
 		if n := db.queries("k"); n != want+1 {
@@ -44,7 +44,7 @@ func TestMemcachedHoldsWhatIsPastItsTime(t *testing.T) {
 	if v, err := db.refresh(actx, "k", window); v != 4 || err != nil {
 		t.Errorf("Refresh: %d, %v", v, err)
 	}
-	if v := db.kept(t, memo.Fresh(bctx), "k", window); v != 4 || db.queries("k") != 5 {
+	if v := db.do(t, memo.Fresh(bctx), "k", window); v != 4 || db.queries("k") != 5 {
 		t.Errorf("after a Refresh the other process has version %d after %d loads, want 4 after 5", v, db.queries("k"))
 	}
 	adds(t, "a value that is there", bctx, "k", 9, false)

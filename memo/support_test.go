@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"sync"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -66,14 +67,59 @@ func (d *database) queries(key string) int {
 	return d.reads[key]
 }
 
-// do reads key through the cache of ctx.
-func (d *database) do(tb testing.TB, ctx context.Context, key string) int {
+// do reads key through the cache of ctx; what has to be loaded is stored as opts say.
+func (d *database) do(tb testing.TB, ctx context.Context, key string, opts ...memo.Option) int {
 	tb.Helper()
-	v, err := memo.Do(ctx, key, func(context.Context) (int, error) { return d.read(key), nil })
+	v, err := memo.Do(ctx, key, func(context.Context) (int, error) { return d.read(key), nil }, opts...)
 	if err != nil {
 		tb.Fatalf("Do(%q): %v", key, err)
 	}
 	return v
+}
+
+// tagged reads key as an entry with tags.
+func (d *database) tagged(tb testing.TB, ctx context.Context, key string, tags ...string) int {
+	tb.Helper()
+	return d.do(tb, ctx, key, memo.Tags(tags...))
+}
+
+// amended is tagged for tags that only the loader knows.
+func (d *database) amended(tb testing.TB, ctx context.Context, key string, tags ...string) int {
+	tb.Helper()
+	v, err := memo.Do(ctx, key, func(ctx context.Context) (int, error) {
+		memo.Amend(ctx, memo.Tags(tags...))
+		return d.read(key), nil
+	})
+	if err != nil {
+		tb.Fatalf("Do(%q): %v", key, err)
+	}
+	return v
+}
+
+// refresh loads key anew through the cache of ctx.
+func (d *database) refresh(ctx context.Context, key string, opts ...memo.Option) (int, error) {
+	return memo.Refresh(ctx, key, func(context.Context) (int, error) { return d.read(key), nil }, opts...)
+}
+
+// slow is a query that takes took.
+func (d *database) slow(key string, took time.Duration) func(context.Context) (int, error) {
+	return func(context.Context) (int, error) {
+		v := d.read(key)
+		time.Sleep(took)
+		return v, nil
+	}
+}
+
+// held is a loader of key that has read the database and waits: begun is closed when
+// it has, and it ends when release is closed.
+func (d *database) held(key string) (fn func(context.Context) (int, error), begun, release chan struct{}) {
+	begun, release = make(chan struct{}), make(chan struct{})
+	return func(context.Context) (int, error) {
+		v := d.read(key)
+		close(begun)
+		<-release
+		return v, nil
+	}, begun, release
 }
 
 // must fails the test on an error.
@@ -82,4 +128,26 @@ func must(tb testing.TB, err error) {
 	if err != nil {
 		tb.Fatal(err)
 	}
+}
+
+// hit fails unless a call that found a value found want.
+func hit[T comparable](tb testing.TB, want T) func(got T, err error) {
+	return func(got T, err error) {
+		if got != want || err != nil {
+			tb.Fatalf("got %v, %v, want %v", got, err, want)
+		}
+	}
+}
+
+// later is what a call on a goroutine of its own returns.
+func later(t *testing.T, call func() (int, error)) (wait func() int) {
+	out := make(chan int, 1)
+	go func() {
+		v, err := call()
+		if err != nil {
+			t.Error(err)
+		}
+		out <- v
+	}()
+	return func() int { return <-out }
 }

@@ -13,37 +13,6 @@ import (
 // A load that overlapped an invalidation is stored nowhere: the tests of G6. Each
 // stops one party at an exact point and lets the other run.
 
-// fleet is processes in one: caches that share one store.
-type fleet struct {
-	store *tiertest.Faulty
-	db    *database
-}
-
-func newFleet() *fleet {
-	return &fleet{store: tiertest.NewFaulty(tiertest.NewMemory()), db: newDatabase()}
-}
-
-// process starts a cache on the fleet's store, by way of a fault wrapper of its
-// own. Its poller runs once before it is returned.
-func (f *fleet) process(t *testing.T, change ...func(*memo.Config)) (*memo.Cache, *tiertest.Faulty) {
-	t.Helper()
-	own := tiertest.NewFaulty(f.store)
-	cfg := memo.Config{Prefix: "t", Shared: own}
-	for _, c := range change {
-		c(&cfg)
-	}
-	c := newCache(t, cfg)
-	if _, err := memo.Get[int](c.With(context.Background()), "first"); err == nil {
-		t.Fatal("an empty store has a value")
-	}
-	return c, own
-}
-
-// slowPoll keeps the poller away for as long as a test lasts.
-func slowPoll(cfg *memo.Config) {
-	cfg.PollInterval, cfg.StaleBound = time.Hour, 2*time.Hour
-}
-
 func TestG06_LoadThatOverlappedAnInvalidationIsStoredNowhere(t *testing.T) {
 	for _, test := range []struct {
 		name   string

@@ -1,0 +1,113 @@
+package memo_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/tiermemo/tiermemo/memo"
+	"github.com/tiermemo/tiermemo/memo/tier"
+	"github.com/tiermemo/tiermemo/memo/tier/tiertest"
+)
+
+// What tests run on: one process, or several that share a store, each behind a wrapper
+// that injects faults.
+
+// fleet is processes in one: caches that share one store.
+type fleet struct {
+	store *tiertest.Faulty
+	db    *database
+}
+
+func newFleet() *fleet {
+	return &fleet{store: tiertest.NewFaulty(tiertest.NewMemory()), db: newDatabase()}
+}
+
+// process starts a cache on the fleet's store, by way of a fault wrapper of its
+// own. Its poller runs once before it is returned.
+func (f *fleet) process(t *testing.T, change ...func(*memo.Config)) (*memo.Cache, *tiertest.Faulty) {
+	t.Helper()
+	own := tiertest.NewFaulty(f.store)
+	cfg := memo.Config{Prefix: "t", Shared: own}
+	for _, c := range change {
+		c(&cfg)
+	}
+	c := newCache(t, cfg)
+	if _, err := memo.Get[int](c.With(context.Background()), "first"); err == nil {
+		t.Fatal("an empty store has a value")
+	}
+	return c, own
+}
+
+func (f *fleet) memory() *tiertest.Memory { return f.store.Shared.(*tiertest.Memory) }
+
+// item is what the fleet's store holds under a wire key.
+func (f *fleet) item(tb testing.TB, key string) tier.Item {
+	tb.Helper()
+	items := make([]tier.Item, 1)
+	must(tb, f.store.Nodes()[0].GetMulti(context.Background(), []string{key}, items))
+	return items[0]
+}
+
+// slowPoll keeps the poller away for as long as a test lasts.
+func slowPoll(cfg *memo.Config) {
+	cfg.PollInterval, cfg.StaleBound = time.Hour, 2*time.Hour
+}
+
+// aPoll is long enough for every process to have polled.
+const aPoll = 150 * time.Millisecond
+
+// withoutL2 gives a process a tier that keeps nothing.
+func withoutL2(cfg *memo.Config) { cfg.Local = sieve{} }
+
+// sieve is a process tier that keeps nothing.
+type sieve struct{}
+
+func (sieve) Get(string) *tier.Entry            { return nil }
+func (sieve) Peek(string) *tier.Entry           { return nil }
+func (sieve) Set(string, *tier.Entry)           {}
+func (sieve) Delete(string)                     {}
+func (sieve) Clear()                            {}
+func (sieve) Len() int                          { return 0 }
+func (sieve) Cap() int                          { return 1 }
+func (sieve) OnEvict(func(string, *tier.Entry)) {}
+
+// readers are callers of each of the caches, without a request.
+func readers(c ...*memo.Cache) (all []context.Context) {
+	for _, c := range c {
+		all = append(all, c.With(context.Background()))
+	}
+	return all
+}
+
+// setups are the ways in which a cache can be set up: invalidations without a
+// shared tier have no numbers.
+func setups(t *testing.T, test func(t *testing.T, open func() *memo.Cache, db *database)) {
+	t.Run("L2 alone", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			c := newCache(t, memo.Config{})
+			test(t, func() *memo.Cache { return c }, newDatabase())
+		})
+	})
+	t.Run("with a shared tier", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			f := newFleet()
+			test(t, func() *memo.Cache { c, _ := f.process(t); return c }, f.db)
+		})
+	})
+}
+
+// aloneAndShared runs test on a process by itself, and on one of a fleet.
+func aloneAndShared(t *testing.T, test func(t *testing.T, c *memo.Cache)) {
+	t.Helper()
+	t.Run("alone", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) { test(t, newCache(t, memo.Config{})) })
+	})
+	t.Run("in a fleet", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			c, _ := newFleet().process(t)
+			test(t, c)
+		})
+	})
+}
