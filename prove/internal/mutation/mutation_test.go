@@ -3,9 +3,15 @@ package mutation
 import (
 	"fmt"
 	"go/ast"
+	"go/build"
+	"go/importer"
 	"go/parser"
 	"go/token"
+	"go/types"
+	"io"
 	"os"
+	"os/exec"
+	"path"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -25,6 +31,7 @@ func TestEachMutationFitsTheCode(t *testing.T) {
 	t.Parallel()
 	names := map[string]bool{}
 	tests := map[string]map[string]bool{} // by package
+	imports := exported(t)
 	for _, m := range All() {
 		if m.Name == "" || names[m.Name] || len(m.Tests) == 0 {
 			t.Errorf("%q: a mutation has a name that no other one has, and tests", m.Name)
@@ -40,8 +47,8 @@ func TestEachMutationFitsTheCode(t *testing.T) {
 		}
 		if text, err = m.apply(text); err != nil {
 			t.Errorf("%s: %v", m.Name, err)
-		} else if _, err := parser.ParseFile(token.NewFileSet(), m.File, text, parser.SkipObjectResolution); err != nil {
-			t.Errorf("%s: what is left of the code does not parse: %v", m.Name, err)
+		} else if err := check(imports, m.File, text); err != nil {
+			t.Errorf("%s: what is left of the code does not compile: %v", m.Name, err)
 		}
 		if tests[m.Package] == nil {
 			tests[m.Package] = testsOf(t, m.Package)
@@ -52,6 +59,53 @@ func TestEachMutationFitsTheCode(t *testing.T) {
 			}
 		}
 	}
+}
+
+// exported returns the types of all packages that the mutated ones import, as the go
+// command has built them.
+func exported(t *testing.T) types.Importer {
+	t.Helper()
+	args := []string{"list", "-export", "-deps", "-f", "{{.ImportPath}} {{.Export}}"}
+	for _, m := range All() {
+		args = append(args, "./"+path.Dir(m.File))
+	}
+	cmd := exec.Command("go", args...)
+	cmd.Dir = root
+	list, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	files := map[string]string{}
+	for line := range strings.Lines(string(list)) {
+		name, file, _ := strings.Cut(strings.TrimSpace(line), " ")
+		files[name] = file
+	}
+	return importer.ForCompiler(token.NewFileSet(), "gc", func(name string) (io.ReadCloser, error) { return os.Open(files[name]) })
+}
+
+// check is what the compiler would say of the package of file, with text in its place.
+func check(imports types.Importer, file string, text []byte) error {
+	folder := filepath.Join(root, filepath.Dir(file))
+	pkg, err := build.ImportDir(folder, 0)
+	if err != nil {
+		return err
+	}
+	set := token.NewFileSet()
+	var files []*ast.File
+	for _, name := range pkg.GoFiles {
+		var source any // nil: what the file says
+		if name == filepath.Base(file) {
+			source = text
+		}
+		syntax, err := parser.ParseFile(set, filepath.Join(folder, name), source, parser.SkipObjectResolution)
+		if err != nil {
+			return err
+		}
+		files = append(files, syntax)
+	}
+	config := types.Config{Importer: imports}
+	_, err = config.Check(pkg.Name, set, files, nil)
+	return err
 }
 
 // testsOf are the names of the tests in a folder of the repository.
