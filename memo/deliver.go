@@ -154,9 +154,7 @@ func (d *domain) deliverAll(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, d.cache.cfg.WriteTimeout)
 	defer cancel()
 	at := make([]tier.Item, 1)
-	err := d.timed(ctx, "get_multi", func(ctx context.Context) error {
-		return d.node.GetMulti(ctx, []string{d.space.Seq()}, at)
-	})
+	err := d.readTimed(ctx, []string{d.space.Seq()}, at)
 	if err != nil {
 		return err
 	}

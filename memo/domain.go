@@ -193,6 +193,11 @@ func (d *domain) read(ctx context.Context, names []string, items []tier.Item) er
 	return d.do(ctx, "get_multi", func(ctx context.Context) error { return d.node.GetMulti(ctx, names, items) })
 }
 
+// readTimed is read for the protocol: see timed.
+func (d *domain) readTimed(ctx context.Context, names []string, items []tier.Item) error {
+	return d.timed(ctx, "get_multi", func(ctx context.Context) error { return d.node.GetMulti(ctx, names, items) })
+}
+
 func (d *domain) swap(ctx context.Context, key string, cas uint64, value []byte, ttl time.Duration) error {
 	return d.do(ctx, "compare_and_swap", func(ctx context.Context) error { return d.node.CompareAndSwap(ctx, key, cas, value, ttl) })
 }
@@ -221,7 +226,8 @@ func (d *domain) do(ctx context.Context, op string, fn func(ctx context.Context)
 	return err
 }
 
-// timed makes one call of the protocol, and counts its failure.
+// timed makes one call of the protocol, within the time that ctx has for all of them,
+// and counts its failure.
 func (d *domain) timed(ctx context.Context, op string, fn func(ctx context.Context) error) error {
 	err := d.measured(ctx, op, fn)
 	if !tier.IsAnswer(err) {

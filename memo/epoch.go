@@ -54,7 +54,7 @@ func (d *domain) takeTurn(ctx context.Context) (bool, error) {
 		return false, nil
 	}
 	guard := make([]tier.Item, 1)
-	err = d.timed(ctx, "get_multi", func(ctx context.Context) error { return d.node.GetMulti(ctx, []string{place}, guard) })
+	err = d.readTimed(ctx, []string{place}, guard)
 	if err != nil {
 		return false, err
 	}
@@ -78,9 +78,7 @@ func (d *domain) newEpoch(ctx context.Context, counter tier.Item, seq uint64) (u
 			return next, err
 		}
 		items := make([]tier.Item, 1) // somebody counted in between
-		err = d.timed(ctx, "get_multi", func(ctx context.Context) error {
-			return d.node.GetMulti(ctx, []string{d.space.Seq()}, items)
-		})
+		err = d.readTimed(ctx, []string{d.space.Seq()}, items)
 		if err != nil {
 			return 0, err
 		}

@@ -81,7 +81,7 @@ func (c *Cache) dropOlder(about wire.Subject, key string, seq uint64) {
 func (d *domain) soften(ctx context.Context, places []string) error {
 	for len(places) > 0 {
 		items := make([]tier.Item, len(places))
-		if err := d.readMarks(ctx, places, items); err != nil {
+		if err := d.readTimed(ctx, places, items); err != nil {
 			return err
 		}
 		raced := make([]bool, len(places))

@@ -56,7 +56,7 @@ func (d *domain) deliverMarks(ctx context.Context, about wire.Subject, names []s
 	var last uint64
 	err := both(
 		func() (err error) { last, err = d.draw(ctx, uint64(len(batches))); return err },
-		func() error { return d.readMarks(ctx, marks, items) },
+		func() error { return d.readTimed(ctx, marks, items) },
 	)
 	if err != nil {
 		return nil, err
@@ -77,10 +77,6 @@ func (d *domain) deliverMarks(ctx context.Context, about wire.Subject, names []s
 		},
 	)
 	return numbers, err
-}
-
-func (d *domain) readMarks(ctx context.Context, marks []string, items []tier.Item) error {
-	return d.timed(ctx, "get_multi", func(ctx context.Context) error { return d.node.GetMulti(ctx, marks, items) })
 }
 
 // raise makes the markers, last read as items, n at least. The counter has reached
@@ -112,7 +108,7 @@ func (d *domain) raise(ctx context.Context, marks []string, items []tier.Item, n
 		// The counter is read after the markers: of those that are unborn it has all numbers.
 		names := append(slices.Clone(marks), d.space.Seq())
 		items = make([]tier.Item, len(names))
-		if err := d.readMarks(ctx, names, items); err != nil {
+		if err := d.readTimed(ctx, names, items); err != nil {
 			return err
 		}
 		seq, err := wire.ParseSeq(items[len(marks)].Value)

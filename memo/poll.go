@@ -98,7 +98,7 @@ func (d *domain) poll() (more bool) {
 	began := d.cache.clock.Exact()
 	ctx, cancel := context.WithTimeout(d.life, d.cache.cfg.WriteTimeout)
 	defer cancel()
-	err := d.timed(ctx, "get_multi", func(ctx context.Context) error { return d.node.GetMulti(ctx, names, items) })
+	err := d.readTimed(ctx, names, items)
 	if err != nil {
 		d.failed(err)
 		return false

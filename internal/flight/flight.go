@@ -177,9 +177,9 @@ func (g *Group[V]) Current(key string) *Call[V] {
 	return nil
 }
 
-// Launch begins a load of key that nobody waits for, unless one runs that somebody
-// could join. It ends by itself, by its Timeout, or when it is out of date; callers
-// who join it and leave do not end it.
+// Launch begins a load of key that nobody waits for, unless one is there that somebody
+// could join, MaxRuns are, or Drain was called. It ends by itself, by its Timeout, or
+// when it is out of date; callers who join it and leave do not end it.
 func (g *Group[V]) Launch(base context.Context, key string, job Job[V]) {
 	s := g.shard(key)
 	s.mu.Lock()
