@@ -2,7 +2,6 @@ package memo
 
 import (
 	"context"
-	"sync/atomic"
 	"time"
 
 	"github.com/tiermemo/tiermemo/memo/tier"
@@ -91,7 +90,7 @@ func (l *load) takes(e *tier.Entry, a age) bool {
 		return false
 	case l.replaces != nil:
 		newer := a >= early && e != l.replaces && l.newer(e)
-		return newer || l.cache.clock.Now() < atomic.LoadInt64(&e.Retry) // or it has failed since l's reader looked
+		return newer || l.cache.paused(e) // since l's reader looked
 	}
 	return a >= early || a == stale && l.takesStale()
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"reflect"
-	"sync/atomic"
 
 	"github.com/tiermemo/tiermemo/internal/flight"
 	"github.com/tiermemo/tiermemo/internal/stripe"
@@ -81,7 +80,7 @@ func (c *Cache) process(ctx context.Context, n *node, l *load) (*tier.Entry, out
 		case a == stale && l.takesStale():
 			l.refreshBehind(ctx, e)
 			return e, outcomeStale, nil
-		case !l.fresh && c.clock.Now() < atomic.LoadInt64(&e.Retry) && standsIn(e, c.clock.Now()):
+		case !l.fresh && c.paused(e) && standsIn(e, c.clock.Now()): // the error that it stands in for would be the same
 			return e, outcomeStale, nil
 		}
 		if land := l.besideRefresh(ctx); land.entry != nil {

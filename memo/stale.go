@@ -74,7 +74,7 @@ func (l *load) takesStale() bool { return !l.exacting && !l.forced && l.replaces
 // refreshBehind refreshes e behind the back of its reader, unless somebody does.
 func (l *load) refreshBehind(ctx context.Context, e *tier.Entry) {
 	c := l.cache
-	if c.clock.Now() < atomic.LoadInt64(&e.Retry) || c.flights.Current(l.key) != nil {
+	if c.paused(e) || c.flights.Current(l.key) != nil {
 		return
 	}
 	base := c.base(ctx)
@@ -111,6 +111,9 @@ func (l *load) refreshLanded(ctx context.Context, land landing) {
 		l.refreshBehind(ctx, land.entry)
 	}
 }
+
+// paused reports whether a load of e's key has failed within the pause.
+func (c *Cache) paused(e *tier.Entry) bool { return c.clock.Now() < atomic.LoadInt64(&e.Retry) }
 
 // postpone notes that a load of l's key has failed.
 func (l *load) postpone() {
