@@ -81,3 +81,59 @@ func TestG07_QueueThatTakesLongerThanAWriteTimeoutIsDeliveredInParts(t *testing.
 		}
 	})
 }
+
+// What is queued is delivered in the order of the calls, and what one call names at
+// once:
+//
+//  1. the whole is delivered, and the part is not
+//  2. another process makes the whole anew, of the old part that it has
+//  3. the part is delivered, and nothing to come drops the whole of 2
+func TestG06_DeferredKeysThatAreMadeOfEachOther(t *testing.T) {
+	others := make([]string, 40)
+	for i := range others {
+		others[i] = fmt.Sprint("other", i)
+	}
+	for name, tell := range map[string]func(c *memo.Cache) error{
+		"one call": func(c *memo.Cache) error {
+			return c.Invalidate(context.Background(), append([]string{"part", "whole"}, others...)...)
+		},
+		"a key, and tags": func(c *memo.Cache) error {
+			_ = c.Invalidate(context.Background(), "part")
+			return c.InvalidateTags(context.Background(), append([]string{"wholes"}, others...)...)
+		},
+	} {
+		for round := range 5 { // a queue without an order has the right one now and then
+			t.Run(fmt.Sprint(name, " ", round), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					f := newFleet()
+					writer, store := f.process(t)
+					reader, _ := f.process(t, slowPoll)
+					ctx := reader.With(context.Background())
+					part := func(ctx context.Context) (int, error) { return f.db.do(t, ctx, "part"), nil }
+					whole := func(ctx context.Context) int {
+						v, err := memo.Do(ctx, "whole", part, memo.Tags("wholes"))
+						must(t, err)
+						return v
+					}
+					whole(ctx)
+					down := store.Inject(tiertest.Fault{Err: errDown})
+					f.db.write("part")
+					if err := tell(writer); !errors.Is(err, memo.ErrDeferred) {
+						t.Fatal(err)
+					}
+					down()
+					refused := []tiertest.Op{tiertest.OpDelete, tiertest.OpIncr} // at once: it is not too much for the server
+					store.Inject(tiertest.Fault{Ops: refused, Times: 8, Err: errDown})
+					store.Inject(tiertest.Fault{Ops: []tiertest.Op{tiertest.OpAdd}, Match: ":g:",
+						After: func(context.Context, tiertest.Op, []string) { whole(memo.Fresh(ctx)) }})
+					time.Sleep(5 * time.Second)
+					late, _ := f.process(t)
+					if v := whole(late.With(context.Background())); v != 1 {
+						t.Errorf("the whole is made of version %d of the part, want 1", v)
+					}
+				})
+			})
+		}
+	}
+}

@@ -47,13 +47,16 @@ func (d *domain) deliverQueue(ctx context.Context) bool {
 		d.mu.Lock()
 		b := d.pending.Next(d.portion)
 		d.mu.Unlock()
+		began := d.cache.clock.Exact()
 		err := d.deliverBatch(ctx, b)
 		if err != nil && tier.IsAnswer(err) && !b.All { // refused, and will be: everything, in place of it
 			d.suspend(told{})
 			continue
 		}
 		if err != nil {
-			d.portion = max(d.portion/4, leastPortion)
+			if took := d.cache.clock.Exact() - began; took >= int64(d.cache.cfg.WriteTimeout/10) { // else fewer would fail as well
+				d.portion = max(d.portion/4, leastPortion)
+			}
 			d.failed(err)
 			return false
 		}

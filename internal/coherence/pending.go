@@ -1,6 +1,10 @@
 package coherence
 
 import (
+	"cmp"
+	"maps"
+	"slices"
+
 	"github.com/tiermemo/tiermemo/internal/keys"
 	"github.com/tiermemo/tiermemo/internal/wire"
 )
@@ -86,23 +90,33 @@ func (p *Pending) has(about wire.Subject, name string) bool {
 	return ok
 }
 
-// Next returns what to deliver, at most most names.
+// Next returns what to deliver, at most most names. What was asked for first goes
+// first, and what was asked for in one Add goes together, if it is no more than that:
+//
+//  1. A is made of B; B is asked for, and A with it or after it
+//  2. A is delivered without B; another process makes it anew, of the old B that it has
+//  3. B is delivered, and nothing to come drops the A of 2
 func (p *Pending) Next(most int) Batch {
 	b := Batch{All: p.all != 0, turn: p.turn}
 	if b.All {
 		return b
 	}
-	for t := range p.targets {
-		if b.About == 0 {
-			b.About = t.About
+	waiting := slices.SortedFunc(maps.Keys(p.targets), func(s, t Target) int {
+		return cmp.Compare(p.targets[s], p.targets[t])
+	})
+	together := 0 // of the targets so far, those of whole Adds
+	for i, t := range waiting {
+		turn := p.targets[t]
+		if i > 0 && turn != p.targets[waiting[i-1]] {
+			together = i
 		}
-		if t.About != b.About {
-			continue
-		}
-		if len(b.Names) == most {
+		if t.About != waiting[0].About || i == most {
+			if together > 0 {
+				b.Names = b.Names[:together]
+			}
 			break
 		}
-		b.Names = append(b.Names, t.Name)
+		b.About, b.Names = t.About, append(b.Names, t.Name)
 	}
 	return b
 }

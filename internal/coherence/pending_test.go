@@ -125,3 +125,46 @@ func TestAQueueIsDeliveredInBatches(t *testing.T) {
 		t.Errorf("delivered %q, want each of %q once", got, want)
 	}
 }
+
+// What is made of others is asked for with them, or after them, and is not told of
+// before them.
+func TestAQueueIsDeliveredInItsOrder(t *testing.T) {
+	t.Parallel()
+	p := coherence.Pending{Most: 100}
+	for _, call := range []struct {
+		about wire.Subject
+		names []string
+	}{
+		{wire.Keys, []string{"a"}},
+		{wire.Keys, []string{"b1", "b2", "b3"}},
+		{wire.Tags, []string{"c"}},
+		{wire.Keys, []string{"d1", "d2", "d3"}},
+		{wire.Keys, []string{"e1", "e2"}},
+		{wire.Expired, []string{"f1", "f2", "f3", "f4", "f5"}}, // more than fit
+		{wire.Expired, []string{"a", "g"}},
+		{wire.Keys, []string{"a"}}, // again
+	} {
+		p.Add(call.about, call.names...)
+	}
+	var got []string
+	for range 100 {
+		b := p.Next(4)
+		if p.Delivered(b); len(b.Names) == 0 {
+			break
+		}
+		slices.Sort(b.Names)
+		got = append(got, fmt.Sprint(len(b.Names), b.About, b.Names[0]))
+	}
+	want := []string{
+		fmt.Sprint(3, wire.Keys, "b1"), fmt.Sprint(1, wire.Tags, "c"), fmt.Sprint(3, wire.Keys, "d1"), fmt.Sprint(2, wire.Keys, "e1"),
+	}
+	if len(got) < len(want) || !slices.Equal(got[:len(want)], want) {
+		t.Fatalf("delivered %q, want %q first", got, want)
+	}
+	if last := fmt.Sprint(1, wire.Keys, "a"); got[len(got)-1] != last {
+		t.Errorf("delivered %q, want %q last", got, last)
+	}
+	if p.Len() != 0 {
+		t.Errorf("%d are left", p.Len())
+	}
+}
