@@ -137,3 +137,22 @@ func TestG06_DeferredKeysThatAreMadeOfEachOther(t *testing.T) {
 		}
 	}
 }
+
+// Its deliveries leave nothing of the poll's own time, and every poll has one.
+func TestG07_BusyWriterOnASlowServerGetsItsNewEpoch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet()
+		c, store := f.process(t)
+		down := store.Inject(tiertest.Fault{Err: errDown})
+		time.Sleep(5 * time.Second)
+		down()
+		defer store.Inject(tiertest.Fault{Delay: 80 * time.Millisecond})()
+		for i := range 200 {
+			_ = c.Invalidate(context.Background(), fmt.Sprint("k", i%10))
+			time.Sleep(50 * time.Millisecond)
+		}
+		if s := c.Snapshot().Nodes[0]; !s.Up {
+			t.Errorf("%d s after the outage: %+v", 10, s)
+		}
+	})
+}

@@ -116,7 +116,7 @@ func (d *domain) poll() (more bool) {
 		records[i] = items[i+1].Value
 	}
 	act := d.apply(began, seq, wanted, records)
-	d.reached(ctx, before, seq, items[0])
+	d.reached(before, seq, items[0])
 	return act.More
 }
 
@@ -167,7 +167,7 @@ func (c *Cache) purge() {
 
 // reached decides what a poll that found the Node means, and delivers what
 // waits. before is what was applied when the Node was last heard of.
-func (d *domain) reached(ctx context.Context, before, seq uint64, counter tier.Item) {
+func (d *domain) reached(before, seq uint64, counter tier.Item) {
 	d.mu.Lock()
 	ret := d.health.Polled(d.cache.clock.Exact())
 	d.mu.Unlock()
@@ -186,6 +186,8 @@ func (d *domain) reached(ctx context.Context, before, seq uint64, counter tier.I
 	case coherence.Rotate:
 		anew := before == 0 || !coherence.SameEpoch(before, seq)
 		if !anew {
+			ctx, cancel := context.WithTimeout(d.life, d.cache.cfg.WriteTimeout) // the queue may have taken all of the poll's
+			defer cancel()
 			var err error
 			if anew, err = d.rotate(ctx, seq, counter); err != nil {
 				d.failed(err) // down still: the next poll tries again
