@@ -108,8 +108,13 @@ func (c *Cache) fetch(ctx context.Context, l *load) (*tier.Entry, age) {
 		if verdict != coherence.Valid || !l.admits(e.Stamp, e.Loaded) {
 			return nil, gone
 		}
-		l.keep(watch, e)
-		return e, ageOf(e, c.clock.Exact(), 0)
+		a := ageOf(e, c.clock.Exact(), 0)
+		if a >= early {
+			l.keep(watch, e)
+		} else {
+			l.keepSpare(watch, e)
+		}
+		return e, a
 	}
 	return nil, gone
 }

@@ -122,12 +122,14 @@ func (l *load) postpone() {
 	}
 }
 
-// keepSpare puts the old e into L2, for the case that the loader fails.
+// keepSpare puts the old e into L2, for the case that the loader fails. What is there
+// and the same version stays: it may know that a load has failed (Retry).
 func (l *load) keepSpare(f *call, e *tier.Entry) {
-	local := l.cache.cfg.Local
+	c := l.cache
 	f.Keep(func() {
-		if have := local.Peek(l.key); have == nil || have.Expires < e.Expires {
-			local.Set(l.key, e)
+		have := c.cfg.Local.Peek(l.key)
+		if have == nil || !c.sound(have, c.clock.Now()) || have.Created != e.Created && have.Expires < e.Expires {
+			c.cfg.Local.Set(l.key, e)
 		}
 	})
 }
