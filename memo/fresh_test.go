@@ -265,3 +265,26 @@ func TestFreshWithoutASharedTierUsesL2(t *testing.T) {
 		t.Errorf("a Fresh read got version %d, want 1", v)
 	}
 }
+
+// Nobody waits for a shared tier that is known to be away, and a Fresh read asks it
+// nothing: only the poller does.
+func TestG07_FreshReadInAnOutageWaitsForNobody(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet()
+		c, store := f.process(t)
+		ctx := memo.Fresh(c.With(context.Background()))
+		f.db.do(t, ctx, "k")
+		repair := store.Inject(tiertest.Fault{Hang: true})
+		time.Sleep(5 * time.Second)
+		for range 3 {
+			v := f.db.write("k")
+			begin := time.Now()
+			if got := f.db.do(t, ctx, "k"); got != v || time.Since(begin) > 0 {
+				t.Errorf("a Fresh read got version %d after %v, want %d at once", got, time.Since(begin), v)
+			}
+		}
+		repair()
+		time.Sleep(3 * time.Second)
+	})
+}

@@ -43,9 +43,11 @@ func (l *load) sync(ctx context.Context) error {
 		return nil
 	}
 	l.need = need{at: l.cache.clock.Exact()}
-	limited, cancel := context.WithTimeout(ctx, l.cache.cfg.ReadTimeout)
-	defer cancel()
-	d.catchUp(limited)
+	if d.reachable() { // else nobody waits for it
+		limited, cancel := context.WithTimeout(ctx, l.cache.cfg.ReadTimeout)
+		defer cancel()
+		d.catchUp(limited)
+	}
 	if l.sure = d.covered.Load() >= l.need.at; !l.sure && ctx.Err() != nil {
 		return ended.Err(ctx)
 	}
