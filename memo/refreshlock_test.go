@@ -279,3 +279,49 @@ func TestRefreshThatHangsLosesItsLock(t *testing.T) {
 		o.ran(t, 2)
 	})
 }
+
+// A refresh runs, and a reader comes who has no copy in L2. Whether it gets the value
+// that is there is a matter of that value, and not of the reader's own options.
+func TestReaderWithoutACopyDoesNotWaitForARefresh(t *testing.T) {
+	for name, test := range map[string]struct {
+		age  time.Duration
+		opts []memo.Option
+		says memo.Option
+	}{
+		"of a value that its loader made stale": {ttl + time.Second, nil, memo.Stale(time.Hour)},
+		"that comes early":                      {ttl - 500*time.Millisecond, []memo.Option{memo.EarlyRefresh(100)}, memo.Stale(0)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				f := newFleet()
+				c, _ := f.process(t, withoutL2)
+				ctx := c.With(context.Background())
+				runs := 0
+				read := func() time.Duration {
+					begin := time.Now()
+					_, err := memo.Do(ctx, "k", func(ctx context.Context) (int, error) {
+						runs++
+						memo.Amend(ctx, test.says)
+						time.Sleep(2 * time.Second)
+						return runs, nil
+					}, append([]memo.Option{memo.TTL(ttl)}, test.opts...)...)
+					must(t, err)
+					return time.Since(begin)
+				}
+				read()
+				time.Sleep(test.age)
+				for range 30 { // of EarlyRefresh, the chance that none begins it is small
+					if took := read(); took > 0 {
+						t.Fatalf("a reader waited for %v", took)
+					}
+					synctest.Wait()
+				}
+				if runs != 2 {
+					t.Errorf("%d loads, want the first and one refresh", runs)
+				}
+				time.Sleep(3 * time.Second)
+			})
+		})
+	}
+}

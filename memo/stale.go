@@ -87,7 +87,7 @@ func (l *load) refreshBehind(ctx context.Context, e *tier.Entry) {
 // besideRefresh returns what the shared tier has, for a reader who has nothing in L2 while
 // this process refreshes the value: it would wait for that.
 func (l *load) besideRefresh(ctx context.Context) landing {
-	if l.policy.stale == 0 || !l.takesStale() {
+	if !l.takesStale() {
 		return landing{}
 	}
 	if f := l.cache.flights.Current(l.key); f == nil || f.Job().(*load).replaces == nil {
