@@ -114,8 +114,8 @@ func (d *domain) softenOne(ctx context.Context, place string, item tier.Item) er
 	var v wire.Value
 	now := time.Now().UnixMilli()
 	usable := wire.KindOf(item.Value) == wire.KindValue && wire.ParseValue(item.Value, &v) == nil
-	if usable && v.Fresh > now {
-		v.Created, v.Fresh = now, now
+	if usable { // also what has ended by this clock, which may be ahead: by Created a reader sees how far
+		v.Created, v.Fresh = now, min(v.Fresh, now)
 	}
 	if left := v.Expires() - now; usable && left > 0 {
 		data, ttl := wire.AppendValue(nil, &v), after(int64(ofMillis(uint64(left))), lingers(time.Duration(v.Took)*time.Microsecond))

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/tiermemo/tiermemo/internal/wire"
 	"github.com/tiermemo/tiermemo/memo"
 	"github.com/tiermemo/tiermemo/memo/lru"
 	"github.com/tiermemo/tiermemo/memo/tier"
@@ -272,4 +273,37 @@ func TestExpireBesideAReader(t *testing.T) {
 	if v := read(); v != 0 {
 		t.Errorf("the reader got %d, want what it had found", v)
 	}
+}
+
+// Of a process whose clock is a minute ahead: by it the value has ended already, and by
+// that of the others it is fresh for long.
+func TestExpireByAClockThatIsFarAhead(t *testing.T) {
+	t.Parallel()
+	window := []memo.Option{memo.TTL(50 * time.Second), memo.Stale(time.Hour)}
+	var softened wire.Value
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet()
+		ahead, _ := f.process(t)
+		f.db.kept(t, ahead.With(context.Background()), "k", window...)
+		time.Sleep(time.Minute)
+		must(t, ahead.Expire(context.Background(), "k"))
+		must(t, wire.ParseValue(f.item(t, "t:v:k").Value, &softened))
+	})
+	synctest.Test(t, func(t *testing.T) { // all begins again, at the same time
+		f := newFleet()
+		loader, _ := f.process(t)
+		f.db.kept(t, loader.With(context.Background()), "k", window...)
+		at := f.item(t, "t:v:k")
+		data := revalue(t, at.Value, func(v *wire.Value) { v.Created, v.Fresh = softened.Created, softened.Fresh })
+		must(t, f.store.Nodes()[0].CompareAndSwap(context.Background(), "t:v:k", at.CAS, data, time.Hour))
+		f.db.write("k")
+		time.Sleep(6 * time.Second)
+		reader, _ := f.process(t)
+		for _, want := range []int{0, 1} {
+			if v := f.db.kept(t, reader.With(context.Background()), "k", window...); v != want {
+				t.Errorf("version %d, want %d: the old one once, while it is refreshed", v, want)
+			}
+			synctest.Wait()
+		}
+	})
 }
