@@ -186,3 +186,22 @@ func TestLoadTimeoutBeyondAllTime(t *testing.T) {
 	c := newCache(t, memo.Config{})
 	hit(t, 1<<40)(memo.Do(c.With(context.Background()), "k", loadNumber, memo.LoadTimeout(math.MaxInt64)))
 }
+
+// It ends before the end of all time by the clock of one process, and after that by the
+// clock of one that has run for longer.
+func TestValueThatEndsInAlmostThreeHundredYearsIsKept(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet()
+		old, _ := f.process(t)
+		time.Sleep(2 * time.Minute)
+		young, _ := f.process(t)
+		f.db.kept(t, young.With(context.Background()), "k", memo.TTL(memo.NoExpiry-time.Minute))
+		for range 3 {
+			f.db.kept(t, old.With(context.Background()), "k")
+		}
+		if s := old.Snapshot().Total; s.L3 != 1 || s.L2 != 2 {
+			t.Errorf("%d hits in L3 and %d in L2, want 1 and 2", s.L3, s.L2)
+		}
+	})
+}

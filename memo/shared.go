@@ -227,7 +227,7 @@ func (l *load) decode(v *wire.Value, at look) (*tier.Entry, error) {
 		Took: time.Duration(v.Took) * time.Microsecond, Tags: v.Tags, Bytes: len(v.Payload), Began: at.turn,
 	}
 	if v.Fresh != int64(NoExpiry) {
-		e.Fresh = (v.Fresh-time.Now().UnixMilli())*int64(time.Millisecond) + l.cache.clock.Exact()
+		e.Fresh = after(l.cache.clock.Exact(), time.Duration(min(v.Fresh-time.Now().UnixMilli(), int64(NoExpiry/time.Millisecond)))*time.Millisecond)
 	}
 	if v.Negative {
 		e.Err = ErrNotFound
