@@ -284,7 +284,7 @@ func TestExpireByAClockThatIsFarAhead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFleet()
 		ahead, _ := f.process(t)
-		f.db.kept(t, ahead.With(context.Background()), "k", window...)
+		f.db.do(t, ahead.With(context.Background()), "k", window...)
 		time.Sleep(time.Minute)
 		must(t, ahead.Expire(context.Background(), "k"))
 		must(t, wire.ParseValue(f.item(t, "t:v:k").Value, &softened))
@@ -292,7 +292,7 @@ func TestExpireByAClockThatIsFarAhead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // all begins again, at the same time
 		f := newFleet()
 		loader, _ := f.process(t)
-		f.db.kept(t, loader.With(context.Background()), "k", window...)
+		f.db.do(t, loader.With(context.Background()), "k", window...)
 		at := f.item(t, "t:v:k")
 		data := revalue(t, at.Value, func(v *wire.Value) { v.Created, v.Fresh = softened.Created, softened.Fresh })
 		must(t, f.store.Nodes()[0].CompareAndSwap(context.Background(), "t:v:k", at.CAS, data, time.Hour))
@@ -300,7 +300,7 @@ func TestExpireByAClockThatIsFarAhead(t *testing.T) {
 		time.Sleep(6 * time.Second)
 		reader, _ := f.process(t)
 		for _, want := range []int{0, 1} {
-			if v := f.db.kept(t, reader.With(context.Background()), "k", window...); v != want {
+			if v := f.db.do(t, reader.With(context.Background()), "k", window...); v != want {
 				t.Errorf("version %d, want %d: the old one once, while it is refreshed", v, want)
 			}
 			synctest.Wait()

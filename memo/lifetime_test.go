@@ -196,9 +196,9 @@ func TestValueThatEndsInAlmostThreeHundredYearsIsKept(t *testing.T) {
 		old, _ := f.process(t)
 		time.Sleep(2 * time.Minute)
 		young, _ := f.process(t)
-		f.db.kept(t, young.With(context.Background()), "k", memo.TTL(memo.NoExpiry-time.Minute))
+		f.db.do(t, young.With(context.Background()), "k", memo.TTL(memo.NoExpiry-time.Minute))
 		for range 3 {
-			f.db.kept(t, old.With(context.Background()), "k")
+			f.db.do(t, old.With(context.Background()), "k")
 		}
 		if s := old.Snapshot().Total; s.L3 != 1 || s.L2 != 2 {
 			t.Errorf("%d hits in L3 and %d in L2, want 1 and 2", s.L3, s.L2)

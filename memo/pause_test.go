@@ -84,10 +84,10 @@ func TestSpareTakesThePlaceOfWhatIsHidden(t *testing.T) {
 		f := newFleet()
 		a, _ := f.process(t)
 		b, _ := f.process(t)
-		f.db.kept(t, a.With(context.Background()), "k", memo.Tags("tag"), memo.TTL(time.Hour))
+		f.db.do(t, a.With(context.Background()), "k", memo.Tags("tag"), memo.TTL(time.Hour))
 		f.db.write("k")
 		must(t, b.InvalidateTags(context.Background(), "tag"))
-		f.db.kept(t, b.With(context.Background()), "k", memo.Tags("tag"), memo.TTL(time.Second), memo.StaleIfError(time.Minute))
+		f.db.do(t, b.With(context.Background()), "k", memo.Tags("tag"), memo.TTL(time.Second), memo.StaleIfError(time.Minute))
 		time.Sleep(2 * time.Second)
 		v, err := memo.Do(a.With(context.Background()), "k", func(context.Context) (int, error) { return 0, errOrigin })
 		if v != 1 || err != nil {
