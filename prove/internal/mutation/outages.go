@@ -19,7 +19,7 @@ func outages() []Mutation {
 		Old:     "	return d.pending.Covers(key) || d.pending.CoversTags(tags)\n",
 		New:     "	return false\n",
 		Package: "memo",
-		Tests:   []string{"TestG06_LoadThatOverlappedADeferredInvalidation", "TestTagThatWaitsIsNotReadFromTheSharedTier"},
+		Tests:   []string{"TestTagThatWaitsIsNotReadFromTheSharedTier", "TestAddWhereAnInvalidationWaits", "TestG07_RefusedExpireWaitsAndReadsPassTheSharedTier"},
 	}, {
 		Name:    "no epoch begins after a long outage",
 		Rule:    "Who saw an outage longer than StaleBound begins a new epoch: a process that died in it may have taken invalidations with it.",
