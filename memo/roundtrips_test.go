@@ -75,6 +75,31 @@ func (p *distant) windowed(t *testing.T, n int) {
 	}
 }
 
+// old is tagged for what may be served past its time.
+func (p *distant) old(t *testing.T, ctx context.Context, key string) {
+	t.Helper()
+	p.do(t, ctx, key, func(context.Context) {}, memo.Stale(time.Minute))
+}
+
+// anew refreshes key.
+func (p *distant) anew(t *testing.T, ctx context.Context, key string) {
+	t.Helper()
+	_, err := memo.Refresh(ctx, key, func(context.Context) (int, error) {
+		p.began = time.Now()
+		defer func() { p.ended = time.Now() }()
+		time.Sleep(loading)
+		return p.db.read(key), nil
+	})
+	must(t, err)
+}
+
+func added(t *testing.T, ctx context.Context, key string, want bool) {
+	t.Helper()
+	if got, err := memo.Add(ctx, key, 1); got != want || err != nil {
+		t.Errorf("Add: %t, %v, want %t", got, err, want)
+	}
+}
+
 // of is the cost of fn.
 func (p *distant) of(fn func(ctx context.Context)) (c cost) {
 	p.began = time.Time{}
@@ -245,6 +270,35 @@ func TestRoundTrips(t *testing.T) {
 			there.tagged(t, there.cache.With(background), "k", "a", "b")
 			return func(ctx context.Context) { must(t, memo.Set(ctx, "k", 1, memo.Tags("a", "b"))) }
 		}},
+
+		// What is past its time.
+		{"Expire, two keys", cost{trips: 5, commands: 8}, func(t *testing.T, here, there *distant) operation {
+			here.old(t, here.cache.With(background), "user:1")
+			here.old(t, here.cache.With(background), "user:2")
+			return func(ctx context.Context) { must(t, memo.Expire(ctx, "user:1", "user:2")) }
+		}},
+		{"Refresh", cost{trips: 1, after: 3, commands: 4}, func(t *testing.T, here, there *distant) operation {
+			here.old(t, here.cache.With(background), "k")
+			return func(ctx context.Context) { here.anew(t, ctx, "k") }
+		}},
+		{"Refresh of nothing", cost{trips: 2, after: 3, commands: 6}, func(t *testing.T, here, there *distant) operation {
+			return func(ctx context.Context) { here.anew(t, ctx, "k") }
+		}},
+		{"Fresh, of what L2 has", cost{trips: 1, commands: 1}, func(t *testing.T, here, there *distant) operation {
+			here.tagged(t, here.cache.With(background), "k")
+			return func(ctx context.Context) { here.tagged(t, memo.Fresh(ctx), "k") }
+		}},
+		{"Add of what L2 has", cost{}, func(t *testing.T, here, there *distant) operation {
+			here.tagged(t, here.cache.With(background), "k")
+			return func(ctx context.Context) { added(t, ctx, "k", false) }
+		}},
+		{"Add of what the shared tier has", cost{trips: 1, commands: 1}, func(t *testing.T, here, there *distant) operation {
+			there.tagged(t, there.cache.With(background), "k")
+			return func(ctx context.Context) { added(t, ctx, "k", false) }
+		}},
+		{"Add", cost{trips: 4, commands: 6}, func(t *testing.T, here, there *distant) operation {
+			return func(ctx context.Context) { added(t, ctx, "k", true) }
+		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -260,6 +314,34 @@ func TestRoundTrips(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Nobody waits for the refresh of a value past its time: who finds it waits for
+// nothing, and the look, the lock and the swap are made behind.
+func TestRoundTripsOfAValuePastItsTime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet()
+		here := f.distant(t)
+		between()
+		ctx := here.cache.With(context.Background())
+		read := func() {
+			t.Helper()
+			_, err := memo.Do(ctx, "k", func(context.Context) (int, error) { return f.db.read("k"), nil }, memo.TTL(time.Minute), memo.Stale(time.Hour))
+			must(t, err)
+		}
+		read()
+		time.Sleep(time.Minute)
+		between()
+		begin, commands := time.Now(), here.wire.Calls("")
+		if read(); !time.Now().Equal(begin) {
+			t.Errorf("a reader of a value past its time waited for %v", time.Since(begin))
+		}
+		time.Sleep(10 * trip) // before the next poll
+		if n := here.wire.Calls("") - commands; n != 3 || f.db.queries("k") != 2 {
+			t.Errorf("the refresh took %d commands and %d queries, want 3 and 1", n, f.db.queries("k")-1)
+		}
+	})
 }
 
 // A poll that finds nothing costs as much as one that finds eight records.
