@@ -25,7 +25,7 @@ const (
 //
 // Without a shared tier it costs nothing but the look into L1. Where the shared tier
 // does not answer within Config.ReadTimeout, nobody can tell what is new: the read
-// loads then. Fresh is about the reads of the caller; loads have a rule of their own,
+// loads then, and each further one asks again. Fresh is about the reads of the caller; loads have a rule of their own,
 // see Do.
 func Fresh(ctx context.Context) context.Context { return under(ctx, modeFresh) }
 

@@ -39,7 +39,7 @@ type Counts struct {
 	Errors   uint64 // an error
 
 	Runs       uint64        // runs of the loader, refreshes included; those around the cache are not
-	RunErrors  uint64        // runs that returned an error, other than ErrNotFound
+	RunErrors  uint64        // runs that returned an error, other than ErrNotFound, or anything after their ctx had ended
 	RunPanics  uint64        // runs that panicked or called Goexit
 	RunTime    time.Duration // time in the loader, of runs that have ended
 	Refreshes  uint64        // runs that nobody waited for: see Stale and EarlyRefresh
@@ -59,7 +59,7 @@ type InvalidationStats struct {
 	Trees    uint64 // calls of InvalidateTree
 	Expired  uint64 // keys expired here
 	All      uint64 // calls of InvalidateAll
-	Peer     uint64 // keys, tags and trees that other processes invalidated or expired
+	Peer     uint64 // keys, tags and trees that other processes told of: invalidated, expired, set, added or refreshed
 	Deferred uint64 // calls that returned ErrDeferred
 }
 
