@@ -1,0 +1,64 @@
+package mutation
+
+// soft.go is about what the verbs say: Expire, Refresh, Fresh and Add; and about the
+// pause after a refresh that has failed.
+
+func soft() []Mutation {
+	return []Mutation{{
+		Name:    "a refresh that has failed is tried at once",
+		Rule:    "What has failed is tried again a second later, and not by each reader.",
+		File:    "memo/stale.go",
+		Old:     "		atomic.StoreInt64(&e.Retry, l.cache.clock.Exact()+int64(pause))\n",
+		New:     "		_ = e\n",
+		Package: "memo",
+		Tests:   []string{"TestFailedRefreshIsTriedAgainASecondLater", "TestOldValueStandsInForAnError"},
+	}, {
+		Name:    "Expire leaves the value as it is in memcached",
+		Rule:    "What is expired ceases to be the version that a load under way would replace.",
+		File:    "memo/deliver.go",
+		Old:     "		return d.deliverKeys(ctx, about, names, d.soften)\n",
+		New:     "		return d.deliverKeys(ctx, about, names, func(context.Context, []string) error { return nil })\n",
+		Package: "memo",
+		Tests:   []string{"TestG06_LoadThatOverlappedAnExpireIsKeptNowhere", "TestExpiredValueIsServedWhileTheFleetRefreshesItOnce"},
+	}, {
+		Name:    "the record of an Expire says nothing",
+		Rule:    "What another process has expired is old here, too.",
+		File:    "memo/expire.go",
+		Old:     "		case e.Stamp < seq:\n			c.outlive(e)\n",
+		New:     "",
+		Package: "memo",
+		Tests:   []string{"TestExpiredValueIsServedWhileTheFleetRefreshesItOnce"},
+	}, {
+		Name:    "an Expire lengthens the windows of what is old",
+		Rule:    "The windows begin with the first end of the freshness, and a second Expire does not move it.",
+		File:    "memo/age.go",
+		Old:     "	if e.Fresh <= now {\n		return e\n	}\n",
+		New:     "",
+		Package: "memo",
+		Tests:   []string{"TestSecondExpireDoesNotLengthenTheWindows"},
+	}, {
+		Name:    "Fresh does not read the log",
+		Rule:    "A read under Fresh has heard of every invalidation that had returned when it began.",
+		File:    "memo/mode.go",
+		Old:     "	d.catchUp(limited)\n	if l.sure = d.covered.Load() >= l.need.at; !l.sure && ctx.Err() != nil {",
+		New:     "	if l.sure = limited != nil; !l.sure && ctx.Err() != nil {",
+		Package: "memo",
+		Tests:   []string{"TestFreshReadSeesWhatAnotherProcessInvalidated"},
+	}, {
+		Name:    "a Refresh tells nobody",
+		Rule:    "The other processes hear of a Refresh as of an Expire.",
+		File:    "memo/fill.go",
+		Old:     "		d.announce(ctx, l.key)\n",
+		New:     "",
+		Package: "memo",
+		Tests:   []string{"TestRefreshReachesAllTiersAndProcesses"},
+	}, {
+		Name:    "Add stores whatever is there",
+		Rule:    "What has a value is left alone by an Add, in every tier.",
+		File:    "memo/set.go",
+		Old:     "			if found {\n				return written{taken: true}\n			}\n",
+		New:     "			_ = found\n",
+		Package: "memo",
+		Tests:   []string{"TestAddLeavesAValueThatIsThere", "TestOfTwoProcessesThatAddOneDoes"},
+	}}
+}
