@@ -65,12 +65,16 @@ type table struct {
 	mu      sync.Mutex
 	names   map[int]string
 	queries int
+	err     error // of each query
 }
 
 func (t *table) user(_ context.Context, id int) (User, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.queries++
+	if t.err != nil {
+		return User{}, t.err
+	}
 	return User{t.names[id]}, nil
 }
 

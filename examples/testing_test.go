@@ -80,6 +80,21 @@ func TestAUserIsLoadedAgainAfterAMinute(t *testing.T) {
 	})
 }
 
+func TestWithTheDatabaseDownTheOldNameIsShown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cache := memotest.New(t, memo.TTL(time.Minute), memo.StaleIfError(time.Hour))
+		db := newTable()
+		site := newSite(t, cache, db)
+
+		site.get("/users/7")
+		db.err = errors.New("connection refused")
+		time.Sleep(61 * time.Second)
+		if name := site.get("/users/7"); name != "Ada" {
+			t.Errorf("without the database the GET shows %q", name)
+		}
+	})
+}
+
 func TestAUserIsLoadedAgainAfterADay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		config := memo.Config{PollInterval: time.Hour, StaleBound: 2 * time.Hour}
