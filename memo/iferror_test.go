@@ -57,7 +57,7 @@ func TestOldValueStandsInForAnError(t *testing.T) {
 }
 
 // The two windows begin together, and each is as long as it says.
-func TestStaleAndStaleIfErrorAreIndependent(t *testing.T) {
+func TestG13_StaleAndStaleIfErrorAreIndependent(t *testing.T) {
 	for _, w := range []struct{ stale, spare time.Duration }{{0, ttl}, {ttl, 0}, {ttl, 2 * ttl}, {2 * ttl, ttl}, {0, 0}} {
 		t.Run(fmt.Sprintf("%v and %v", w.stale, w.spare), func(t *testing.T) {
 			aloneAndShared(t, func(t *testing.T, c *memo.Cache) {

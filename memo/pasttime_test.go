@@ -70,7 +70,7 @@ func TestR49_ReadsOfAValuePastItsTimeStartOneGoroutine(t *testing.T) {
 }
 
 // A Stale that is over is over, whether the refresh has ended or not.
-func TestValueIsServedNoLongerThanStaleSays(t *testing.T) {
+func TestG13_ValueIsServedNoLongerThanStaleSays(t *testing.T) {
 	aloneAndShared(t, func(t *testing.T, c *memo.Cache) {
 		ctx, o := c.With(context.Background()), &origin{takes: 3 * time.Second}
 		_, err := o.get(ctx)
