@@ -25,8 +25,9 @@ const (
 //
 // Without a shared tier it costs nothing but the look into L1. Where the shared tier
 // does not answer within Config.ReadTimeout, nobody can tell what is new: the read
-// loads then, and each further one asks again. Fresh is about the reads of the caller; loads have a rule of their own,
-// see Do.
+// loads then, and once the tier counts as down each does so at once. Fresh is about
+// the reads under this ctx, and not about those of the loaders that they run, which
+// have a rule of their own: see Do.
 func Fresh(ctx context.Context) context.Context { return under(ctx, modeFresh) }
 
 // Bypass returns a ctx under which reads run fn and touch no tier and no other

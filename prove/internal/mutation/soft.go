@@ -1,6 +1,6 @@
 package mutation
 
-// soft.go is about what the verbs say: Expire, Refresh, Fresh and Add; and about the
+// soft.go is about what the verbs say: Expire, Refresh and Add; and about the
 // pause after a refresh that has failed.
 
 func soft() []Mutation {
@@ -36,14 +36,6 @@ func soft() []Mutation {
 		New:     "",
 		Package: "memo",
 		Tests:   []string{"TestSecondExpireDoesNotLengthenTheWindows"},
-	}, {
-		Name:    "Fresh does not read the log",
-		Rule:    "A read under Fresh has heard of every invalidation that had returned when it began.",
-		File:    "memo/mode.go",
-		Old:     "	d.catchUp(limited)\n	if l.sure = d.covered.Load() >= l.need.at; !l.sure && ctx.Err() != nil {",
-		New:     "	if l.sure = limited != nil; !l.sure && ctx.Err() != nil {",
-		Package: "memo",
-		Tests:   []string{"TestFreshReadSeesWhatAnotherProcessInvalidated"},
 	}, {
 		Name:    "a Refresh tells nobody",
 		Rule:    "The other processes hear of a Refresh as of an Expire.",
