@@ -37,6 +37,15 @@ func (c *Cache) Expire(ctx context.Context, keys ...string) error {
 
 // expire ends the freshness of keys in this process and in the request of n.
 func (c *Cache) expire(n *node, keys []string) {
+	c.outdate(keys...)
+	if n.table != nil {
+		n.table.Forget(keys...)
+	}
+	c.expired.Add(uint64(len(keys)))
+}
+
+// outdate ends the freshness of keys in this process, in one step.
+func (c *Cache) outdate(keys ...string) {
 	c.flights.Invalidate(flight.Always, func() {
 		for _, key := range keys {
 			if e := c.cfg.Local.Peek(key); e != nil {
@@ -44,10 +53,6 @@ func (c *Cache) expire(n *node, keys []string) {
 			}
 		}
 	}, keys...)
-	if n.table != nil {
-		n.table.Forget(keys...)
-	}
-	c.expired.Add(uint64(len(keys)))
 }
 
 // outlive ends the freshness of e, which is in L2. Under the lock of its flight. By

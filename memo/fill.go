@@ -61,6 +61,9 @@ func (l *load) fill(ctx context.Context, f *call, d *domain, s *lease, at look, 
 		l.cache.valueBytes.Add(uint64(len(data)))
 	case errors.Is(err, tier.ErrConflict), errors.Is(err, tier.ErrNotFound):
 		kept = true // by somebody else, or by nobody: there is nothing to release
+		if l.forced {
+			d.overtaken(ctx, l)
+		}
 		return landing{e, outcomeLoad}, nil
 	case errors.Is(err, tier.ErrRefused):
 		l.cache.log.refused(reflect.TypeOf(e.Value), err)

@@ -80,7 +80,9 @@ func (l *load) alone(ctx context.Context, f *call) (landing, error) {
 
 // keep puts e into L2, unless an invalidation came since the flight began.
 func (l *load) keep(f *call, e *tier.Entry) {
-	f.Keep(func() { l.cache.cfg.Local.Set(l.key, e) })
+	if !f.Keep(func() { l.cache.cfg.Local.Set(l.key, e) }) && l.forced {
+		l.supersede()
+	}
 }
 
 // takes reports whether l is content with e, which is so old.

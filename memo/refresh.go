@@ -18,8 +18,10 @@ import (
 // other processes hear of it as of an Expire: they take the new value from the shared
 // tier, and if they have the old one with a Stale window, they may serve it once more.
 // A Refresh is no invalidation: where the shared tier does not answer they keep what
-// they have until its TTL ends, and where one comes in between, or a Set, or another
-// process's refresh, the value is returned and not stored. Without a cache in ctx Refresh runs fn.
+// they have until its TTL ends, and where one comes in between, or a Set, the value is returned
+// and not stored. Where another load was stored in between, say that of a Refresh which
+// began before this one, it is not stored either, and the other one's value ends as by
+// an Expire. Without a cache in ctx Refresh runs fn.
 func Refresh[T any](ctx context.Context, key string, fn func(context.Context) (T, error), opts ...Option) (T, error) {
 	return read("Refresh", ctx, find(ctx), strings.Clone(key), fn, opts, true)
 }
@@ -40,4 +42,30 @@ func (d *domain) announce(ctx context.Context, key string) {
 	}
 	d.settled([]uint64{number})
 	_ = d.record(ctx, wire.Expired, []uint64{number}, [][]string{{key}})
+}
+
+// supersede ends the freshness of what this process had before the Refresh l, which has
+// loaded something newer and may not keep it. No load is disturbed.
+func (l *load) supersede() {
+	c := l.cache
+	c.flights.Invalidate(0, func() {
+		if e := c.cfg.Local.Peek(l.key); e != nil && e.Loaded <= l.started {
+			c.outlive(e)
+		}
+	}, l.key)
+}
+
+// overtaken makes old what is stored in place of what the Refresh l has loaded. It may
+// be older, and nobody can tell:
+//
+//  1. another load reads v1 from the database
+//  2. a writer commits v2, and begins a Refresh
+//  3. the load of 1 is stored; the Refresh returns v2, and finds the place taken
+//
+// To store v2 over it would be wrong as well, where an invalidation is what came in
+// between.
+func (d *domain) overtaken(ctx context.Context, l *load) {
+	numbers, _ := d.tell(ctx, told{wire.Expired, []string{l.key}})
+	d.cache.outdate(l.key)
+	d.settled(numbers)
 }

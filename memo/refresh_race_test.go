@@ -2,6 +2,7 @@ package memo_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -170,4 +171,82 @@ func TestRefreshTakesTheLeaseOfAnotherProcess(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Two begin at different times, with a commit in between. Of what they load one is
+// stored, or none; what was there before them, or is older than what the later one has
+// returned, is not served as if nothing had been.
+func TestRefreshThatAnotherOneOvertakesLeavesNothingOlder(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		processes int // of the two
+		shared    bool
+		fails     bool // the later one
+	}{
+		"of one process":                        {1, true, false},
+		"of two processes":                      {2, true, false},
+		"and fails, of one process":             {1, true, true},
+		"and fails, without a shared tier":      {1, false, true},
+		"of one process, without a shared tier": {1, false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				f := newFleet()
+				all := make([]*memo.Cache, 2)
+				for i := range all {
+					switch {
+					case i > 0 && test.processes == 1:
+						all[i] = all[0]
+					case test.shared:
+						all[i], _ = f.process(t)
+					default:
+						all[i] = newCache(t, memo.Config{})
+					}
+				}
+				ctxs := readers(all...)
+				for _, ctx := range ctxs {
+					f.db.do(t, ctx, "k", memo.TTL(time.Hour))
+				}
+				f.db.write("k")
+				fn, begun, release := f.db.held("k")
+				first := later(t, func() (int, error) { return memo.Refresh(ctxs[0], "k", fn, memo.TTL(time.Hour)) })
+				<-begun
+				synctest.Wait()
+				want := 1
+				if !test.fails {
+					want = f.db.write("k")
+				}
+				read, begun2, release2 := f.db.held("k")
+				second := later(t, func() (int, error) {
+					v, err := memo.Refresh(ctxs[1], "k", func(ctx context.Context) (int, error) {
+						v, err := read(ctx)
+						if test.fails {
+							err = errOrigin
+						}
+						return v, err
+					}, memo.TTL(time.Hour))
+					if test.fails && errors.Is(err, errOrigin) {
+						err = nil
+					}
+					return v, err
+				})
+				<-begun2
+				synctest.Wait()
+				close(release)
+				first()
+				synctest.Wait()
+				close(release2)
+				second()
+				for i := range 2 {
+					for _, ctx := range ctxs {
+						if v := f.db.do(t, ctx, "k", memo.TTL(time.Hour)); v != want && (i > 0 || ctx == ctxs[1]) {
+							t.Errorf("version %d, want %d", v, want)
+						}
+					}
+					time.Sleep(time.Second)
+				}
+			})
+		})
+	}
 }
