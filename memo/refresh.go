@@ -18,10 +18,10 @@ import (
 // other processes hear of it as of an Expire: they take the new value from the shared
 // tier, and if they have the old one with a Stale window, they may serve it once more.
 // A Refresh is no invalidation: where the shared tier does not answer they keep what
-// they have until its TTL ends, and where one comes in between, or a Set, the value is returned
-// and not stored. Where another load was stored in between, say that of a Refresh which
-// began before this one, it is not stored either, and the other one's value ends as by
-// an Expire. Without a cache in ctx Refresh runs fn.
+// they have until its TTL ends, and where one comes in between, the value is returned
+// and not stored. Where another value was stored in between, by a Set, or by a Refresh
+// that began before this one, it is not stored either, and the other value ends as by an
+// Expire. Without a cache in ctx Refresh runs fn.
 func Refresh[T any](ctx context.Context, key string, fn func(context.Context) (T, error), opts ...Option) (T, error) {
 	return read("Refresh", ctx, find(ctx), strings.Clone(key), fn, opts, true)
 }
