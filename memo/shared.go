@@ -28,6 +28,7 @@ func (l *load) shared(ctx context.Context, f *call, d *domain) (landing, error) 
 	patience := l.cache.clock.Exact() + int64(l.policy.loadTimeout)
 	tags := l.likelyTags()
 	nap := leastWait
+	defer d.held.Delete(token)
 	for lost := 0; lost < mostTurns; {
 		at, err := d.look(ctx, place, d.marks(l.key, tags)...)
 		if err != nil {
@@ -50,7 +51,6 @@ func (l *load) shared(ctx context.Context, f *call, d *domain) (landing, error) 
 		}
 		if p != wait {
 			d.held.Store(token, nil)
-			defer d.held.Delete(token)
 		}
 		s, err := d.take(ctx, p, place, at, token, l.birth(d, at, tags))
 		switch {
