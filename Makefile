@@ -90,7 +90,7 @@ fuzz: ## each fuzz target for FUZZTIME (50000x, or 30s)
 bench: ## compare with other caches (bench/)
 	$(MAKE) -C bench
 
-# Two minutes of it are a part of `make test`.
+# Three seconds of each scenario are a part of `make test`.
 LENGTH ?= 35s
 .PHONY: prove
 prove: tools ## a fleet of processes through every scenario (about 22 minutes, LENGTH=35s each): docs/proof.md
