@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/tiermemo/tiermemo/internal/clock"
 	"github.com/tiermemo/tiermemo/memo/tier"
 )
 
@@ -83,7 +84,7 @@ func (l *load) negative(took time.Duration) *tier.Entry {
 
 // made is an entry that has neither a value nor an end yet.
 func (l *load) made(took time.Duration) *tier.Entry {
-	return &tier.Entry{Key: l.key, Loaded: l.started, Created: time.Now().UnixMilli(), Took: took, Tags: l.policy.tags, Began: l.turn}
+	return &tier.Entry{Key: l.key, Loaded: l.started, Created: clock.UnixMilli(), Took: took, Tags: l.policy.tags, Began: l.turn}
 }
 
 // until is the end of a ttl that begins now.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/tiermemo/tiermemo/internal/clock"
 	"github.com/tiermemo/tiermemo/internal/coherence"
 	"github.com/tiermemo/tiermemo/internal/flight"
 	"github.com/tiermemo/tiermemo/internal/wire"
@@ -117,7 +118,7 @@ func (d *domain) soften(ctx context.Context, places []string) error {
 
 func (d *domain) softenOne(ctx context.Context, place string, item tier.Item) error {
 	var v wire.Value
-	now := time.Now().UnixMilli()
+	now := clock.UnixMilli()
 	usable := wire.KindOf(item.Value) == wire.KindValue && wire.ParseValue(item.Value, &v) == nil
 	if usable { // also what has ended by this clock, which may be ahead: by Created a reader sees how far
 		v.Created, v.Fresh = now, min(v.Fresh, now)

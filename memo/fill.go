@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/tiermemo/tiermemo/internal/clock"
 	"github.com/tiermemo/tiermemo/internal/wire"
 	"github.com/tiermemo/tiermemo/memo/tier"
 )
@@ -100,7 +101,7 @@ func (l *load) encode(e *tier.Entry) ([]byte, error) {
 	}
 	until := int64(NoExpiry)
 	if e.Fresh != int64(NoExpiry) {
-		until = time.Now().UnixMilli() + millis(time.Duration(e.Fresh-l.cache.clock.Exact()))
+		until = clock.UnixMilli() + millis(time.Duration(e.Fresh-l.cache.clock.Exact()))
 	}
 	v := wire.Value{
 		Stamp: e.Stamp, Created: e.Created, Fresh: until, Took: wire.Micros(e.Took),

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/tiermemo/tiermemo/internal/clock"
 	"github.com/tiermemo/tiermemo/internal/coherence"
 	"github.com/tiermemo/tiermemo/internal/ended"
 	"github.com/tiermemo/tiermemo/internal/wire"
@@ -142,7 +143,7 @@ func (l *load) likelyTags() []string {
 // tags; if the value has more, judge returns all of them, and no verdict.
 func (l *load) judge(f *call, at look, tags []string) (e *tier.Entry, _ coherence.Verdict, all []string) {
 	var v wire.Value
-	verdict := coherence.Judge(l.reader(), at.item, at.seq, time.Now().UnixMilli(), &v)
+	verdict := coherence.Judge(l.reader(), at.item, at.seq, clock.UnixMilli(), &v)
 	if verdict == coherence.Valid || verdict == coherence.Past || verdict == coherence.Foreign {
 		if all = mergeTags(slices.Clip(tags), v.Tags); len(all) > len(tags) {
 			return nil, verdict, all
@@ -227,7 +228,7 @@ func (l *load) decode(v *wire.Value, at look) (*tier.Entry, error) {
 		Took: time.Duration(v.Took) * time.Microsecond, Tags: v.Tags, Bytes: len(v.Payload), Began: at.turn,
 	}
 	if v.Fresh != int64(NoExpiry) {
-		e.Fresh = after(l.cache.clock.Exact(), time.Duration(min(v.Fresh-time.Now().UnixMilli(), int64(NoExpiry/time.Millisecond)))*time.Millisecond)
+		e.Fresh = after(l.cache.clock.Exact(), time.Duration(min(v.Fresh-clock.UnixMilli(), int64(NoExpiry/time.Millisecond)))*time.Millisecond)
 	}
 	if v.Negative {
 		e.Err = ErrNotFound
