@@ -26,6 +26,7 @@ type Fences struct {
 	Most int
 
 	turn       uint64
+	everything uint64 // the turn in which everything was hidden that there was
 	young, old generation
 	lost       fence  // the newest of what was forgotten
 	lostTurn   uint64 // the turn of the last one of those
@@ -85,6 +86,16 @@ func (f *Fences) Made(targets ...Target) {
 	f.put(fence{turn: f.turn}, targets)
 }
 
+// Everything puts up a fence for all that began to be loaded, or read, in an earlier
+// turn.
+func (f *Fences) Everything() {
+	f.turn++
+	f.everything = f.turn
+}
+
+// Again makes every entry be looked at again.
+func (f *Fences) Again() { f.turn++ }
+
 func (f *Fences) put(one fence, targets []Target) {
 	for _, t := range targets {
 		if f.young.fences == nil || len(f.young.fences) >= max(f.Most/2, 1) {
@@ -108,14 +119,14 @@ func (f *Fences) age() {
 // Since reports whether there is any fence, whatever it concerns, that would hide
 // what had stamp when its load began, in the turn began.
 func (f *Fences) Since(stamp, began uint64) bool {
-	return f.young.newest.hides(stamp, began) || f.old.newest.hides(stamp, began) || f.lost.hides(stamp, began)
+	return began < f.everything || f.young.newest.hides(stamp, began) || f.old.newest.hides(stamp, began) || f.lost.hides(stamp, began)
 }
 
 // Hides reports whether an entry of key with tags is hidden, which had stamp when
 // its load began, in the turn began, and was last checked in the turn checked (0:
 // never).
 func (f *Fences) Hides(key string, tags []string, stamp, began, checked uint64) bool {
-	if checked < f.lostTurn && f.lost.hides(stamp, began) {
+	if began < f.everything || checked < f.lostTurn && f.lost.hides(stamp, began) {
 		return true
 	}
 	if checked >= f.turn {

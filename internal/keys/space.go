@@ -2,6 +2,7 @@ package keys
 
 import (
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"hash/fnv"
@@ -35,13 +36,15 @@ const _ = uint(maxWire - len("%XX")*MaxPrefix - len(":th:") - 2*hashBytes)
 //	<prefix>:g:<n>        record n of the log, in base 36
 //	<prefix>:seq          the counter of the log
 //	<prefix>:rot          the guard of a new epoch
+//	<prefix>:roster       what the processes say of all nodes
+//	<prefix>:u:<hash>     that a list of nodes is in use, see List
 //
 // The word after the prefix is the kind, and a prefix has no ':', so a further
 // kind takes a further word. Every wire key has 1 to 250 bytes, none of them a
 // space, a control byte or 0x7f.
 //
 // A Space is made by NewSpace, is immutable and safe for concurrent use.
-type Space struct{ prefix, seq, rotation string }
+type Space struct{ prefix, seq, rotation, roster string }
 
 // NewSpace returns the Space of prefix, which has 1 to 64 bytes of any kind.
 // Bytes that memcached does not take, ':' and '%' are escaped.
@@ -53,7 +56,7 @@ func NewSpace(prefix string) (Space, error) {
 		return Space{}, fmt.Errorf("keys: the prefix has %d bytes: shorten it to %d", n, MaxPrefix)
 	}
 	p := string(appendLegal(nil, prefix, ':'))
-	return Space{prefix: p, seq: p + ":seq", rotation: p + ":rot"}, nil
+	return Space{prefix: p, seq: p + ":seq", rotation: p + ":rot", roster: p + ":roster"}, nil
 }
 
 // Value returns the wire key of the value of key. Different keys have different
@@ -131,3 +134,19 @@ func (s Space) Record(n uint64) string { return s.prefix + ":g:" + strconv.Forma
 // Rotation returns the wire key of the guard that lets one process at a time
 // begin a new epoch.
 func (s Space) Rotation() string { return s.rotation }
+
+// Roster returns the wire key of what the processes say of all nodes.
+func (s Space) Roster() string { return s.roster }
+
+// List returns the wire key of the lease of a list of nodes: it is there while a
+// process has that list. Two lists share one if half of SHA-256 collides.
+func (s Space) List(names []string) string {
+	h := sha256.New()
+	for _, name := range names {
+		_ = binary.Write(h, binary.BigEndian, uint32(len(name)))
+		_, _ = io.WriteString(h, name)
+	}
+	var stack [maxWire]byte
+	b := append(append(stack[:0], s.prefix...), ":u:"...)
+	return string(hex.AppendEncode(b, h.Sum(nil)[:hashBytes]))
+}

@@ -58,6 +58,17 @@ func (c *cursor) uvarint() uint64 {
 // field returns the next length and as many bytes, which alias the envelope.
 func (c *cursor) field() []byte { return c.take(c.uvarint()) }
 
+// count returns how many are to come. It is only a claim, made before the bytes
+// are seen: most bounds what it can make us allocate.
+func (c *cursor) count(most uint64) uint64 {
+	n := c.uvarint()
+	if n > most {
+		c.bad = true
+		return 0
+	}
+	return n
+}
+
 func appendField(dst []byte, s string) []byte {
 	dst = binary.AppendUvarint(dst, uint64(len(s)))
 	return append(dst, s...)
@@ -69,12 +80,7 @@ func uvarintSize(n uint64) int { return max(1, (bits.Len64(n)+6)/7) }
 // kept for as long as a cache entry, and must not keep the envelope with them.
 // It is nil for no fields.
 func (c *cursor) list(most uint64) []string {
-	count := c.uvarint()
-	// The count is only a claim, made before the bytes are seen: most bounds what it can make us allocate.
-	if count > most {
-		c.bad = true
-		return nil
-	}
+	count := c.count(most)
 	if count == 0 {
 		return nil
 	}

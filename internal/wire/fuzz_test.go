@@ -62,6 +62,10 @@ func FuzzParseRecord(f *testing.F) {
 	fuzz(f, wire.KindRecord, func(data []byte) error { return wire.ParseRecord(data, new(wire.Record)) }, rereadRecord)
 }
 
+func FuzzParseRoster(f *testing.F) {
+	fuzz(f, wire.KindRoster, func(data []byte) error { return wire.ParseRoster(data, new(wire.Roster)) }, rereadRoster)
+}
+
 func FuzzRoundTrip(f *testing.F) {
 	f.Add(uint64(1), int64(2), int64(-3), uint32(4), true, "json", "user:7", "a,b", []byte("payload"))
 	f.Add(uint64(0), int64(0), int64(0), uint32(0), false, "", "", "", []byte(nil))

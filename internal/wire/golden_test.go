@@ -40,6 +40,12 @@ func envelopes() []envelope {
 	tags := wire.Record{Seq: 0x4000_0001_0000_0004, Source: 42, About: wire.Tags, Names: []string{"users", ""}}
 	trees := wire.Record{Seq: 0x4000_0001_0000_0005, Source: 42, About: wire.Trees, Names: []string{"user:7"}}
 	expired := wire.Record{Seq: 0x4000_0001_0000_0006, Source: 42, About: wire.Expired, Names: []string{"user:7"}}
+	members := wire.Record{Seq: 0x4000_0001_0000_0007, Source: 42, About: wire.Members}
+	roster := wire.Roster{
+		Gen: 9, Settled: 7, Lists: [][]string{{"a:11211", "b:11211"}, {"a:11211", "b:11211", "c:11211"}},
+		Members: []wire.Member{{Name: "a:11211", Since: 1}, {Name: "b:11211", Since: 8}},
+		Left:    []wire.Left{{Name: "c:11211", Seq: 0x4000_0001_0000_0007}},
+	}
 
 	return []envelope{
 		{"value", wire.KindValue, func() []byte { return wire.AppendValue(nil, &full) }, rereadValue},
@@ -49,6 +55,9 @@ func envelopes() []envelope {
 		{"tags", wire.KindRecord, func() []byte { return wire.AppendRecord(nil, &tags) }, rereadRecord},
 		{"trees", wire.KindRecord, func() []byte { return wire.AppendRecord(nil, &trees) }, rereadRecord},
 		{"expired", wire.KindRecord, func() []byte { return wire.AppendRecord(nil, &expired) }, rereadRecord},
+		{"members", wire.KindRecord, func() []byte { return wire.AppendRecord(nil, &members) }, rereadRecord},
+		{"roster", wire.KindRoster, func() []byte { return wire.AppendRoster(nil, &roster) }, rereadRoster},
+		{"blank", wire.KindRoster, func() []byte { return wire.AppendRoster(nil, &wire.Roster{}) }, rereadRoster},
 	}
 }
 
@@ -74,6 +83,14 @@ func rereadRecord(data []byte) ([]byte, error) {
 		return nil, err
 	}
 	return wire.AppendRecord(nil, &r), nil
+}
+
+func rereadRoster(data []byte) ([]byte, error) {
+	var r wire.Roster
+	if err := wire.ParseRoster(data, &r); err != nil {
+		return nil, err
+	}
+	return wire.AppendRoster(nil, &r), nil
 }
 
 func golden(t testing.TB, name string) []byte {
@@ -232,7 +249,7 @@ func TestALaterReleaseIsToldFromDamage(t *testing.T) {
 
 func TestKindOfKnowsNothingElse(t *testing.T) {
 	t.Parallel()
-	for _, data := range []string{"", "\xf5", "\xf5\x01\x01", "1234567890", "\xf5\x01\x00\x00", "\xf5\x01\x04\x00", "\xf4\x01\x01\x00", "\xf5\x00\x01\x00"} {
+	for _, data := range []string{"", "\xf5", "\xf5\x01\x01", "1234567890", "\xf5\x01\x00\x00", "\xf5\x01\x05\x00", "\xf4\x01\x01\x00", "\xf5\x00\x01\x00"} {
 		if kind := wire.KindOf([]byte(data)); kind != wire.KindUnknown {
 			t.Errorf("KindOf(%q) = %d, want KindUnknown", data, kind)
 		}

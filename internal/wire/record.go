@@ -14,6 +14,7 @@ const (
 	Tags                       // tags, and so every entry that carries one of them
 	Trees                      // keys, and every key below one of them
 	Expired                    // keys, whose values are fresh no more and may be served stale
+	Members                    // nobody's: the node's Roster was changed, and is to be read again
 )
 
 // Record is one entry of the log of invalidations.
@@ -52,7 +53,7 @@ func ParseRecord(data []byte, r *Record) error {
 	if c.bad {
 		return ErrDamaged
 	}
-	if r.About < Keys || r.About > Expired {
+	if r.About < Keys || r.About > Members {
 		return ErrUnknownKind
 	}
 	r.Names = c.list(MaxNames)

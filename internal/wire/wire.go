@@ -41,6 +41,7 @@ const (
 	KindValue   Kind = 1
 	KindLease   Kind = 2
 	KindRecord  Kind = 3
+	KindRoster  Kind = 4
 )
 
 const (
@@ -60,7 +61,7 @@ func KindOf(data []byte) Kind {
 		return KindUnknown
 	}
 	switch k := Kind(data[2]); k {
-	case KindValue, KindLease, KindRecord:
+	case KindValue, KindLease, KindRecord, KindRoster:
 		return k
 	}
 	return KindUnknown

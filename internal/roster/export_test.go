@@ -1,0 +1,6 @@
+package roster
+
+// Among is the choice between names under secret.
+func Among(secret string, names ...string) func(key string) string {
+	return newRanking(secret).among(names...).Lookup
+}
