@@ -8,4 +8,9 @@ require (
 	golang.org/x/sync v0.24.0
 )
 
+require (
+	github.com/dchest/siphash v1.2.3 // indirect
+	github.com/dgryski/go-rendezvous v0.0.0-20200823014737-9f7001d12a5f // indirect
+)
+
 replace github.com/tiermemo/tiermemo => ../

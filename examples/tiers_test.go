@@ -11,6 +11,7 @@ import (
 
 	"github.com/tiermemo/tiermemo/memo"
 	"github.com/tiermemo/tiermemo/memo/lru"
+	"github.com/tiermemo/tiermemo/memo/memcached"
 	"github.com/tiermemo/tiermemo/memo/tier"
 	"github.com/tiermemo/tiermemo/memo/tier/tiertest"
 )
@@ -55,6 +56,14 @@ func TestALoadThatAnInvalidationOvertookIsNotStored(t *testing.T) {
 	if old != 10 || now != 12 {
 		t.Errorf("the prices are %d and %d", old, now)
 	}
+}
+
+var _ = resolved // which asks a name server
+
+func resolved() (*memcached.Client, error) {
+	return memcached.NewFromConfig(memcached.Config{
+		Resolve: memcached.Lookup("memcached.default.svc.cluster.local", "11211"),
+	})
 }
 
 func touch(ctx context.Context, store store, key string, ttl time.Duration) error {

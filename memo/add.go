@@ -24,14 +24,14 @@ func Add[T any](ctx context.Context, key string, v T, opts ...Option) (added boo
 func (l *load) hasValue() bool {
 	e := l.cache.cfg.Local.Peek(l.key)
 	now := l.cache.clock.Now()
-	return e != nil && e.Err == nil && ageOf(e, now, 0) == fresh && l.cache.sound(e, now)
+	return e != nil && e.Err == nil && ageOf(e, now, 0) == fresh && sound(e, now)
 }
 
 // holds reports whether at has found a value of l's key; or all the tags of which the
 // markers have to be looked at before that is known.
 func (l *load) holds(claim *call, at look, tags []string) (found bool, all []string) {
 	e, verdict, all := l.judge(claim, at, tags)
-	if l.cache.domain.awaits(l.key, all) {
+	if l.domain.awaits(l.key, all) {
 		return false, all // its invalidation has not reached the shared tier
 	}
 	switch verdict {

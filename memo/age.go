@@ -84,7 +84,7 @@ func (l *load) negative(took time.Duration) *tier.Entry {
 
 // made is an entry that has neither a value nor an end yet.
 func (l *load) made(took time.Duration) *tier.Entry {
-	return &tier.Entry{Key: l.key, Loaded: l.started, Created: clock.UnixMilli(), Took: took, Tags: l.policy.tags, Began: l.turn}
+	return &tier.Entry{Key: l.key, Loaded: l.started, Created: clock.UnixMilli(), Took: took, Tags: l.policy.tags, Home: l.home, Began: l.turn}
 }
 
 // until is the end of a ttl that begins now.
@@ -131,6 +131,6 @@ func endedAt(e *tier.Entry, now int64) *tier.Entry {
 	return &tier.Entry{
 		Checked: atomic.LoadUint64(&e.Checked), Key: e.Key, Value: e.Value, Err: e.Err, Stamp: e.Stamp, Loaded: e.Loaded, Early: now, Fresh: now,
 		Expires: after(now, max(e.Stale, e.StaleIfError)), Stale: e.Stale, StaleIfError: e.StaleIfError,
-		Created: e.Created, Took: e.Took, Tags: e.Tags, Bytes: e.Bytes, Began: e.Began,
+		Created: e.Created, Took: e.Took, Tags: e.Tags, Bytes: e.Bytes, Home: e.Home, Began: e.Began,
 	}
 }

@@ -178,34 +178,33 @@ func (n named) Name() string { return n.name }
 // members is a shared tier of any number of Nodes.
 type members []tier.Node
 
-func (m members) Nodes() []tier.Node     { return m }
-func (m members) Place(string) tier.Node { return m[0] }
+func (m members) Nodes() []tier.Node { return m }
+func (m members) Fixed() bool        { return true }
 
 func TestConfigsThatAreRefused(t *testing.T) {
 	t.Parallel()
 	memory := tiertest.NewMemory()
 	for says, cfg := range map[string]memo.Config{
 		`Prefix is empty, and there is a Shared; set it to the name of the application, for example "shop": caches of another`: {Shared: memory},
-		"Prefix has 65 bytes; shorten it to 64":                         {Shared: memory, Prefix: strings.Repeat("p", 65)},
-		"Local is a nil *lru.Cache; leave it out":                       {Local: (*lru.Cache)(nil)},
-		"ReadTimeout of 999.999µs; give 1ms or more, or 0":              {ReadTimeout: time.Millisecond - 1},
-		"WriteTimeout of 500ns; give 1ms or more, or 0":                 {WriteTimeout: 500},
-		"raise StaleBound to 2s or more, or poll more often":            {PollInterval: time.Second},
-		"raise StaleBound to 200ms or more":                             {PollInterval: time.Millisecond, StaleBound: 100 * time.Millisecond},
-		"OutageBound of 100ms below StaleBound of 1s; leave":            {OutageBound: 100 * time.Millisecond},
-		"PollInterval of -1ns; give a duration above 0 and":             {PollInterval: -1},
-		"StaleBound of -1ns":                                            {StaleBound: -1},
-		"OutageBound of -1ns; give":                                     {OutageBound: -1},
-		"ReadTimeout of -1ns":                                           {ReadTimeout: -1},
-		"WriteTimeout of -1ns":                                          {WriteTimeout: -1},
-		"PollInterval of 2562047h47m16.854775807s; give a":              {PollInterval: math.MaxInt64, StaleBound: math.MaxInt64},
-		"StaleBound of 87600h0m0.000000001s":                            {StaleBound: 3650*24*time.Hour + 1},
-		"Shared is a nil *tiertest.Memory; look at the error":           {Prefix: "t", Shared: (*tiertest.Memory)(nil)},
-		"MaxRequestEntries of -1; give a number above 0":                {MaxRequestEntries: -1},
-		"2 Nodes, and this version uses one; give a Shared of one Node": {Prefix: "t", Shared: tiertest.NewMemory("a", "b")},
-		"0 Nodes, and this version uses one":                            {Prefix: "t", Shared: members{}},
-		`Codec name ""; give the Codec a name of 1 to 16 bytes`:         {Codec: named{name: ""}},
-		`Codec name "seventeen-letters"`:                                {Codec: named{name: "seventeen-letters"}},
+		"Prefix has 65 bytes; shorten it to 64":                     {Shared: memory, Prefix: strings.Repeat("p", 65)},
+		"Local is a nil *lru.Cache; leave it out":                   {Local: (*lru.Cache)(nil)},
+		"ReadTimeout of 999.999µs; give 1ms or more, or 0":          {ReadTimeout: time.Millisecond - 1},
+		"WriteTimeout of 500ns; give 1ms or more, or 0":             {WriteTimeout: 500},
+		"raise StaleBound to 2s or more, or poll more often":        {PollInterval: time.Second},
+		"raise StaleBound to 200ms or more":                         {PollInterval: time.Millisecond, StaleBound: 100 * time.Millisecond},
+		"OutageBound of 100ms below StaleBound of 1s; leave":        {OutageBound: 100 * time.Millisecond},
+		"PollInterval of -1ns; give a duration above 0 and":         {PollInterval: -1},
+		"StaleBound of -1ns":                                        {StaleBound: -1},
+		"OutageBound of -1ns; give":                                 {OutageBound: -1},
+		"ReadTimeout of -1ns":                                       {ReadTimeout: -1},
+		"WriteTimeout of -1ns":                                      {WriteTimeout: -1},
+		"PollInterval of 2562047h47m16.854775807s; give a":          {PollInterval: math.MaxInt64, StaleBound: math.MaxInt64},
+		"StaleBound of 87600h0m0.000000001s":                        {StaleBound: 3650*24*time.Hour + 1},
+		"Shared is a nil *tiertest.Memory; look at the error":       {Prefix: "t", Shared: (*tiertest.Memory)(nil)},
+		"MaxRequestEntries of -1; give a number above 0":            {MaxRequestEntries: -1},
+		"a Shared that has no Node, and never will; give it a Node": {Prefix: "t", Shared: members{}},
+		`Codec name ""; give the Codec a name of 1 to 16 bytes`:     {Codec: named{name: ""}},
+		`Codec name "seventeen-letters"`:                            {Codec: named{name: "seventeen-letters"}},
 	} {
 		cfg.Name = "shop"
 		c, err := memo.New(cfg)

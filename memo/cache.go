@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -29,20 +30,20 @@ type Cache struct {
 	cfg     Config
 	policy  policy     // of New's options
 	lru     *lru.Cache // cfg.Local, if it is one: through the interface a key would escape
-	domain  *domain    // the shared tier; nil: none
+	members members    // of the shared tier
+	solo    home       // of all entries, where there is no shared tier
+	nowhere home       // of entries whose key no Node holds
 	flights *flight.Group[landing]
 	writers writers
-	fences  fences
 	clock   *clock.Clock
 	types   sync.Map // reflect.Type or form to *typeInfo
 	log     *journal
 	source  uint64 // names this process in the log
 	since   time.Time
 
-	off     atomic.Uint32 // why it is not used; 0: it is
-	stop    chan struct{} // ends the poller
-	stopped chan struct{} // the poller has ended
-	done    chan struct{} // Close has ended
+	off  atomic.Uint32 // why it is not used; 0: it is
+	stop chan struct{} // ends the pollers
+	done chan struct{} // Close has ended
 
 	counts                                    *stripe.Set // by outcome
 	runs, runErrors, runPanics, refreshes     atomic.Uint64
@@ -75,11 +76,9 @@ func New(cfg Config, defaults ...Option) (*Cache, error) {
 		source:  rand.Uint64(),
 		since:   time.Now(),
 		stop:    make(chan struct{}),
-		stopped: make(chan struct{}),
 		done:    make(chan struct{}),
 		counts:  stripe.NewSet(outcomes),
 	}
-	c.fences.known.Most = mostFences
 	if err := c.policy.apply(defaults); err != nil {
 		return nil, misuse(err, "New", given)
 	}
@@ -91,20 +90,19 @@ func New(cfg Config, defaults ...Option) (*Cache, error) {
 	}
 	c.log = newJournal(cfg, c.clock)
 	c.lru, _ = cfg.Local.(*lru.Cache)
+	c.solo.init()
+	c.solo.horizon.Store(math.MaxInt64)
+	c.nowhere.init()
+	c.nowhere.bound.Store(int64(cfg.StaleBound - slack))
 	cfg.Local.OnEvict(func(string, *tier.Entry) { c.evictions.Add(1) })
 	if cfg.Shared == nil {
-		close(c.stopped)
 		return c, nil
 	}
 	space, err := keys.NewSpace(cfg.Prefix)
 	if err != nil {
 		return nil, err // problem has seen it
 	}
-	c.domain = newDomain(c, cfg.Shared.Nodes()[0], space)
-	go func() {
-		defer close(c.stopped)
-		c.domain.follow(c.stop)
-	}()
+	c.members.open(c, space)
 	return c, nil
 }
 
@@ -157,17 +155,9 @@ func (c *Cache) Close(ctx context.Context) error {
 	defer close(c.done)
 	errs := []error{c.flights.Drain(ctx)}
 	cut := !c.writers.close(ctx)
-	var lost undelivered
 	close(c.stop)
-	if d := c.domain; d != nil {
-		spare := context.AfterFunc(ctx, d.quit)
-		if err := within(ctx, d.endPolls); err != nil {
-			errs = append(errs, err)
-		}
-		lost = d.deliverLast(ctx)
-		spare()
-		d.quit()
-	}
+	lost, err := c.members.close(ctx)
+	errs = append(errs, err)
 	if lost.writing = cut; lost != (undelivered{}) {
 		errs = append(errs, lost)
 	}

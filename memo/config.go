@@ -24,7 +24,11 @@ type Config struct {
 	Prefix string      // namespace in the shared tier, 1 to 64 bytes; required with Shared
 	Local  tier.Local  // the process tier, this cache's alone; nil: lru.New(lru.DefaultSize)
 	Shared tier.Shared // the shared tier; nil: none. It is this cache's alone too: Close closes it, so two caches have a client each
-	Codec  codec.Codec // how values are stored there; nil: codec.JSON{}
+	// PlacementKey is a secret that goes into the choice of the Node that holds a key, the same in every process of a Prefix. With
+	// it nobody who chooses keys, say by what he asks for, can have them all meet on one Node. "": Prefix, which is no secret.
+	PlacementKey string
+
+	Codec codec.Codec // how values are stored there; nil: codec.JSON{}
 
 	PollInterval      time.Duration // how often other processes' invalidations are fetched; 100ms
 	StaleBound        time.Duration // no L2 value is older than this against the shared tier's log; 1s, at least twice PollInterval
@@ -82,6 +86,9 @@ func (cfg Config) complete() Config {
 		if *d.field == 0 {
 			*d.field = d.value
 		}
+	}
+	if cfg.PlacementKey == "" {
+		cfg.PlacementKey = cfg.Prefix
 	}
 	if cfg.OutageBound == 0 {
 		cfg.OutageBound = cfg.StaleBound
@@ -148,8 +155,8 @@ func (cfg Config) problem() *UsageError {
 	if _, err := keys.NewSpace(cfg.Prefix); err != nil {
 		return bad(fmt.Sprintf("shorten it to %d", keys.MaxPrefix), "Prefix has %d bytes", len(cfg.Prefix))
 	}
-	if n := len(cfg.Shared.Nodes()); n != 1 {
-		return bad("give a Shared of one Node", "a Shared of %d Nodes, and this version uses one", n)
+	if nodes := cfg.Shared.Nodes(); cfg.Shared.Fixed() && len(nodes) == 0 {
+		return bad("give it a Node, or leave Shared out", "a Shared that has no Node, and never will")
 	}
 	return nil
 }

@@ -3,14 +3,15 @@ package memo
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/tiermemo/tiermemo/internal/wire"
 	"github.com/tiermemo/tiermemo/memo/tier"
 )
 
-// Here an invalidation becomes messages to the shared tier: the items are
-// deleted, a number is drawn, and its record tells the other processes.
+// Here a part of an invalidation becomes messages to its Node: the items are deleted,
+// a number is drawn, and its record tells the other processes. tell.go has the order.
 
 const (
 	recordTTL   = 5 * time.Minute // how far behind a poller may be before it forgets everything
@@ -19,61 +20,104 @@ const (
 	recordBytes = 32 << 10
 )
 
-// deliver tells the shared tier that names are invalid, and returns the numbers
-// of its records. It ends within WriteTimeout.
-func (d *domain) deliver(ctx context.Context, about wire.Subject, names []string) ([]uint64, error) {
-	ctx, cancel := context.WithTimeout(ctx, d.cache.cfg.WriteTimeout)
-	defer cancel()
-	switch about {
-	case wire.Keys:
-		return d.deliverKeys(ctx, about, names, d.delete)
-	case wire.Expired:
-		return d.deliverKeys(ctx, about, names, d.soften)
-	}
-	return d.deliverMarks(ctx, about, names)
-}
-
-// deliverKeys tells the shared tier that keys are invalid, and returns the numbers
-// of its records. void is how their items cease to be what they are: by deletion, or
-// for Expire by becoming old.
-//
-// The items are deleted before the record can be seen:
-//
-//  1. another process reads the record, and drops its L2 entry
-//  2. it reads the old item from the shared tier, as of after the record
-//  3. the item is deleted, too late: no record to come drops the entry
-//
-// Several keys are deleted a second time, between the number and its record. They
-// may depend on each other, say A is made of B:
-//
-//  1. A is deleted
-//  2. another process takes the lease of A, and makes it of the B in its L2,
-//     which is right, as far as the counter tells
-//  3. the number is drawn; the second deletion takes the lease of 2 away
-//
-// A lease taken after the second deletion sees the number, and uses nothing that
-// is older until the record is there (need.go): with it all that is old is gone.
-func (d *domain) deliverKeys(ctx context.Context, about wire.Subject, keys []string, void func(context.Context, []string) error) ([]uint64, error) {
-	places := make([]string, len(keys))
-	for i, key := range keys {
-		places[i] = d.space.Value(key)
-	}
-	batches := batch(keys)
-	var last uint64
-	err := both(
-		func() error { return void(ctx, places) },
-		func() (err error) { last, err = d.draw(ctx, uint64(len(batches))); return err },
-	)
-	if err != nil {
-		return nil, err
-	}
-	if len(keys) > 1 {
-		if err := void(ctx, places); err != nil {
-			return nil, err
+// prepare gets ready what the steps need.
+func (p *part) prepare() {
+	for _, name := range p.names {
+		switch p.about {
+		case wire.Tags:
+			p.marks = append(p.marks, p.domain.space.Tag(name))
+		case wire.Trees:
+			p.marks = append(p.marks, p.domain.space.Tree(name))
 		}
 	}
-	numbers := numbersUpTo(last, len(batches))
-	return numbers, d.record(ctx, about, numbers, batches)
+	slices.Sort(p.marks)
+	p.marks = slices.Compact(p.marks) // trees share them
+	p.items = make([]tier.Item, len(p.marks))
+	p.batches = batch(p.names)
+}
+
+// deliver tells the Node of p.
+func (p *part) deliver(ctx context.Context) error {
+	switch {
+	case p.about == everything:
+		return p.domain.beginAnew(ctx)
+	case p.about == wire.Tags, p.about == wire.Trees:
+		// Whoever has read the record hides what is older, and who has not hears of it.
+		return inTurn(
+			func() error { return p.count(ctx) },
+			func() error { return both(func() error { return p.void(ctx) }, func() error { return p.record(ctx) }) },
+		)
+	case len(p.places) == 1:
+		return inTurn(
+			func() error { return both(func() error { return p.void(ctx) }, func() error { return p.count(ctx) }) },
+			func() error { return p.record(ctx) },
+		)
+	}
+	return inTurn(
+		func() error { return p.count(ctx) },
+		func() error { return p.void(ctx) },
+		func() error { return p.record(ctx) },
+	)
+}
+
+// open draws the number that keeps the log open until record.
+func (p *part) open(ctx context.Context) (err error) {
+	p.opened, err = p.domain.draw(ctx, 1)
+	return err
+}
+
+// count draws the numbers of the records, and reads the markers that are to be raised.
+func (p *part) count(ctx context.Context) error {
+	draw := func() (err error) { p.last, err = p.domain.draw(ctx, uint64(len(p.batches))); return err }
+	if len(p.marks) == 0 {
+		return draw()
+	}
+	return both(draw, func() error { return p.domain.readTimed(ctx, p.marks, p.items) })
+}
+
+// void makes what is stored invalid: items by deletion, or for Expire by becoming old,
+// and what has a marker by raising that.
+func (p *part) void(ctx context.Context) error {
+	return both(
+		func() error {
+			switch {
+			case len(p.places) == 0:
+				return nil
+			case p.about == wire.Expired:
+				return p.domain.soften(ctx, p.places)
+			}
+			return p.domain.delete(ctx, p.places)
+		},
+		func() error {
+			if len(p.marks) == 0 {
+				return nil
+			}
+			return p.domain.raise(ctx, p.marks, p.items, p.last)
+		},
+	)
+}
+
+// record writes the records.
+func (p *part) record(ctx context.Context) error {
+	p.numbers = numbersUpTo(p.last, len(p.batches))
+	numbers, batches := p.numbers, p.batches
+	if p.opened != 0 {
+		numbers, batches = append(slices.Clip(numbers), p.opened), append(slices.Clip(batches), nil) // last: it closes the log
+	}
+	if err := p.domain.record(ctx, p.about, numbers, batches); err != nil {
+		p.numbers = nil
+		return err
+	}
+	p.numbers = numbers
+	return nil
+}
+
+// deferred is what the caller of an invalidation gets whose part has failed.
+func (p *part) deferred() error {
+	if errors.Is(p.err, errAway) {
+		return deferred(nil)
+	}
+	return deferred(p.err)
 }
 
 // numbersUpTo is the n numbers that were drawn, last being the last.
@@ -149,10 +193,8 @@ func batch(keys []string) [][]string {
 	return append(batches, keys[begin:])
 }
 
-// deliverAll begins a new epoch: everything that is stored is void.
-func (d *domain) deliverAll(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, d.cache.cfg.WriteTimeout)
-	defer cancel()
+// beginAnew begins a new epoch of the Node.
+func (d *domain) beginAnew(ctx context.Context) error {
 	at := make([]tier.Item, 1)
 	err := d.readTimed(ctx, []string{d.space.Seq()}, at)
 	if err != nil {

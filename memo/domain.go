@@ -25,13 +25,14 @@ type domain struct {
 	node  tier.Node
 	space keys.Space
 
+	home // of its entries
+
 	// Read without a lock, by every hit or load. Times are on the cache's clock.
-	horizon  atomic.Int64  // until when an L2 entry may be used, however old
-	bound    atomic.Int64  // how old one may be beyond that
 	covered  atomic.Int64  // the begin of the last poll that left nothing open
 	position atomic.Uint64 // everything up to this number is applied here
 	up       atomic.Bool   // reads may use the Node
 	waiting  atomic.Int64  // pending invalidations
+	beside   atomic.Int64  // those of them that concern other Nodes, too
 	failing  atomic.Bool   // the last read failed
 	begun    atomic.Uint64 // polls; one runs at a time
 
@@ -39,6 +40,9 @@ type domain struct {
 	quit context.CancelFunc
 
 	attached chan struct{} // closed after the first poll, however it ended
+	parted   chan struct{} // closed when the Node is on no list any more
+	gone     int64         // since when it is on none, 0: it is; guarded by members.mu
+	followed chan struct{} // closed when nobody polls by himself any more
 	polling  chan struct{} // holds a token while somebody polls
 	held     sync.Map      // tokens of the leases of the loads that run here
 	portion  int           // of the queue that is delivered at once. Of who polls.
@@ -47,6 +51,7 @@ type domain struct {
 	mu      sync.Mutex // never held over I/O, nor when a flight's lock is taken
 	log     coherence.Log
 	pending coherence.Pending
+	others  coherence.Pending // of pending, what other Nodes were told of already
 	health  coherence.Health
 	since   time.Time // of the last change of up
 	epoch   uint64    // a number of the last epoch that this process has met; 0: of none
@@ -61,11 +66,16 @@ func newDomain(c *Cache, node tier.Node, space keys.Space) *domain {
 	d := &domain{
 		life: life, quit: quit,
 		cache: c, node: node, space: space,
-		attached: make(chan struct{}), polling: make(chan struct{}, 1), portion: mostKeys,
+		attached: make(chan struct{}), parted: make(chan struct{}), followed: make(chan struct{}), polling: make(chan struct{}, 1), portion: mostKeys,
 		log:     coherence.Log{GiveUp: 2 * c.cfg.WriteTimeout},
 		pending: coherence.Pending{Most: mostKeys},
+		others:  coherence.Pending{Most: mostKeys},
 		health:  coherence.Health{Blip: c.cfg.StaleBound, Calm: c.cfg.PollInterval + c.cfg.WriteTimeout + 100*time.Millisecond},
 		since:   time.Now(),
+	}
+	d.home.init()
+	d.home.moved = func(e *tier.Entry) bool {
+		return c.members.holder(e.Key) != d || c.members.void(d, e.Key, e.Stamp)
 	}
 	d.show(0)
 	return d
@@ -89,21 +99,39 @@ func (d *domain) attach(ctx context.Context) {
 
 // readable reports whether reads of key may use the Node.
 func (d *domain) readable(key string) bool {
-	if !d.up.Load() {
+	if !d.up.Load() || !d.cache.members.serves(d) {
 		return false
 	}
 	return !d.awaits(key, nil)
 }
 
 // awaits reports whether an invalidation of key, or of one of tags, waits for the
-// Node.
+// Node; or for another one, and was about both:
+//
+//  1. the row is on A, which does not hear; what is made of it is on B, which is told
+//  2. another process, which still reaches A, makes it anew of the old row
+//  3. this one reads that from B
 func (d *domain) awaits(key string, tags []string) bool {
-	if d.waiting.Load() == 0 {
-		return false
+	if d.waiting.Load() > 0 {
+		d.mu.Lock()
+		covered := d.pending.Covers(key) || d.pending.CoversTags(tags)
+		d.mu.Unlock()
+		if covered {
+			return true
+		}
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.pending.Covers(key) || d.pending.CoversTags(tags)
+	for _, o := range d.cache.members.all() {
+		if o.beside.Load() == 0 {
+			continue
+		}
+		o.mu.Lock()
+		covered := o.others.Covers(key) || o.others.CoversTags(tags)
+		o.mu.Unlock()
+		if covered {
+			return true
+		}
+	}
+	return false
 }
 
 // covers reports whether this process has applied every invalidation up to seq.
@@ -128,7 +156,7 @@ func (d *domain) look(ctx context.Context, place string, marks ...string) (at lo
 	names := append(append(make([]string, 0, n+2), marks...), d.space.Seq(), place)
 	items := make([]tier.Item, n+2)
 	for range 3 {
-		at.began, at.turn = d.cache.clock.Exact(), d.cache.fences.turn.Load()
+		at.began, at.turn = d.cache.clock.Exact(), d.home.fences.turn.Load()
 		if err := d.read(ctx, names, items); err != nil {
 			return at, err
 		}
@@ -187,6 +215,17 @@ func (d *domain) put(ctx context.Context, key string, item tier.Item, value []by
 		return d.swap(ctx, key, item.CAS, value, ttl)
 	}
 	return d.do(ctx, "add", func(ctx context.Context) error { return d.node.Add(ctx, key, value, ttl) })
+}
+
+// putTimed is put for the protocol: see timed.
+func (d *domain) putTimed(ctx context.Context, key string, item tier.Item, value []byte) error {
+	op, write := "add", func(ctx context.Context) error { return d.node.Add(ctx, key, value, tier.NoExpiry) }
+	if item.Found() {
+		op, write = "compare_and_swap", func(ctx context.Context) error {
+			return d.node.CompareAndSwap(ctx, key, item.CAS, value, tier.NoExpiry)
+		}
+	}
+	return d.timed(ctx, op, write)
 }
 
 func (d *domain) read(ctx context.Context, names []string, items []tier.Item) error {

@@ -68,12 +68,7 @@ func (d *domain) newEpoch(ctx context.Context, counter tier.Item, seq uint64) (u
 		next := coherence.NewEpoch(rand.Uint64(), seq)
 		d.drawn.Store(next) // before a poll can find it
 		value := wire.AppendSeq(nil, next)
-		err := d.timed(ctx, "compare_and_swap", func(ctx context.Context) error {
-			if counter.Found() {
-				return d.node.CompareAndSwap(ctx, d.space.Seq(), counter.CAS, value, tier.NoExpiry)
-			}
-			return d.node.Add(ctx, d.space.Seq(), value, tier.NoExpiry)
-		})
+		err := d.putTimed(ctx, d.space.Seq(), counter, value)
 		if err == nil || !tier.IsAnswer(err) || errors.Is(err, tier.ErrRefused) { // of which the last would be refused again, at once and for as long as ctx lasts
 			return next, err
 		}
@@ -91,7 +86,7 @@ func (d *domain) newEpoch(ctx context.Context, counter tier.Item, seq uint64) (u
 
 // restart begins to read the log at seq, in an epoch that this process began.
 func (d *domain) restart(seq uint64) {
-	d.cache.purge()
+	d.home.fences.everything()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.log.Restart(seq)

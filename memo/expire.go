@@ -23,7 +23,7 @@ import (
 // processes have heard of it, and what ErrDeferred means, is the same as for
 // Invalidate; where the clocks of two processes differ, the value stays fresh for the
 // one that lags for as long as that, up to 5 seconds. One key takes 3 round trips to
-// the shared tier; several take 3, and 2 more for each 32 of them.
+// the shared tier; several take 4, and one more for each further 32.
 func Expire(ctx context.Context, keys ...string) error {
 	return invalidate(ctx, nil, "Expire", wire.Expired, keys)
 }

@@ -18,10 +18,28 @@ import (
 const mostFences = 1 << 16
 
 type fences struct {
-	turn atomic.Uint64 // of known
+	turn   atomic.Uint64 // of known
+	hidden atomic.Uint64 // the turn in which everything was hidden
 
 	mu    sync.RWMutex // a leaf; no I/O under it
 	known coherence.Fences
+}
+
+// everything hides all that this process has begun to load or to read until now.
+func (f *fences) everything() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.known.Everything()
+	f.hidden.Store(f.known.Turn())
+	f.turn.Store(f.known.Turn())
+}
+
+// again has every entry looked at again.
+func (f *fences) again() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.known.Again()
+	f.turn.Store(f.known.Turn())
 }
 
 // made hides what this process has begun to load or to read until now.
@@ -45,19 +63,11 @@ func (f *fences) put(about wire.Subject, names []string, up func([]coherence.Tar
 	f.turn.Store(f.known.Turn())
 }
 
-// hide reports whether a fence hides e, and notes that it does not.
-func (f *fences) hide(e *tier.Entry) bool {
-	checked := atomic.LoadUint64(&e.Checked)
-	if checked == f.turn.Load() {
-		return false
-	}
+// hides reports whether a fence hides e, which was last checked in the turn checked.
+func (f *fences) hides(e *tier.Entry, checked uint64) bool {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
-	if f.known.Hides(e.Key, e.Tags, e.Stamp, e.Began, checked) {
-		return true
-	}
-	atomic.StoreUint64(&e.Checked, f.known.Turn())
-	return false
+	return f.known.Hides(e.Key, e.Tags, e.Stamp, e.Began, checked)
 }
 
 // since reports whether any tag or tree was invalidated since the load of e began.

@@ -33,7 +33,7 @@ func (l *load) fill(ctx context.Context, f *call, d *domain, s *lease, at look, 
 			s.release(ctx, known)
 		}
 	}()
-	e, err := l.execute(ctx, f, &running{cache: l.cache, lease: s})
+	e, err := l.execute(ctx, f, &running{cache: l.cache, home: l.home, lease: s})
 	known = err == nil || errors.Is(err, ErrNotFound)
 	if err != nil {
 		return landing{}, err
@@ -83,7 +83,7 @@ func (l *load) birth(d *domain, at look, tags []string) func(ctx context.Context
 	if len(at.marks.Unknown) == 0 {
 		return nil
 	}
-	e := &tier.Entry{Key: l.key, Tags: tags, Stamp: at.seq, Began: l.turn}
+	e := &tier.Entry{Key: l.key, Tags: tags, Stamp: at.seq, Home: l.home, Began: l.turn}
 	return func(ctx context.Context) bool {
 		seen, _ := d.bear(ctx, e)
 		return seen

@@ -2,6 +2,7 @@ package memo_test
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -22,6 +23,28 @@ type fleet struct {
 
 func newFleet() *fleet {
 	return &fleet{store: tiertest.NewFaulty(tiertest.NewMemory()), db: newDatabase()}
+}
+
+// newFleetOn is a fleet on several Nodes.
+func newFleetOn(nodes ...string) *fleet {
+	return &fleet{store: tiertest.NewFaulty(tiertest.NewMemory(nodes...)), db: newDatabase()}
+}
+
+// keyOn returns the nth key that node holds. It is loaded for that, through ctx.
+func (f *fleet) keyOn(t *testing.T, ctx context.Context, node string, nth int) string {
+	t.Helper()
+	for i := range 1000 {
+		key := memo.Key("key", i)
+		f.db.do(t, ctx, key)
+		if slices.Contains(f.memory().Only(node).Keys(), "t:v:"+key) {
+			if nth == 0 {
+				return key
+			}
+			nth--
+		}
+	}
+	t.Fatalf("%s holds no key", node)
+	return ""
 }
 
 // process starts a cache on the fleet's store, by way of a fault wrapper of its

@@ -56,6 +56,7 @@ func (c *Cache) get(ctx context.Context, n *node, l *load) (*tier.Entry, outcome
 		}
 		epoch = n.table.Epoch()
 	}
+	l.settles(ctx)
 	if err := l.hears(ctx, n); err != nil {
 		return nil, outcomeError, err
 	}
@@ -84,11 +85,10 @@ func (c *Cache) get(ctx context.Context, n *node, l *load) (*tier.Entry, outcome
 // fetch looks in the shared tier, for those who would not load, and says what time has
 // made of what it finds.
 func (c *Cache) fetch(ctx context.Context, l *load) (*tier.Entry, age) {
-	d := c.domain
+	d := l.domain
 	if d == nil || l.typ.lossy != nil {
 		return nil, gone
 	}
-	d.attach(ctx)
 	if !d.readable(l.key) {
 		return nil, gone
 	}

@@ -3,7 +3,6 @@ package memo
 import (
 	"context"
 	"errors"
-	"slices"
 
 	"github.com/tiermemo/tiermemo/internal/flight"
 	"github.com/tiermemo/tiermemo/internal/wire"
@@ -114,10 +113,7 @@ func invalidateOwn(ctx context.Context, c *Cache, what told) error {
 	if len(what.names) == 0 {
 		return nil
 	}
-	var numbers []uint64
-	if c.domain != nil {
-		numbers, err = c.domain.tell(ctx, what)
-	}
+	parts, err := c.tell(ctx, what)
 	switch what.about {
 	case wire.Keys:
 		c.forgetKeys(n, what.names)
@@ -126,9 +122,7 @@ func invalidateOwn(ctx context.Context, c *Cache, what told) error {
 	default:
 		c.hide(n, what)
 	}
-	if c.domain != nil {
-		c.domain.settled(numbers)
-	}
+	settle(parts)
 	return c.counted(err)
 }
 
@@ -141,23 +135,6 @@ func (c *Cache) forgetKeys(n *node, keys []string) {
 	c.invalidatedKeys.Add(uint64(len(keys)))
 }
 
-// tell delivers an invalidation, or queues it, whatever ctx does: the write is
-// committed, and somebody has to tell.
-func (d *domain) tell(ctx context.Context, what told) (numbers []uint64, err error) {
-	ctx = context.WithoutCancel(ctx)
-	err = d.orQueue(what, func() error {
-		for some := range slices.Chunk(what.names, mostKeys) {
-			drawn, err := d.deliver(ctx, what.about, some)
-			if err != nil {
-				return err
-			}
-			numbers = append(numbers, drawn...)
-		}
-		return nil
-	})
-	return numbers, err
-}
-
 // drop forgets keys in this process, in one step.
 func (c *Cache) drop(keys ...string) {
 	c.flights.Invalidate(flight.Always, func() {
@@ -165,6 +142,11 @@ func (c *Cache) drop(keys ...string) {
 			c.cfg.Local.Delete(key)
 		}
 	}, keys...)
+}
+
+// purge forgets everything in this process, and loads that are in flight keep nothing.
+func (c *Cache) purge() {
+	c.flights.InvalidateAll(flight.Always, c.cfg.Local.Clear)
 }
 
 // counted counts the end of an invalidation.
@@ -184,10 +166,7 @@ func invalidateAll(ctx context.Context, c *Cache) error {
 		return err
 	}
 	defer c.writers.leave()
-	if d := c.domain; d != nil {
-		ctx := context.WithoutCancel(ctx)
-		err = d.orQueue(told{}, func() error { return d.deliverAll(ctx) })
-	}
+	_, err = c.tell(ctx, told{})
 	c.purge()
 	if n.table != nil {
 		n.table.Reset()

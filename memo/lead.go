@@ -30,16 +30,19 @@ func (l *load) Joinable(running *call) bool {
 		return false // it began before
 	}
 	c := l.cache
-	d := c.domain
-	if d == nil {
+	if c.cfg.Shared == nil {
 		return true
 	}
-	began := running.Job().(*load).started
-	now := c.clock.Exact()
-	if now > d.horizon.Load() && now-began > d.bound.Load() {
+	r := running.Job().(*load)
+	switch now := c.clock.Exact(); {
+	case r.home != l.home, r.turn < l.home.fences.hidden.Load():
 		return false
+	case now > l.home.horizon.Load() && now-r.started > l.home.bound.Load():
+		return false
+	case l.apart && !l.sure:
+		return r.started > l.need.at
 	}
-	return l.admits(running.Seen(), began)
+	return l.admits(running.Seen(), r.started)
 }
 
 // Load implements flight.Job.
@@ -56,7 +59,7 @@ func (l *load) Load(ctx context.Context, f *call) (landing, error) {
 		}
 		return landing{e, from}, nil
 	}
-	d := l.cache.domain
+	d := l.domain
 	if d == nil || l.typ.lossy != nil || !d.readable(l.key) {
 		return l.alone(ctx, f)
 	}
@@ -66,10 +69,10 @@ func (l *load) Load(ctx context.Context, f *call) (landing, error) {
 // alone loads without the shared tier.
 func (l *load) alone(ctx context.Context, f *call) (landing, error) {
 	var stamp uint64
-	if d := l.cache.domain; d != nil {
+	if d := l.domain; d != nil {
 		stamp = d.position.Load()
 	}
-	e, err := l.execute(ctx, f, &running{cache: l.cache, need: need{at: l.started}})
+	e, err := l.execute(ctx, f, &running{cache: l.cache, home: l.home, need: need{at: l.started}})
 	if err != nil {
 		return landing{}, err
 	}
@@ -80,10 +83,13 @@ func (l *load) alone(ctx context.Context, f *call) (landing, error) {
 
 // keep puts e into L2, unless an invalidation came since the flight began.
 func (l *load) keep(f *call, e *tier.Entry) {
-	if !f.Keep(func() { l.cache.cfg.Local.Set(l.key, e) }) && l.forced {
+	if !f.Keep(func() { l.put(e) }) && l.forced {
 		l.supersede()
 	}
 }
+
+// put stores e in L2. Under the lock of its flight.
+func (l *load) put(e *tier.Entry) { l.cache.cfg.Local.Set(l.key, e) }
 
 // takes reports whether l is content with e, which is so old.
 func (l *load) takes(e *tier.Entry, a age) bool {

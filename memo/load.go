@@ -19,6 +19,8 @@ type load struct {
 	cache   *Cache
 	counts  *stripe.Stripe
 	key     string
+	home    *home   // what becomes of the value is decided there
+	domain  *domain // of the Node that holds key; nil: none does
 	policy  policy
 	typ     *typeInfo
 	run     func(ctx context.Context) (any, error)
@@ -30,6 +32,7 @@ type load struct {
 	parent   *running // the load that this one is a part of
 	fresh    bool     // its caller's ctx is Fresh
 	exacting bool     // for either reason, not everything that is valid will do
+	apart    bool     // the load that this one is a part of is of another Node
 	need     need     // what will
 	sure     bool     // this process had heard of all that l needs, before anything was read
 
@@ -62,10 +65,8 @@ func newLoad[T any](c *Cache, n *node, key string, opts []Option) (*load, func(T
 
 // process is what lies below the request: L2, and one load for this process.
 func (c *Cache) process(ctx context.Context, n *node, l *load) (*tier.Entry, outcome, error) {
-	if c.domain != nil {
-		c.domain.attach(ctx)
-	}
-	l.asked = c.fences.turn.Load()
+	l.settles(ctx)
+	l.asked = l.home.fences.turn.Load()
 	for {
 		if err := l.hears(ctx, n); err != nil {
 			return nil, outcomeError, err
@@ -97,6 +98,8 @@ func (c *Cache) process(ctx context.Context, n *node, l *load) (*tier.Entry, out
 			l.refreshLanded(ctx, land)
 			return land.entry, land.from, nil
 		}
+		l.placed() // the key may have moved
+		l.asked = l.home.fences.turn.Load()
 	}
 }
 
@@ -118,12 +121,16 @@ func (l *load) unanswered(err error) outcome {
 func (l *load) accepts(land landing) bool {
 	e := land.entry
 	switch {
-	case !l.admits(e.Stamp, e.Loaded), land.from == outcomeStale && !l.takesStale():
+	case land.from == outcomeStale && !l.takesStale(), e.Home != any(l.home):
+		return false
+	case l.apart && !l.sure: // of another process's, nobody knows what it was made of
+		return land.from == outcomeJoined && e.Loaded > l.need.at
+	case !l.admits(e.Stamp, e.Loaded):
 		return false
 	case l.forced && land.from != outcomeJoined: // it waited for a place to run, and found that it need not
 		return false
 	}
-	return e.Began >= l.asked || !l.cache.fences.hide(e)
+	return e.Began >= l.asked || !l.home.hides(e)
 }
 
 // fly leads or joins the one load of l's key.
@@ -149,4 +156,4 @@ func (c *Cache) base(ctx context.Context) context.Context {
 }
 
 // begins notes when l began. Before anything is read for it.
-func (l *load) begins() { l.started, l.turn = l.cache.clock.Exact(), l.cache.fences.turn.Load() }
+func (l *load) begins() { l.started, l.turn = l.cache.clock.Exact(), l.home.fences.turn.Load() }

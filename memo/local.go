@@ -1,10 +1,6 @@
 package memo
 
-import (
-	"sync/atomic"
-
-	"github.com/tiermemo/tiermemo/memo/tier"
-)
+import "github.com/tiermemo/tiermemo/memo/tier"
 
 // Here is L2, the process tier: which of its entries may be used, and how one
 // gets in. The hit path comes by in do.go, everyone else in load.go.
@@ -16,19 +12,10 @@ func (c *Cache) usable(e *tier.Entry) *tier.Entry {
 		return nil
 	}
 	now := c.clock.Now()
-	if now >= e.Early || !c.sound(e, now) { // near its end, or past it: stale.go
+	if now >= e.Early || !sound(e, now) { // near its end, or past it: stale.go
 		return nil
 	}
 	return e
-}
-
-// sound reports whether e, whatever its age, is hidden by no invalidation.
-func (c *Cache) sound(e *tier.Entry, now int64) bool {
-	if d := c.domain; d != nil && now > d.horizon.Load() && now-e.Loaded > d.bound.Load() {
-		return false // this process has not heard of others' invalidations for too long
-	}
-	// or a tag of it, or a tree that it stands in, was invalidated
-	return atomic.LoadUint64(&e.Checked) == c.fences.turn.Load() || !c.fences.hide(e)
 }
 
 // peek looks for l's key in L2, and says what time has made of what it finds.
@@ -43,7 +30,10 @@ func (l *load) peek() (e *tier.Entry, a age) {
 		return nil, gone
 	}
 	now := c.clock.Now()
-	if a = ageOf(e, now, l.policy.early); a == gone || !c.sound(e, now) || !l.admits(e.Stamp, e.Loaded) {
+	if l.exacting && e.Home != any(l.home) { // what l has heard of is about the Node that holds the key now
+		return nil, gone
+	}
+	if a = ageOf(e, now, l.policy.early); a == gone || !sound(e, now) || !l.admits(e.Stamp, e.Loaded) {
 		return nil, gone
 	}
 	return e, a

@@ -31,54 +31,6 @@ func (d *domain) marks(key string, tags []string) []string {
 	return names
 }
 
-// deliverMarks tells the shared tier that tags or trees are invalid: a number is
-// drawn, and becomes that of their markers. The markers and the record may be seen
-// in any order: a process that has read the record hides what is older, and one
-// that has not hears of it.
-//
-// The keys themselves that trees are named by are below no marker of theirs, and are
-// deleted. That is done after the number is drawn: a lease that was taken before is
-// gone then, and one that is taken later is of a load that sees what was committed.
-func (d *domain) deliverMarks(ctx context.Context, about wire.Subject, names []string) ([]uint64, error) {
-	marks, places := make([]string, len(names)), []string(nil)
-	for i, name := range names {
-		if about == wire.Tags {
-			marks[i] = d.space.Tag(name)
-			continue
-		}
-		marks[i] = d.space.Tree(name)
-		places = append(places, d.space.Value(name))
-	}
-	slices.Sort(marks)
-	marks = slices.Compact(marks) // trees share them
-	batches := batch(names)
-	items := make([]tier.Item, len(marks))
-	var last uint64
-	err := both(
-		func() (err error) { last, err = d.draw(ctx, uint64(len(batches))); return err },
-		func() error { return d.readTimed(ctx, marks, items) },
-	)
-	if err != nil {
-		return nil, err
-	}
-	numbers := numbersUpTo(last, len(batches))
-	err = both(
-		func() error { return d.raise(ctx, marks, items, last) },
-		func() error {
-			return both(
-				func() error {
-					if len(places) == 0 {
-						return nil
-					}
-					return d.delete(ctx, places)
-				},
-				func() error { return d.record(ctx, about, numbers, batches) },
-			)
-		},
-	)
-	return numbers, err
-}
-
 // raise makes the markers, last read as items, n at least. The counter has reached
 // n.
 //
@@ -216,5 +168,5 @@ func (d *domain) quiet(ctx context.Context, e *tier.Entry, seq uint64) bool {
 		defer cancel()
 		d.catchUp(limited)
 	}
-	return d.covers(seq) && !d.cache.fences.since(e)
+	return d.covers(seq) && !d.home.fences.since(e)
 }

@@ -27,7 +27,7 @@ func (l *load) hears(ctx context.Context, n *node) (err error) {
 		err = l.sync(ctx)
 	}
 	if l.exacting {
-		l.asked = l.cache.fences.turn.Load() // of what it has heard of meanwhile, too
+		l.asked = l.home.fences.turn.Load() // of what it has heard of meanwhile, too
 	}
 	return err
 }
@@ -38,11 +38,12 @@ func (l *load) hears(ctx context.Context, n *node) (err error) {
 // hole may be a record that the server refused or evicted, and its writer has returned.
 func (l *load) sync(ctx context.Context) error {
 	l.exacting, l.sure = true, true
-	d := l.cache.domain
+	l.need = need{at: l.cache.clock.Exact()}
+	d := l.domain
 	if d == nil {
+		l.sure = l.cache.cfg.Shared == nil // else nothing is kept of it, but what is loaded from now on
 		return nil
 	}
-	l.need = need{at: l.cache.clock.Exact()}
 	if d.reachable() { // else nobody waits for it
 		limited, cancel := context.WithTimeout(ctx, l.cache.cfg.ReadTimeout)
 		defer cancel()
@@ -66,27 +67,32 @@ func (l *load) sync(ctx context.Context) error {
 // In 3 this process must have applied the log up to n. If it has not, say because
 // the record of n is not written yet, only values count that were loaded after n:
 // what the shared tier has may be about to be deleted.
+//
+// Where B is on another Node the two numbers say nothing of each other, and this
+// process must have applied B's log as it was after the load of A had its lease.
+// If that has a hole, B is loaded: tell.go says what a hole stands for.
 
 // within prepares l as a part of the load r: it waits until it is known how new
 // a value must be, and reads the log if this process is behind that; a few times,
 // as a record follows its number by a round trip or two.
 func (l *load) within(ctx context.Context, r *running) error {
-	l.parent, l.exacting, l.sure = r, true, false
+	l.parent, l.exacting, l.apart, l.sure = r, true, false, false
 	if err := r.leased(ctx); err != nil {
 		return err
 	}
 	l.need = r.needs()
 	l.need.at = l.cache.clock.From(r.cache.clock, l.need.at)
-	if r.cache != l.cache {
-		l.need.seq = 0 // another cache counts for itself
+	if r.home != l.home {
+		l.need.seq = 0 // each Node counts for itself, and each cache
+		l.apart = r.cache == l.cache
 	}
-	if l.sure = l.heard(); l.sure || !l.cache.domain.up.Load() {
+	if l.sure = l.heard(); l.sure || l.domain == nil || !l.domain.up.Load() {
 		return nil
 	}
 	limited, cancel := context.WithTimeout(ctx, l.cache.cfg.ReadTimeout) // as any other read: a poll has more time, and they queue
 	defer cancel()
 	for wait := leastWait; ; wait *= 2 {
-		l.cache.domain.catchUp(limited)
+		l.domain.catchUp(limited)
 		if l.sure = l.heard(); l.sure || wait > 8*leastWait || sleep(limited, wait/2+rand.N(wait/2)) != nil {
 			break
 		}
@@ -100,10 +106,10 @@ func (l *load) within(ctx context.Context, r *running) error {
 // heard reports whether this process has applied what l needs. It is asked before
 // anything is read: who asks afterwards would take what was read before for new.
 func (l *load) heard() bool {
-	d := l.cache.domain
+	d := l.domain
 	switch {
 	case d == nil:
-		return true // an only process has applied all of its invalidations
+		return l.cache.cfg.Shared == nil // an only process has applied all of its invalidations
 	case d.covered.Load() > l.need.at: // also where an epoch has ended meanwhile
 		return true
 	}
@@ -116,6 +122,8 @@ func (l *load) admits(stamp uint64, loaded int64) bool {
 	switch {
 	case !l.exacting || l.sure:
 		return true
+	case l.apart:
+		return false
 	case l.need.seq == 0:
 		return loaded > l.need.at
 	}

@@ -21,7 +21,7 @@ func Peek[T any](ctx context.Context, key string) (v T, ok bool) {
 		}
 	}
 	e, now := c.cfg.Local.Peek(key), c.clock.Now()
-	if e == nil || e.Err != nil || ageOf(e, now, 0) != fresh || !c.sound(e, now) {
+	if e == nil || e.Err != nil || ageOf(e, now, 0) != fresh || !sound(e, now) {
 		return v, false
 	}
 	v, err := value[T](key, e)

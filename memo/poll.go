@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/tiermemo/tiermemo/internal/coherence"
-	"github.com/tiermemo/tiermemo/internal/flight"
+	"github.com/tiermemo/tiermemo/internal/roster"
 	"github.com/tiermemo/tiermemo/internal/wire"
 	"github.com/tiermemo/tiermemo/memo/tier"
 )
@@ -17,19 +17,23 @@ import (
 // mostPolls is how often in a row the log is read while there is more of it.
 const mostPolls = 32
 
-// follow polls until stop is closed, or life ends.
-func (d *domain) follow(stop <-chan struct{}) {
+// follow polls until the cache is closed, or the Node has left.
+func (d *domain) follow() {
+	defer close(d.followed)
 	tick := time.NewTicker(d.cache.cfg.PollInterval)
 	defer tick.Stop()
 	for {
 		d.catchUp(d.life)
 		d.cache.log.writeLeftOut()
 		select {
-		case <-stop:
+		case <-d.cache.stop:
+		case <-d.parted:
 		case <-tick.C:
 		}
-		select { // a poll that hung has left both ready
-		case <-stop:
+		select { // a poll that hung has left several ready
+		case <-d.cache.stop:
+			return
+		case <-d.parted:
 			return
 		default:
 		}
@@ -64,7 +68,7 @@ func (d *domain) catchUp(ctx context.Context) {
 
 // endPolls returns when no poll is under way, and none comes any more.
 func (d *domain) endPolls() error {
-	<-d.cache.stopped
+	<-d.followed
 	d.polling <- struct{}{}
 	return nil
 }
@@ -79,6 +83,7 @@ func (d *domain) pollAll() {
 	case <-d.attached:
 	default:
 		close(d.attached)
+		d.cache.members.asked()
 	}
 }
 
@@ -100,13 +105,13 @@ func (d *domain) poll() (more bool) {
 	defer cancel()
 	err := d.readTimed(ctx, names, items)
 	if err != nil {
-		d.failed(err)
+		d.pollFailed(began, err)
 		return false
 	}
 	seq, err := wire.ParseSeq(items[0].Value)
 	if err != nil {
 		if err := d.newCounter(ctx, items[0]); err != nil {
-			d.failed(err)
+			d.pollFailed(began, err)
 			return false
 		}
 		return true
@@ -116,8 +121,20 @@ func (d *domain) poll() (more bool) {
 		records[i] = items[i+1].Value
 	}
 	act := d.apply(began, seq, wanted, records)
+	if err := d.attend(ctx, began, act); err != nil {
+		d.pollFailed(began, err)
+		return false
+	}
 	d.reached(before, seq, items[0])
 	return act.More
+}
+
+// pollFailed notes that a poll that began at began did not reach the Node.
+func (d *domain) pollFailed(began int64, err error) {
+	d.failed(err)
+	if !d.reachable() {
+		d.cache.members.hear(func(r *roster.Roster, now int64) { r.Failed(now, began, d.node.Name()) })
+	}
 }
 
 // apply carries out what a reading of the log asks for. Only then it says that
@@ -136,12 +153,15 @@ func (d *domain) apply(began int64, seq uint64, wanted []uint64, records [][]byt
 		d.purges.Add(1)
 	}
 	if act.Purge {
-		d.cache.purge()
+		d.home.fences.everything()
 	}
 	for _, r := range act.Drop {
 		d.cache.peerKeys.Add(uint64(len(r.Names)))
-		if r.About == wire.Tags || r.About == wire.Trees {
-			d.cache.fences.heard(r)
+		switch r.About {
+		case wire.Tags, wire.Trees:
+			d.home.fences.heard(r)
+			continue
+		case wire.Members: // roster.go
 			continue
 		}
 		for _, key := range r.Names {
@@ -157,12 +177,6 @@ func (d *domain) apply(began int64, seq uint64, wanted []uint64, records [][]byt
 		d.horizon.Store(began + d.bound.Load())
 	}
 	return act
-}
-
-// purge forgets everything in this process. Loads that are in flight keep
-// nothing: numbers of different epochs cannot be compared.
-func (c *Cache) purge() {
-	c.flights.InvalidateAll(flight.Always, c.cfg.Local.Clear)
 }
 
 // reached decides what a poll that found the Node means, and delivers what

@@ -2,11 +2,11 @@ package memo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/tiermemo/tiermemo/internal/coherence"
-	"github.com/tiermemo/tiermemo/internal/wire"
 	"github.com/tiermemo/tiermemo/memo/tier"
 )
 
@@ -14,26 +14,29 @@ import (
 // (poll.go) finds that it answers, or Close tries for the last time. deliver.go says
 // how it is told then.
 
-// told is what an invalidation tells the shared tier.
-type told struct {
-	about wire.Subject
-	names []string
-}
-
-// everything as a Subject is what no names stand for.
-const everything wire.Subject = 0
-
 // suspend queues what could not be delivered. From now on reads of it do not use
-// the shared tier.
-func (d *domain) suspend(what told) {
+// the shared tier. With several, other Nodes are concerned, too.
+func (d *domain) suspend(what told, several bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if what.about == everything {
-		d.pending.AddAll()
-	} else {
-		d.pending.Add(what.about, what.names...)
+	add := func(p *coherence.Pending) {
+		if what.about == everything {
+			p.AddAll()
+		} else {
+			p.Add(what.about, what.names...)
+		}
 	}
+	add(&d.pending)
+	if several {
+		add(&d.others)
+	}
+	d.showQueue()
+}
+
+// showQueue makes what reads look at agree with the queue. d.mu is held.
+func (d *domain) showQueue() {
 	d.waiting.Store(int64(d.pending.Len()))
+	d.beside.Store(int64(d.others.Len()))
 }
 
 // leastPortion is how many queued names are delivered at once on a Node that takes too
@@ -49,8 +52,11 @@ func (d *domain) deliverQueue(ctx context.Context) bool {
 		d.mu.Unlock()
 		began := d.cache.clock.Exact()
 		err := d.deliverBatch(ctx, b)
+		if errors.Is(err, errBehind) {
+			return false
+		}
 		if err != nil && tier.IsAnswer(err) && !b.All { // refused, and will be: everything, in place of it
-			d.suspend(told{})
+			d.suspend(told{}, false)
 			continue
 		}
 		if err != nil {
@@ -63,7 +69,10 @@ func (d *domain) deliverQueue(ctx context.Context) bool {
 		d.portion = min(2*d.portion, mostKeys)
 		d.mu.Lock()
 		d.pending.Delivered(b)
-		d.waiting.Store(int64(d.pending.Len()))
+		if d.pending.Len() == 0 {
+			d.others = coherence.Pending{Most: mostKeys} // they were told again, with the queue
+		}
+		d.showQueue()
 		d.mu.Unlock()
 		left -= int64(max(len(b.Names), 1))
 	}
@@ -80,29 +89,81 @@ func (d *domain) deliverPending(ctx context.Context) bool {
 	return true
 }
 
+// deliverBatch delivers what waits for this Node; and once more what other Nodes were
+// told of it, whose values may be made of those that stood here meanwhile.
 func (d *domain) deliverBatch(ctx context.Context, b coherence.Batch) error {
+	v := d.cache.members.now.Load()
+	if _, complete := v.TellAll(nil); !d.cache.closed() && !(complete && v.Fresh(d.cache.clock.Exact())) {
+		return errBehind // each try would count, and so keep everybody from hearing all
+	}
+	var err error
 	if b.All {
-		return d.deliverAll(ctx)
+		err = d.anew(ctx)
+		for err == nil { // in place of what had no room in the queue; the others are told of what had
+			d.mu.Lock()
+			rest := d.others.Next(mostKeys)
+			d.mu.Unlock()
+			if !rest.All && len(rest.Names) == 0 {
+				break
+			}
+			err = d.tellAgain(ctx, v, rest, true)
+			d.mu.Lock()
+			d.others.Delivered(rest)
+			d.mu.Unlock()
+		}
+	} else {
+		err = d.tellAgain(ctx, v, b, false)
 	}
-	numbers, err := d.deliver(ctx, b.About, b.Names)
-	if err != nil {
-		return err
+	if err == nil && d.cache.members.now.Load() != v { // it may have to be told elsewhere
+		return errBehind
 	}
-	d.settled(numbers) // applied here when it was queued
-	return nil
+	return err
 }
+
+// tellAgain tells all Nodes of b, or all but this one, and returns what this one says.
+func (d *domain) tellAgain(ctx context.Context, v *view, b coherence.Batch, done bool) (err error) {
+	what := told{b.About, b.Names}
+	parts, _ := v.parts(what, func(o *domain) bool { return done && o == d })
+	for _, p := range parts {
+		if p.domain != d && !p.domain.reachable() { // d is about to count as back
+			p.err = errAway
+		}
+	}
+	d.cache.deliver(ctx, what, parts)
+	for _, p := range parts {
+		switch {
+		case p.err == nil:
+			p.domain.settled(p.numbers) // applied here when it was queued
+		case p.domain == d:
+			err = p.err
+		default:
+			p.domain.suspend(what, true)
+		}
+	}
+	return err
+}
+
+// anew begins a new epoch within the time of an invalidation.
+func (d *domain) anew(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, d.cache.cfg.WriteTimeout)
+	defer cancel()
+	return d.beginAnew(ctx)
+}
+
+// errBehind says that this process has to hear first who there is to tell.
+var errBehind = errors.New("memo: it is not known which servers are in use")
 
 // orQueue tells the Node of what, or queues that.
 func (d *domain) orQueue(what told, tell func() error) error {
 	if !d.reachable() {
-		d.suspend(what)
+		d.suspend(what, false)
 		return deferred(nil)
 	}
 	err := tell()
 	if err == nil {
 		return nil
 	}
-	d.suspend(what)
+	d.suspend(what, false)
 	if !tier.IsAnswer(err) {
 		d.failed(err)
 	}

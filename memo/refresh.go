@@ -65,7 +65,7 @@ func (l *load) supersede() {
 // To store v2 over it would be wrong as well, where an invalidation is what came in
 // between.
 func (d *domain) overtaken(ctx context.Context, l *load) {
-	numbers, _ := d.tell(ctx, told{wire.Expired, []string{l.key}})
+	parts, _ := d.cache.tell(ctx, told{wire.Expired, []string{l.key}})
 	d.cache.outdate(l.key)
-	d.settled(numbers)
+	settle(parts)
 }

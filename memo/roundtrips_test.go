@@ -226,18 +226,18 @@ func TestRoundTrips(t *testing.T) {
 			here.tagged(t, here.cache.With(background), "user:1")
 			return func(ctx context.Context) { must(t, memo.Invalidate(ctx, "user:1")) }
 		}},
-		{"Invalidate, 100 keys", cost{trips: 3, commands: 4}, func(t *testing.T, here, there *distant) operation {
+		{"Invalidate, 100 keys", cost{trips: 3, commands: 3}, func(t *testing.T, here, there *distant) operation {
 			return func(ctx context.Context) { must(t, memo.Invalidate(ctx, keysOf("user", 100)...)) }
 		}},
 		{"Expire, one key", cost{trips: 3, commands: 4}, func(t *testing.T, here, there *distant) operation {
 			here.windowed(t, 1)
 			return func(ctx context.Context) { must(t, memo.Expire(ctx, keysOf("user", 1)...)) }
 		}},
-		{"Expire, 32 keys", cost{trips: 5, commands: 68}, func(t *testing.T, here, there *distant) operation {
+		{"Expire, 32 keys", cost{trips: 4, commands: 35}, func(t *testing.T, here, there *distant) operation {
 			here.windowed(t, 32)
 			return func(ctx context.Context) { must(t, memo.Expire(ctx, keysOf("user", 32)...)) }
 		}},
-		{"Expire, 33 keys", cost{trips: 7, commands: 70}, func(t *testing.T, here, there *distant) operation {
+		{"Expire, 33 keys", cost{trips: 5, commands: 36}, func(t *testing.T, here, there *distant) operation {
 			here.windowed(t, 33)
 			return func(ctx context.Context) { must(t, memo.Expire(ctx, keysOf("user", 33)...)) }
 		}},
@@ -272,7 +272,7 @@ func TestRoundTrips(t *testing.T) {
 		}},
 
 		// What is past its time.
-		{"Expire, two keys", cost{trips: 5, commands: 8}, func(t *testing.T, here, there *distant) operation {
+		{"Expire, two keys", cost{trips: 4, commands: 5}, func(t *testing.T, here, there *distant) operation {
 			here.old(t, here.cache.With(background), "user:1")
 			here.old(t, here.cache.With(background), "user:2")
 			return func(ctx context.Context) { must(t, memo.Expire(ctx, "user:1", "user:2")) }

@@ -23,6 +23,7 @@ import (
 // running is fn at work. Loads that fn makes know it by their ctx.
 type running struct {
 	cache    *Cache
+	home     *home // of its key
 	call     *call
 	deadline time.Time
 	lease    *lease // nil: none

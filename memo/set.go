@@ -1,6 +1,7 @@
 package memo
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"math/rand/v2"
@@ -47,6 +48,7 @@ func store[T any](op string, ctx context.Context, key string, v T, opts []Option
 	if err != nil {
 		return false, misuse(err, op, keys.Kind(key))
 	}
+	l.settles(context.WithoutCancel(ctx)) // the first poll forgets what has begun
 	l.begins()
 	l.absent = absent
 	stored, err = c.set(ctx, n, l, l.entry(v, 0))
@@ -54,27 +56,29 @@ func store[T any](op string, ctx context.Context, key string, v T, opts []Option
 }
 
 func (c *Cache) set(ctx context.Context, n *node, l *load, e *tier.Entry) (stored bool, err error) {
-	if c.domain != nil {
-		c.domain.attach(context.WithoutCancel(ctx)) // the first poll forgets what is under way
-	}
 	if l.absent && l.hasValue() {
 		return false, nil
 	}
 	claim := c.flights.Claim(l.key)
 	defer claim.Release()
 	var w written
-	if c.domain != nil {
-		w = c.domain.write(ctx, l, e, claim)
+	if l.domain != nil {
+		w = l.domain.write(ctx, l, e, claim)
 	}
 	if w.taken {
 		return false, nil
+	}
+	var parts []*part
+	if c.cfg.Shared != nil { // the other Nodes, where the key is moving
+		parts, err = c.tellOnce(context.WithoutCancel(ctx), told{wire.Keys, []string{l.key}}, l.domain)
+		w.err = cmp.Or(w.err, err)
 	}
 	decided := w.held || !l.absent // else what is here decides, in one step against those who Add beside it
 	kept := false
 	if !w.lost {
 		claim.Keep(func() {
 			if kept = decided || !l.hasValue(); kept {
-				c.cfg.Local.Set(l.key, e)
+				l.put(e)
 			}
 		})
 	}
@@ -88,8 +92,9 @@ func (c *Cache) set(ctx context.Context, n *node, l *load, e *tier.Entry) (store
 		}
 	}
 	if w.number != 0 {
-		c.domain.settled([]uint64{w.number})
+		l.domain.settled([]uint64{w.number})
 	}
+	settle(parts)
 	return kept || decided && !w.lost, w.err
 }
 

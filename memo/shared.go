@@ -97,6 +97,8 @@ func (l *load) plan(e *tier.Entry, verdict coherence.Verdict, at look, token uin
 			return resume
 		case l.forced:
 			return begin
+		case l.apart && !l.sure: // what it waits for will not do
+			return leave
 		}
 		return wait
 	case coherence.Valid:
@@ -151,7 +153,7 @@ func (l *load) judge(f *call, at look, tags []string) (e *tier.Entry, _ coherenc
 	}
 	switch verdict {
 	case coherence.Leased:
-		if v.Stamp >= at.marks.Last && !l.cache.domain.left(at.item.Value) {
+		if v.Stamp >= at.marks.Last && !l.domain.left(at.item.Value) {
 			f.Stamp(v.Stamp)
 			return nil, verdict, tags
 		}
@@ -161,8 +163,8 @@ func (l *load) judge(f *call, at look, tags []string) (e *tier.Entry, _ coherenc
 		if at.marks.Hide(v.Stamp) {
 			break
 		}
-		if e, err := l.decode(&v, at); err == nil && !l.cache.fences.hide(e) {
-			if l.cache.domain.awaits(l.key, e.Tags) {
+		if e, err := l.decode(&v, at); err == nil && !l.home.hides(e) {
+			if l.domain.awaits(l.key, e.Tags) {
 				verdict = coherence.Foreign // its invalidation has not reached the shared tier
 				break
 			}
@@ -204,7 +206,7 @@ func (l *load) unshared(ctx context.Context, f *call, at look) (landing, error) 
 		return landing{}, context.Cause(ctx)
 	}
 	f.Stamp(at.seq)
-	e, err := l.execute(ctx, f, &running{cache: l.cache, need: need{seq: at.seq, at: l.cache.clock.Exact()}})
+	e, err := l.execute(ctx, f, &running{cache: l.cache, home: l.home, need: need{seq: at.seq, at: l.cache.clock.Exact()}})
 	if err != nil {
 		return landing{}, err
 	}
@@ -225,7 +227,7 @@ func (l *load) decode(v *wire.Value, at look) (*tier.Entry, error) {
 	e := &tier.Entry{
 		Key: l.key, Value: value, Stamp: v.Stamp, Loaded: at.began, Fresh: int64(NoExpiry),
 		Stale: ofMillis(v.Stale), StaleIfError: ofMillis(v.StaleIfError), Created: v.Created,
-		Took: time.Duration(v.Took) * time.Microsecond, Tags: v.Tags, Bytes: len(v.Payload), Began: at.turn,
+		Took: time.Duration(v.Took) * time.Microsecond, Tags: v.Tags, Bytes: len(v.Payload), Home: l.home, Began: at.turn,
 	}
 	if v.Fresh != int64(NoExpiry) {
 		e.Fresh = after(l.cache.clock.Exact(), time.Duration(min(v.Fresh-clock.UnixMilli(), int64(NoExpiry/time.Millisecond)))*time.Millisecond)

@@ -80,6 +80,7 @@ func (l *load) refreshBehind(ctx context.Context, e *tier.Entry) {
 	base := c.base(ctx)
 	r := *l
 	r.replaces, r.parent, r.exacting, r.sure, r.led = e, nil, false, false, false
+	r.placed()
 	r.begins()
 	c.flights.Launch(base, r.key, &r)
 }
@@ -128,8 +129,8 @@ func (l *load) keepSpare(f *call, e *tier.Entry) {
 	c := l.cache
 	f.Keep(func() {
 		have := c.cfg.Local.Peek(l.key)
-		if have == nil || !c.sound(have, c.clock.Now()) || have.Created != e.Created && have.Expires < e.Expires {
-			c.cfg.Local.Set(l.key, e)
+		if have == nil || !sound(have, c.clock.Now()) || have.Created != e.Created && have.Expires < e.Expires {
+			l.put(e)
 		}
 	})
 }

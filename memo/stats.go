@@ -117,8 +117,8 @@ func (c *Cache) Snapshot() Stats {
 		Name: c.cfg.Name, Since: c.since, At: time.Now(), Enabled: c.Enabled(), Total: total,
 		Local: LocalStats{Entries: total.Entries, Capacity: c.cfg.Local.Cap(), EvictedCapacity: total.Evictions},
 	}
-	if d := c.domain; d != nil {
-		s.Nodes = []NodeStats{d.stats()}
+	for _, d := range c.members.all() {
+		s.Nodes = append(s.Nodes, d.stats())
 	}
 	return s
 }

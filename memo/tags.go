@@ -49,7 +49,9 @@ func (c *Cache) InvalidateTree(ctx context.Context, key string) error {
 // hide forgets tags or trees in this process and in the request of n. Loads in
 // flight are not told: what they end with is looked at when it lands.
 func (c *Cache) hide(n *node, what told) {
-	c.fences.made(what.about, what.names)
+	for _, h := range c.homes() {
+		h.fences.made(what.about, what.names)
+	}
 	if n.table != nil {
 		n.table.ForgetFunc(func(key string) bool {
 			return concerns(what.about, what.names, key, entryIn(n.table, key))

@@ -21,6 +21,16 @@ func both(f, g func() error) error {
 	return err
 }
 
+// inTurn runs steps until one fails, and returns its error.
+func inTurn(steps ...func() error) error {
+	for _, step := range steps {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // How many calls of one operation run beside each other: of markers, and of values that
 // are made old, of which there may be many.
 const markersAtOnce, valuesAtOnce = 8, 32

@@ -68,12 +68,12 @@ func (c *Cache) learn(t reflect.Type, given codec.Codec) (*typeInfo, error) {
 		return nil, err
 	}
 	info := &typeInfo{of: t, codec: cd, name: name}
-	if c.domain != nil || c.cfg.StrictTypes {
+	if c.cfg.Shared != nil || c.cfg.StrictTypes {
 		if err := guarded(cd, "Check", func() { info.lossy = codec.Check(cd, t) }); err != nil {
 			info.lossy = err
 		}
 	}
-	if c.domain != nil {
+	if c.cfg.Shared != nil {
 		info.fingerprint = codec.Fingerprint(cd, t)
 	}
 	return info, nil

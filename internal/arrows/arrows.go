@@ -60,8 +60,10 @@ func Table() []Row {
 			Why: "a tier knows the interface it fills and nothing of the engine above it"},
 		{Folder: "internal/coherence", Ours: []string{"memo/tier", "internal/wire", "internal/keys"},
 			Why: "the protocol is pure: no client, no clock and no engine, so that a test can play every interleaving"},
+		{Folder: "internal/roster", Ours: []string{"internal/wire"}, Theirs: []string{"github.com/dgryski/go-rendezvous", "github.com/dchest/siphash"},
+			Why: "pure as internal/coherence is, and for the same reason; the two modules are a hash and the choice by it"},
 		{Folder: "memo", Ours: []string{
-			"internal/scope", "internal/flight", "internal/coherence", "internal/wire", "internal/keys", "internal/clock", "internal/stripe", "internal/ended", "internal/loads",
+			"internal/scope", "internal/flight", "internal/coherence", "internal/roster", "internal/wire", "internal/keys", "internal/clock", "internal/stripe", "internal/ended", "internal/loads",
 			"memo/tier", "memo/lru", "memo/codec"},
 			Why: "memo alone composes the tiers. It takes its Shared from the caller, so a program without memcached links no client (not memo/memcached), " +
 				"and it shares internal/scope with reqcache instead of living off reqcache's public API"},
@@ -82,7 +84,7 @@ func Table() []Row {
 		{Folder: "internal/adaptertest", Ours: []string{"memo", "memo/lru", "reqcache", "internal/census"}, Tests: true,
 			Why: "what every adapter has to do cannot know any of them"},
 		{Folder: "prove/internal/chaos", Why: "a leaf: bytes between two sockets, whatever they mean"},
-		{Folder: "prove/...", Ours: []string{"memo", "memo/memcached", "memo/tier", "internal/mcserver"},
+		{Folder: "prove/...", Ours: []string{"memo", "memo/lru", "memo/memcached", "memo/tier", "internal/mcserver"},
 			Why: "real processes on a real memcached, and only through the API that users have"},
 		{Folder: "internal/rollout/...", Ours: []string{public, "internal/rollout", "internal/rollout/program/shop", "internal/rollout/program/shop/catalog"},
 			Why: "two releases of one program, and only through the API that users have"},

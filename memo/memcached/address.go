@@ -1,10 +1,12 @@
 package memcached
 
-// address.go is the name of the server, as Config.Servers has it and every dial uses it.
+// address.go is the name of a server, as Config.Servers or Config.Resolve has it
+// and every dial uses it.
 
 import (
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -29,10 +31,26 @@ func parseAddress(s string) (address, error) {
 	}
 	host, port, err := net.SplitHostPort(s)
 	if err != nil || host == "" || strings.ContainsAny(host, " \t\r\n/") {
-		return address{}, fmt.Errorf(`memcached: server %q: want "host:port" or "/path/to/socket"`, s)
+		return address{}, fmt.Errorf(`server %q: want "host:port" or "/path/to/socket"`, s)
 	}
 	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
-		return address{}, fmt.Errorf("memcached: server %q: the port must be a number from 1 to 65535", s)
+		return address{}, fmt.Errorf("server %q: the port must be a number from 1 to 65535", s)
 	}
 	return address{"tcp", s}, nil
+}
+
+// parseAddresses is all of them or, with an error, none. Its errors, as those of
+// members.become, go on "memcached: " or "memcached: Config.Resolve: ".
+func parseAddresses(servers []string) ([]address, error) {
+	addrs := make([]address, len(servers))
+	for i, s := range servers {
+		var err error
+		if addrs[i], err = parseAddress(s); err != nil {
+			return nil, err
+		}
+		if slices.Contains(servers[:i], s) {
+			return nil, fmt.Errorf("server %q is named twice", s)
+		}
+	}
+	return addrs, nil
 }

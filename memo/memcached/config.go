@@ -19,13 +19,29 @@ const (
 	defaultMaxItemSize = 1<<20 - 512
 )
 
-// Config is what an operator decides about the connection. Only Servers is
-// required. A zero field takes the default in its comment; a negative one is an
-// error.
+// Config is what an operator decides about the connections. Only Servers is
+// required, or Resolve in its place. A zero field takes the default in its comment;
+// a negative one is an error.
 type Config struct {
-	// Servers holds the one server, as "host:port" or "/path/to/socket". A name is
-	// resolved at every dial, so a change of its address needs no restart.
+	// Servers are the servers, each as "host:port" or "/path/to/socket", once, and in
+	// any order. What is written here is the server's name, by which keys are placed:
+	// write it the same way in every process, and let a server's name stay when its
+	// address changes. A name is resolved at every dial, so such a change needs no
+	// restart. That two names lead to one server is not known.
 	Servers []string
+
+	// Resolve, in place of Servers, says which servers there are now, in the same
+	// words; what it names twice is one server. It is asked at once, every ResolveEvery,
+	// and after a failure, an empty answer, or one with a malformed address (see
+	// (*Client).ResolveError) a second later, two, four, up to ResolveEvery. Until
+	// there is a good answer the last one holds, and before the first there is no
+	// server: New does not wait. It is called by one goroutine of the Client and has
+	// ten seconds; it must return when its context ends, as Close waits for it. A
+	// panic in it is a failure. See Lookup.
+	Resolve func(ctx context.Context) ([]string, error)
+
+	// ResolveEvery is how long an answer of Resolve holds. 30s, and 1s at least.
+	ResolveEvery time.Duration
 
 	// Timeout is the most that one operation may take, the wait for a connection,
 	// dialing and retries included, when its context allows more. 500ms. A shorter
@@ -33,14 +49,16 @@ type Config struct {
 	// memo.Config.ReadTimeout or WriteTimeout beyond it, raise this too.
 	Timeout time.Duration
 
-	// MaxConns is the most connections that are open at once. 64. An operation that
-	// finds all of them in use waits for one, first come, first served, within its
-	// own time. The server's -c (1,024 unless told) must exceed the sum over all
-	// processes, the old and the new ones of a release included: 64 is for 15
-	// processes. More connections do not make one server faster.
+	// MaxConns is the most connections that are open at once to each server. 64. An
+	// operation that finds all of them in use waits for one, first come, first served,
+	// within its own time; the other servers' are not its business. A server's -c (1,024
+	// unless told) must exceed the sum over all processes, the old and the new ones of
+	// a release included: 64 is for 15 processes. More connections do not make one
+	// server faster.
 	MaxConns int
 
-	// MaxIdleConns is how many connections are kept for later. As many as MaxConns.
+	// MaxIdleConns is how many connections to each server are kept for later. As many
+	// as MaxConns.
 	MaxIdleConns int
 
 	// MaxItemSize is the largest value in bytes that is sent, where a larger one is
@@ -51,8 +69,10 @@ type Config struct {
 	MaxItemSize int
 
 	// TLS, if not nil, is for a server with the option -Z. A ServerName that is
-	// empty becomes the host in Servers; a Unix socket has none. The Config is
-	// copied. Nothing is sent to a server that does not pass its checks.
+	// empty becomes the host of each server's address; a Unix socket has none. What
+	// Lookup finds are IP addresses, which a certificate seldom has: give the name that
+	// is in all of theirs. The Config is copied. Nothing is sent to a server that does
+	// not pass its checks.
 	TLS *tls.Config
 
 	// Username and Password, if not empty, are for a server with the option -Y
@@ -69,26 +89,13 @@ type Config struct {
 	DialContext func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
-// complete returns cfg with its defaults and the address of its server.
-func (cfg Config) complete() (Config, address, error) {
-	var none address
-	switch {
-	case len(cfg.Servers) == 0:
-		return cfg, none, errors.New("memcached: no server: Config.Servers needs one address")
-	case len(cfg.Servers) > 1:
-		return cfg, none, fmt.Errorf("memcached: %d servers: one server is supported in this version", len(cfg.Servers))
-	case cfg.Timeout < 0:
-		return cfg, none, fmt.Errorf("memcached: Config.Timeout is negative: %v", cfg.Timeout)
-	case cfg.MaxConns < 0:
-		return cfg, none, fmt.Errorf("memcached: Config.MaxConns is negative: %d", cfg.MaxConns)
-	case cfg.MaxIdleConns < 0:
-		return cfg, none, fmt.Errorf("memcached: Config.MaxIdleConns is negative: %d", cfg.MaxIdleConns)
-	case cfg.MaxItemSize < 0:
-		return cfg, none, fmt.Errorf("memcached: Config.MaxItemSize is negative: %d", cfg.MaxItemSize)
+// complete returns cfg with its defaults.
+func (cfg Config) complete() (Config, error) {
+	if err := cfg.problem(); err != nil {
+		return cfg, err
 	}
-	addr, err := parseAddress(cfg.Servers[0])
-	if err != nil {
-		return cfg, none, err
+	if cfg.ResolveEvery == 0 {
+		cfg.ResolveEvery = defaultResolveEvery
 	}
 	if cfg.Timeout == 0 {
 		cfg.Timeout = defaultTimeout
@@ -105,8 +112,31 @@ func (cfg Config) complete() (Config, address, error) {
 	if cfg.DialContext == nil {
 		cfg.DialContext = new(net.Dialer).DialContext
 	}
-	if cfg.TLS != nil {
-		cfg.DialContext, err = overTLS(cfg.DialContext, cfg.TLS, addr)
+	cfg.TLS = cfg.TLS.Clone()
+	return cfg, nil
+}
+
+// problem says what is wrong with cfg, but for its addresses.
+func (cfg Config) problem() error {
+	switch {
+	case len(cfg.Servers) == 0 && cfg.Resolve == nil:
+		return errors.New("memcached: no server: Config.Servers needs one address, or set Config.Resolve")
+	case len(cfg.Servers) > 0 && cfg.Resolve != nil:
+		return errors.New("memcached: Config.Servers and Config.Resolve are set: leave one of them out")
+	case cfg.ResolveEvery < 0:
+		return fmt.Errorf("memcached: Config.ResolveEvery is negative: %v", cfg.ResolveEvery)
+	case cfg.ResolveEvery > 0 && cfg.Resolve == nil:
+		return errors.New("memcached: Config.ResolveEvery is set, and Config.Resolve is not: names in Config.Servers are resolved at every dial")
+	case cfg.ResolveEvery > 0 && cfg.ResolveEvery < leastResolveEvery:
+		return fmt.Errorf("memcached: Config.ResolveEvery of %v: give %v or more, or 0 for the default", cfg.ResolveEvery, leastResolveEvery)
+	case cfg.Timeout < 0:
+		return fmt.Errorf("memcached: Config.Timeout is negative: %v", cfg.Timeout)
+	case cfg.MaxConns < 0:
+		return fmt.Errorf("memcached: Config.MaxConns is negative: %d", cfg.MaxConns)
+	case cfg.MaxIdleConns < 0:
+		return fmt.Errorf("memcached: Config.MaxIdleConns is negative: %d", cfg.MaxIdleConns)
+	case cfg.MaxItemSize < 0:
+		return fmt.Errorf("memcached: Config.MaxItemSize is negative: %d", cfg.MaxItemSize)
 	}
-	return cfg, addr, err
+	return nil
 }

@@ -20,8 +20,12 @@ func TestMistakesInConfigAreErrors(t *testing.T) {
 		want string
 	}{
 		"no server":         {memcached.Config{}, "no server"},
-		"two servers":       {memcached.Config{Servers: []string{"a:1", "b:1"}}, "one server is supported in this version"},
-		"the same twice":    {memcached.Config{Servers: []string{"a:1", "a:1"}}, "one server is supported in this version"},
+		"the same twice":    {memcached.Config{Servers: []string{"a:1", "b:1", "a:1"}}, `server "a:1" is named twice`},
+		"one is malformed":  {memcached.Config{Servers: []string{"a:1", "b"}}, `server "b": want "host:port"`},
+		"both":              {memcached.Config{Servers: ok, Resolve: answering("a:1")}, "Config.Servers and Config.Resolve are set"},
+		"negative every":    {memcached.Config{Resolve: answering("a:1"), ResolveEvery: -1}, "Config.ResolveEvery is negative"},
+		"too often":         {memcached.Config{Resolve: answering("a:1"), ResolveEvery: time.Second - 1}, "Config.ResolveEvery of 999.999999ms: give 1s or more"},
+		"every, of nothing": {memcached.Config{Servers: ok, ResolveEvery: time.Minute}, "Config.ResolveEvery is set, and Config.Resolve is not"},
 		"empty address":     {memcached.Config{Servers: []string{""}}, `want "host:port"`},
 		"no port":           {memcached.Config{Servers: []string{"a"}}, `want "host:port"`},
 		"no host":           {memcached.Config{Servers: []string{":11211"}}, `want "host:port"`},
@@ -81,7 +85,7 @@ func TestServerIsDialedByItsNameEachTimeAndNotBefore(t *testing.T) {
 		if dials != 0 {
 			t.Errorf("%s: New dialed", server)
 		}
-		n := c.Place("k")
+		n := c.Nodes()[0]
 		if n.Name() != server || len(c.Nodes()) != 1 || c.Nodes()[0] != n {
 			t.Errorf("%s: node %s of %v", server, n.Name(), c.Nodes())
 		}
@@ -103,7 +107,7 @@ func TestNewDoesNotMindAServerThatIsDown(t *testing.T) {
 	c, err := memcached.New(addr)
 	must(t, err)
 	must(t, c.Close())
-	if err := c.Place("k").Add(t.Context(), "k", nil, time.Minute); err == nil || err.Error() != "memcached: the client is closed, as by the Close of a cache that had it" {
+	if err := c.Nodes()[0].Add(t.Context(), "k", nil, time.Minute); err == nil || err.Error() != "memcached: the client is closed, as by the Close of a cache that had it" {
 		t.Fatalf("after Close: %v", err)
 	}
 }

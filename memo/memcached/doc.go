@@ -1,5 +1,9 @@
 // Package memcached is the default shared tier: memcached 1.6 over
-// bradfitz/gomemcache, one Node for each server. This version knows one server.
+// bradfitz/gomemcache, one Node for each server.
+//
+// Which servers there are is in Config.Servers, or said again and again by
+// Config.Resolve (resolver.go); their Nodes are kept in members.go. Which of them
+// holds a key is the engine's to say.
 //
 // A call of the engine arrives at a Node (node.go), takes a lane from the pool
 // (pool.go) or waits for one (queue.go), and leaves through the lane's gomemcache
@@ -10,13 +14,17 @@
 // A lane is one client with one connection, used by one operation at a time.
 // That is what makes the promises below cheap to keep.
 //
+//   - Servers. Each has a pool of its own: one that hangs, refuses, or has all its
+//     connections in use takes no time and no connection of an operation on another.
+//     A server that leaves the list can be used until its Node is closed; one that
+//     fails is still on it. An answer of Config.Resolve is used whole or not at all.
 //   - Time. An operation, the wait for a connection, dialing, TLS, login and one
 //     retry included, takes no longer than Config.Timeout, and no longer than its
 //     context allows. A server that sends a byte now and then does not stretch it. A
 //     cancelled context ends it at once.
-//   - Connections. No more than Config.MaxConns are open. Who finds them all in use
-//     waits, first come, first served, and is told if that took all its time; nothing
-//     was sent then.
+//   - Connections. No more than Config.MaxConns are open to a server. Who finds them
+//     all in use waits, first come, first served, and is told if that took all its
+//     time; nothing was sent then.
 //   - Answers. A reply that does not belong to the request, or that has anything
 //     behind it, costs the connection and is an error. It never answers another key.
 //   - Restarts. A connection that died, or got bytes that nobody asked for, while it
@@ -40,6 +48,6 @@
 // next request, before its answer, and has the shape of that answer is taken for
 // it; only the replies to a get name their key, and one of an earlier get of the
 // same key is no stranger to it. memcached sends no such replies; a proxy with a
-// fault might. Lifetimes over thirty days go to the server as a time of day, so
+// fault might. Two names of one server are two Nodes. Lifetimes over thirty days go to the server as a time of day, so
 // there the clocks of both machines matter.
 package memcached

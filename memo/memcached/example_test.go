@@ -13,15 +13,46 @@ import (
 )
 
 // A Client is handed to the cache as its shared tier. It does not dial before
-// the first operation.
+// the first operation. The order of the servers is of no importance, their names are.
 func ExampleNew() {
-	shared, err := memcached.New("10.0.0.2:11211")
+	shared, err := memcached.New("mc-0.internal:11211", "mc-1.internal:11211")
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer shared.Close()
-	fmt.Println(shared.Place("any key").Name())
-	// Output: 10.0.0.2:11211
+	for _, node := range shared.Nodes() {
+		fmt.Println(node.Name())
+	}
+	// Output:
+	// mc-0.internal:11211
+	// mc-1.internal:11211
+}
+
+// The servers are whatever addresses a name has, asked for again every ten seconds.
+// Here the name is an address already.
+func ExampleLookup() {
+	cfg := memcached.Config{
+		Resolve:      memcached.Lookup("10.0.0.2", "11211"), // "memcached.default.svc.cluster.local"
+		ResolveEvery: 10 * time.Second,
+	}
+	fmt.Println(cfg.Resolve(context.Background()))
+	// Output: [10.0.0.2:11211] <nil>
+}
+
+// A name server that does not answer is no reason not to start.
+func ExampleClient_ResolveError() {
+	shared, err := memcached.NewFromConfig(memcached.Config{
+		Resolve: func(ctx context.Context) ([]string, error) {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer shared.Close()
+	fmt.Println(len(shared.Nodes()), shared.ResolveError())
+	// Output: 0 memcached: Config.Resolve has not answered yet
 }
 
 // A server behind TLS whose items may be larger than memcached's default: it was
@@ -38,7 +69,7 @@ func ExampleNewFromConfig() {
 	}
 	defer shared.Close()
 
-	err = shared.Place("k").Add(context.Background(), "k", make([]byte, 5<<20), time.Minute)
+	err = shared.Nodes()[0].Add(context.Background(), "k", make([]byte, 5<<20), time.Minute)
 	fmt.Println(errors.Is(err, tier.ErrRefused))
 	for _, node := range shared.Nodes() {
 		fmt.Println(node.Name())
@@ -55,7 +86,7 @@ func ExampleClient_Close() {
 		log.Fatal(err)
 	}
 	fmt.Println(shared.Close(), shared.Close())
-	fmt.Println(shared.Place("k").Ping(context.Background()))
+	fmt.Println(shared.Nodes()[0].Ping(context.Background()))
 	// Output:
 	// <nil> <nil>
 	// memcached: the client is closed, as by the Close of a cache that had it

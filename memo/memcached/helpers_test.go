@@ -38,7 +38,7 @@ func bubble(t *testing.T, test func(t *testing.T)) {
 
 const long = 20 * time.Second // a Timeout that no test waits for
 
-// open returns the Node of a Client that is closed with the test.
+// open returns a Client that is closed with the test, and its first Node.
 func open(t testing.TB, cfg memcached.Config) (*memcached.Client, tier.Node) {
 	t.Helper()
 	if cfg.Servers == nil {
@@ -47,7 +47,7 @@ func open(t testing.TB, cfg memcached.Config) (*memcached.Client, tier.Node) {
 	c, err := memcached.NewFromConfig(cfg)
 	must(t, err)
 	t.Cleanup(func() { must(t, c.Close()) })
-	return c, c.Place("any")
+	return c, c.Nodes()[0]
 }
 
 func must(t testing.TB, err error) {

@@ -46,6 +46,14 @@ func newLogin(username, password string) (*login, error) {
 	return &login{command: command}, nil
 }
 
+// another is the same login for another server, which answers for itself.
+func (g *login) another() *login {
+	if g == nil {
+		return nil
+	}
+	return &login{command: g.command}
+}
+
 // ask reports whether a connection may be opened now. After a refusal one
 // operation in each loginPause finds out whether the server has changed its mind;
 // the others are told what it said.

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"sync"
 	"time"
 
@@ -20,9 +21,14 @@ type node struct {
 	name        string
 	maxItemSize int
 	pool        *pool
+	members     *members
+	closing     bool // under members.mu: its pool is closed, or will be
 }
 
-var _ tier.Node = (*node)(nil)
+var (
+	_ tier.Node = (*node)(nil)
+	_ io.Closer = (*node)(nil)
+)
 
 // Over how many connections a Delete of several keys is spread: gomemcache has no
 // command for several keys, so each costs a round trip. Beyond leastLanes there is one
@@ -31,6 +37,11 @@ const leastLanes, mostLanes = 4, 16
 
 // Name is the server's address, as configured.
 func (n *node) Name() string { return n.name }
+
+// Close closes the connections to this server, as (*Client).Close does to all. It
+// is for a server that has left the list: if it is a member, the Client has
+// another Node for it from now on.
+func (n *node) Close() error { return n.members.end(n) }
 
 // GetMulti asks for all keys with one `gets`, which memcached executes in the
 // order of the keys. Only what was asked for is taken from the reply; anything

@@ -4,6 +4,7 @@ package memcached
 // makes one, and puts it back.
 
 import (
+	"cmp"
 	"container/list"
 	"context"
 	"errors"
@@ -11,7 +12,10 @@ import (
 	"time"
 )
 
-var errClosed = errors.New("memcached: the client is closed, as by the Close of a cache that had it")
+var (
+	errClosed = errors.New("memcached: the client is closed, as by the Close of a cache that had it")
+	errEnded  = errors.New("memcached: the Node is closed, as by a cache whose list of servers it had left")
+)
 
 // pool is a stack, so that a quiet process uses few connections and the server
 // may close the others. Taken and idle lanes together are never more than most,
@@ -36,7 +40,7 @@ type pool struct {
 	quiet   sync.Cond
 	era     uint64 // connections of an earlier era are not trusted to be alive
 	heard   uint64 // operations that left their connection in order: the server answered them
-	closed  bool
+	closed  error  // why no operation is served any more; nil: they are
 }
 
 func newPool(cfg Config, addr address, login *login) *pool {
@@ -65,8 +69,8 @@ func (p *pool) take(ctx context.Context, now, deadline time.Time) (*lane, error)
 func (p *pool) takeNow() (*lane, *waiter, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.closed {
-		return nil, nil, errClosed
+	if p.closed != nil {
+		return nil, nil, p.closed
 	}
 	if last := len(p.idle) - 1; last >= 0 {
 		l := p.idle[last]
@@ -113,7 +117,7 @@ func (p *pool) pass(l *lane, answered bool) bool {
 	if answered {
 		p.heard++
 	}
-	if p.closed || l.era != p.era {
+	if p.closed != nil || l.era != p.era {
 		return false
 	}
 	if w := p.next(); w != nil {
@@ -190,15 +194,28 @@ func (p *pool) endMuteEra(l *lane) {
 	}
 }
 
-func (p *pool) close() error {
+// close returns when no connection is left, whoever closes it: a Node and its
+// Client may be closed at the same time, and each promises that.
+func (p *pool) close(why error) error {
 	p.mu.Lock()
 	idle := p.idle
-	p.closed, p.idle = true, nil
+	p.closed, p.idle = cmp.Or(p.closed, why), nil
+	p.running += len(idle) // until they are closed
 	p.dismiss()
+	p.mu.Unlock()
+
+	err := p.closeIdle(idle)
+
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	for p.running > 0 {
 		p.quiet.Wait()
 	}
-	p.mu.Unlock()
+	return err
+}
+
+func (p *pool) closeIdle(idle []*lane) error {
+	defer p.release(len(idle))
 	return closeAll(idle)
 }
 

@@ -85,11 +85,17 @@ func (p *pool) leave(w *waiter) (l *lane, given bool) {
 	return <-w.turn, true
 }
 
+func (p *pool) ending() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.closed
+}
+
 // begun passes a lane on that came too late. An operation whose time is over
 // would fail on it at once, and cost a connection that is in order.
 func (p *pool) begun(ctx context.Context, deadline time.Time, l *lane) (*lane, error) {
 	if l == nil {
-		return nil, errClosed
+		return nil, p.ending()
 	}
 	if ctx.Err() == nil && time.Now().Before(deadline) {
 		return l, nil

@@ -20,7 +20,7 @@ func overTLS(dial dialer, cfg *tls.Config, addr address) (dialer, error) {
 		cfg.ServerName, _, _ = net.SplitHostPort(addr.name)
 	}
 	if cfg.ServerName == "" && !cfg.InsecureSkipVerify {
-		return nil, errors.New("memcached: Config.TLS over a Unix socket needs a ServerName to check the certificate for")
+		return nil, errors.New("Config.TLS over a Unix socket needs a ServerName to check the certificate for")
 	}
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		plain, err := dial(ctx, network, address)

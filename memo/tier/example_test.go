@@ -17,7 +17,7 @@ import (
 func ExampleIsAnswer() {
 	ctx := context.Background()
 	shared := tiertest.NewFaulty(tiertest.NewMemory())
-	node := shared.Place("greeting")
+	node := shared.Nodes()[0]
 	add := func() error { return node.Add(ctx, "greeting", []byte("hello"), time.Minute) }
 
 	remove := shared.Inject(tiertest.Fault{Lost: errors.New("connection reset")})

@@ -2,11 +2,11 @@ package tier
 
 import "io"
 
-// single is the Shared of one Node: every key has the same place.
+// single is the Shared of one Node, which every process has: nothing is to be agreed on.
 type single struct{ node Node }
 
-func (s single) Nodes() []Node     { return []Node{s.node} }
-func (s single) Place(string) Node { return s.node }
+func (s single) Nodes() []Node { return []Node{s.node} }
+func (s single) Fixed() bool   { return true }
 
 // Close implements io.Closer.
 func (s single) Close() error {

@@ -1,10 +1,10 @@
 // Package tier says what a process tier (Local, L2) and a shared tier (Shared,
 // L3) must do, and nothing about how.
 //
-// A Shared is one or more Nodes. A Node has its own keys, its own counter and
+// A Shared is a list of Nodes. A Node has its own keys, its own counter and
 // its own log, and the coherence protocol runs once over each. For memcached a
 // Node is a server; for Redis it is a primary. Backend authors implement Node
-// and return Single(n); package tiertest checks the result.
+// and return Single(n), or a list of their own; package tiertest checks the result.
 package tier
 
 import (
@@ -56,6 +56,8 @@ type Entry struct {
 	Created int64         // when it was first stored, in unix milliseconds: the same in every process that has this version
 	Took    time.Duration // how long the load ran; 0 for what was set
 
+	Home any // the engine's: of which Node it has to hear, to know that it is still valid
+
 	// In nanoseconds on the engine's clock, which is one process's own.
 	Loaded  int64 // when the load, or the read of the shared tier, began
 	Early   int64 // from when it may be refreshed before its time; never after Fresh
@@ -106,7 +108,8 @@ type Local interface {
 // It may be NoExpiry in every method that takes one. The text of an error ends
 // in logs: it has no keys and no values in it.
 type Node interface {
-	// Name identifies the Node in placement, statistics and logs, for example "10.0.0.2:11211".
+	// Name identifies the Node, for example "10.0.0.2:11211": keys are placed by it. A Node has one Name in all processes,
+	// which never changes, and no other Node has it.
 	Name() string
 	// GetMulti fills items[i] for keys[i] in one round trip; an absent key leaves a zero Item. len(items) == len(keys).
 	GetMulti(ctx context.Context, keys []string, items []Item) error
@@ -126,16 +129,31 @@ type Node interface {
 	Ping(ctx context.Context) error
 }
 
-// A Shared is a tier shared between processes. If it is also an io.Closer, the
-// Close of the cache closes it. Calls that come later return, and open nothing.
+// A Shared is a tier shared between processes: the Nodes that this process knows.
+// Which of them holds a key is not its business. The engine places keys by the
+// Names alone, and because an invalidation has to find its key while one process
+// knows of a new Node and another does not, the engines agree with each other,
+// through the Nodes, on when a Node is used. All methods are safe for concurrent
+// use.
+//
+// A Node may be an io.Closer. The engine closes it when it is a member no longer
+// and nobody needs it any more; until then it is called, and has to work, for
+// keys that it holds may have to be invalidated. A Node that is closed is not
+// returned again: where its name is a member again, it has a new Node.
+//
+// A Shared may be an io.Closer too. The Close of the cache closes it, and it
+// closes all Nodes that are left. Calls that come later return, and open nothing.
+// Closing again is no error, of either.
 type Shared interface {
-	// Nodes returns the present members. The slice is not modified later; a change makes a new one.
+	// Nodes returns the present members, each Name once, in any order. The slice is not modified later; a change makes a new
+	// one. A member that stays is the same Node, by ==, and one that fails is still a member. There may be none, while names
+	// are not resolved yet: the engine then goes without. It asks several times a second, and under no lock: Nodes does no I/O.
 	Nodes() []Node
-	// Place returns the member that holds key. All processes with the same members must pick the same one,
-	// and a member that fails is not replaced by another.
-	Place(key string) Node
+	// Fixed reports whether these are the members for ever, and the same in every process. Engines then need not agree on
+	// them, and do not. Where two processes differ all the same, they read old values of each other.
+	Fixed() bool
 }
 
-// Single makes a Shared of one Node. It passes Close on to a Node that is an
-// io.Closer.
+// Single makes a Shared of one Node, which is Fixed. It passes Close on to a
+// Node that is an io.Closer.
 func Single(n Node) Shared { return single{n} }

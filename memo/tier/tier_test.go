@@ -28,17 +28,15 @@ func (c *closing) Close() error {
 	return c.err
 }
 
-func TestSingleHasOnePlaceForEveryKey(t *testing.T) {
+func TestSingleHasOneMemberForEver(t *testing.T) {
 	t.Parallel()
 	n := tiertest.NewMemory().Nodes()[0]
 	s := tier.Single(n)
 	if nodes := s.Nodes(); len(nodes) != 1 || nodes[0] != n {
 		t.Errorf("the members are %v", nodes)
 	}
-	for _, key := range []string{"", "a", "b", "a much longer key"} {
-		if s.Place(key) != n {
-			t.Errorf("the place of %q is %v", key, s.Place(key))
-		}
+	if !s.Fixed() {
+		t.Error("it is not Fixed")
 	}
 }
 
@@ -81,6 +79,6 @@ func TestAnItemWithoutACASIdIsAbsent(t *testing.T) {
 func ExampleSingle() {
 	var node tier.Node = tiertest.NewMemory("10.0.0.2:6379").Nodes()[0]
 	shared := tier.Single(node)
-	fmt.Println(len(shared.Nodes()), shared.Place("any key").Name())
-	// Output: 1 10.0.0.2:6379
+	fmt.Println(shared.Nodes()[0].Name(), shared.Fixed())
+	// Output: 10.0.0.2:6379 true
 }

@@ -15,10 +15,13 @@ const (
 	maxValue = 1<<20 - 512 // memcached's item of 1 MiB, less its header and the key
 )
 
-// admit refuses what no server would be asked: a call whose ctx has ended, and
-// a key it cannot hold. One such key refuses the whole call, before any of it
-// is done.
+// admit refuses what no server would be asked: a call of a Node that is closed,
+// one whose ctx has ended, and a key it cannot hold. One such key refuses the
+// whole call, before any of it is done.
 func (n *memoryNode) admit(ctx context.Context, keys ...string) error {
+	if n.closed.Load() {
+		return fmt.Errorf("tiertest: %s: the Node is closed", n.name)
+	}
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("tiertest: %s: %w", n.name, err)
 	}

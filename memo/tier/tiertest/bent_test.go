@@ -122,13 +122,14 @@ func (b *bentNode) onWrites(begin func() (end func())) {
 	}
 }
 
+// bentShared is a list that may change, unless it says that it is fixed.
 type bentShared struct {
 	nodes func() []tier.Node
-	place func(key string) tier.Node
+	fixed bool
 }
 
-func (b bentShared) Nodes() []tier.Node         { return b.nodes() }
-func (b bentShared) Place(key string) tier.Node { return b.place(key) }
+func (b bentShared) Nodes() []tier.Node { return b.nodes() }
+func (b bentShared) Fixed() bool        { return b.fixed }
 
 type bentCloser struct {
 	tier.Shared
@@ -136,3 +137,17 @@ type bentCloser struct {
 }
 
 func (b bentCloser) Close() error { return b.end() }
+
+// bentNodeCloser is a Node that can be closed.
+type bentNodeCloser struct {
+	*bentNode
+	end func() error
+}
+
+func (b *bentNodeCloser) Close() error { return b.end() }
+
+// sliceNode is a Node that cannot be compared.
+type sliceNode struct {
+	tier.Node
+	_ []int
+}

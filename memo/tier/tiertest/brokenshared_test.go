@@ -3,8 +3,8 @@ package tiertest_test
 import (
 	"context"
 	"errors"
-	"hash/fnv"
-	"hash/maphash"
+	"fmt"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -26,30 +26,29 @@ type brokenShared struct {
 }
 
 func brokenShareds() []brokenShared {
+	var processes atomic.Int64
 	shareds := []brokenShared{
 		{"Nodes are named and their list is left alone", "no name", "member 0 has an empty name", func(m *tiertest.Memory) tier.Shared {
 			return tier.Single(&bentNode{Node: m.Nodes()[0], name: func() string { return "" }})
 		}},
 		{"Nodes are named and their list is left alone", "the nearest first, in the same slice", "was changed afterwards", func(m *tiertest.Memory) tier.Shared {
 			nodes := slices.Clone(m.Nodes())
-			return bentShared{place: func(key string) tier.Node {
+			return bentShared{nodes: func() []tier.Node {
 				slices.Reverse(nodes)
-				return m.Place(key)
-			}, nodes: func() []tier.Node {
-				slices.SortFunc(nodes, func(a, b tier.Node) int { return int(a.Name()[0]) - int(b.Name()[0]) })
 				return nodes
 			}}
 		}},
-		{"Place is one member for every process", "a hash with a seed", "two Shareds of the same members disagree", func(m *tiertest.Memory) tier.Shared {
-			seed := maphash.MakeSeed()
-			return bentShared{nodes: m.Nodes, place: func(key string) tier.Node {
-				return m.Nodes()[maphash.String(seed, key)%3]
-			}}
+		{"Nodes are named and their list is left alone", "two of one name", "two members are called", func(m *tiertest.Memory) tier.Shared {
+			nodes := []tier.Node{m.Nodes()[0], &bentNode{Node: m.Nodes()[1], name: m.Nodes()[0].Name}}
+			return bentShared{nodes: func() []tier.Node { return nodes }}
 		}},
-		{"Place is one member for every process", "a member that has left", `which is not one of Nodes ["a" "b"]`, func(m *tiertest.Memory) tier.Shared {
-			return bentShared{place: m.Place, nodes: func() []tier.Node { return m.Nodes()[:2] }}
+		{"members stay", "a new Node each time", `the member "a" was another Node`, func(m *tiertest.Memory) tier.Shared {
+			return bentShared{nodes: func() []tier.Node { return []tier.Node{&bentNode{Node: m.Nodes()[0]}} }}
 		}},
-		{"Place keeps to a member that fails", "failover", "its key was placed on", func(m *tiertest.Memory) tier.Shared {
+		{"members stay", "a Node that cannot be compared", "which cannot be compared by ==", func(m *tiertest.Memory) tier.Shared {
+			return bentShared{fixed: true, nodes: func() []tier.Node { return []tier.Node{sliceNode{m.Nodes()[0], nil}} }}
+		}},
+		{"members stay", "failover", "was no member any more", func(m *tiertest.Memory) tier.Shared {
 			down := &sync.Map{}
 			var nodes []tier.Node
 			for _, n := range m.Nodes() {
@@ -63,27 +62,36 @@ func brokenShareds() []brokenShared {
 				}
 				nodes = append(nodes, b)
 			}
-			return bentShared{nodes: func() []tier.Node { return nodes }, place: func(key string) tier.Node {
-				h := fnv.New32a()
-				h.Write([]byte(key))
-				for i := range nodes {
-					n := nodes[(int(h.Sum32()>>8)+i)%3]
-					if _, is := down.Load(n.Name()); !is {
-						return n
-					}
-				}
-				return nodes[0]
+			return bentShared{nodes: func() []tier.Node {
+				up := slices.DeleteFunc(slices.Clone(nodes), func(n tier.Node) bool {
+					_, is := down.Load(n.Name())
+					return is
+				})
+				return append(up, nodes[:1]...)[:max(1, len(up))]
 			}}
 		}},
+		{"a store has one name in all processes", "each has a proxy of its own", `one process calls a Node "proxy-`, func(m *tiertest.Memory) tier.Shared {
+			name := fmt.Sprintf("proxy-%x", rand.Uint64())
+			nodes := []tier.Node{&bentNode{Node: m.Nodes()[0], name: func() string { return name }}}
+			return bentShared{nodes: func() []tier.Node { return nodes }}
+		}},
+		{"a Fixed list is the same in every process", "a list of each process's own", "Fixed is true, and the members are", func(m *tiertest.Memory) tier.Shared {
+			nodes := m.Nodes()[processes.Add(1)%2:]
+			return bentShared{fixed: true, nodes: func() []tier.Node { return nodes }}
+		}},
+		{"a Fixed list is the same in every process", "Fixed in one process alone", "in one process and", func(m *tiertest.Memory) tier.Shared {
+			return bentShared{fixed: processes.Add(1)%2 == 0, nodes: m.Nodes}
+		}},
+		{"a Node that is closed is replaced", "a member for ever", "was closed, and Nodes returned it again", func(m *tiertest.Memory) tier.Shared {
+			n := &bentNodeCloser{&bentNode{Node: m.Nodes()[0]}, func() error { return nil }}
+			return bentShared{nodes: func() []tier.Node { return []tier.Node{n} }}
+		}},
 		{"a Node has its own keys", "several names of one server", "of a key that only other members have", func(m *tiertest.Memory) tier.Shared {
-			nodes := map[string]tier.Node{}
+			var nodes []tier.Node
 			for _, n := range m.Nodes() {
-				nodes[n.Name()] = &bentNode{Node: m.Nodes()[0], name: n.Name}
+				nodes = append(nodes, &bentNode{Node: m.Nodes()[0], name: n.Name})
 			}
-			return bentShared{
-				nodes: func() []tier.Node { return []tier.Node{nodes["a"], nodes["b"], nodes["c"]} },
-				place: func(key string) tier.Node { return nodes[m.Place(key).Name()] },
-			}
+			return bentShared{nodes: func() []tier.Node { return nodes }}
 		}},
 		{"Close", "reports an error", "Close: use of closed network connection", func(m *tiertest.Memory) tier.Shared {
 			return bentCloser{m, func() error { return errors.New("use of closed network connection") }}
@@ -94,6 +102,21 @@ func brokenShareds() []brokenShared {
 				b.get = func(context.Context, []string, []tier.Item) error { panic("send on closed channel") }
 				return nil
 			}}
+		}},
+		{"Close", "a Node that minds", "Close of a Node of a Shared that is closed: already closed", func(m *tiertest.Memory) tier.Shared {
+			closed := false
+			n := &bentNodeCloser{&bentNode{Node: m.Nodes()[0]}, func() error {
+				if closed {
+					return errors.New("already closed")
+				}
+				closed = true
+				return nil
+			}}
+			return bentCloser{bentShared{fixed: true, nodes: func() []tier.Node { return []tier.Node{n} }}, func() error { closed = true; return nil }}
+		}},
+		{"Close", "closes a channel twice", "Close again: panic: close of closed channel", func(m *tiertest.Memory) tier.Shared {
+			done := make(chan struct{})
+			return bentCloser{client(m), func() error { close(done); return nil }}
 		}},
 	}
 	shareds = append(shareds, brokenProcesses()...)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"slices"
 	"time"
 
@@ -116,6 +117,15 @@ func (n faultyNode) ended(ctx context.Context, c call) error {
 }
 
 func (n faultyNode) Name() string { return n.node.Name() }
+
+// Close closes the wrapped Node if it is an io.Closer. No fault hits it: it is no
+// call of the server.
+func (n faultyNode) Close() error {
+	if c, ok := n.node.(io.Closer); ok {
+		return c.Close()
+	}
+	return nil
+}
 
 func (n faultyNode) GetMulti(ctx context.Context, keys []string, items []tier.Item) error {
 	_, err := n.do(ctx, call{op: OpGetMulti, keys: keys, items: items})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"testing"
 	"time"
 
@@ -18,8 +19,8 @@ import (
 func ExampleNewMemory() {
 	ctx := context.Background()
 	shared := tiertest.NewMemory("10.0.0.1:11211", "10.0.0.2:11211")
-	for _, key := range []string{"user:1", "user:2"} {
-		if err := shared.Place(key).Add(ctx, key, []byte("Ada"), time.Minute); err != nil {
+	for i, key := range []string{"user:1", "user:2"} {
+		if err := shared.Nodes()[i].Add(ctx, key, []byte("Ada"), time.Minute); err != nil {
 			fmt.Println(err)
 		}
 	}
@@ -37,7 +38,7 @@ func ExampleNewMemory() {
 func ExampleNewFaulty() {
 	ctx := context.Background()
 	shared := tiertest.NewFaulty(tiertest.NewMemory())
-	node := shared.Place("visits")
+	node := shared.Nodes()[0]
 	if err := node.Add(ctx, "visits", []byte("41"), tier.NoExpiry); err != nil {
 		fmt.Println(err)
 	}
@@ -95,7 +96,7 @@ func ExampleMemory_Flush() {
 func ExampleMemory_Restart() {
 	ctx := context.Background()
 	shared := stored("counter")
-	node := shared.Place("counter")
+	node := shared.Nodes()[0]
 	items := make([]tier.Item, 1)
 	if err := node.GetMulti(ctx, []string{"counter"}, items); err != nil {
 		fmt.Println(err)
@@ -110,11 +111,88 @@ func ExampleMemory_Restart() {
 	// Output: <nil>
 }
 
+// One server of two is restarted.
+func ExampleMemory_Only() {
+	memory := tiertest.NewMemory("a", "b")
+	for _, node := range memory.Nodes() {
+		if err := node.Add(context.Background(), "on-"+node.Name(), nil, time.Minute); err != nil {
+			fmt.Println(err)
+		}
+	}
+	memory.Only("b").Restart()
+	fmt.Println(memory.Keys())
+	// Output: [on-a]
+}
+
+// Two processes, one of which has not heard of the third server yet.
+func ExampleMemory_List() {
+	memory := tiertest.NewMemory("a", "b", "c")
+	one, other := memory.List("a", "b"), memory.List("a", "b", "c")
+	fmt.Println(len(one.Nodes()), len(other.Nodes()))
+	one.Change("a", "b", "c")
+	fmt.Println(len(one.Nodes()), len(other.Nodes()))
+	// Output:
+	// 2 3
+	// 3 3
+}
+
+// A server that leaves the list is open until whoever uses the List has closed
+// its Node, and comes back with what it held.
+func ExampleList_Change() {
+	ctx := context.Background()
+	list := tiertest.NewMemory("a", "b").List("a", "b")
+	if err := list.Nodes()[1].Add(ctx, "k", []byte("v"), time.Minute); err != nil {
+		fmt.Println(err)
+	}
+	list.Change("a")
+	fmt.Println(len(list.Nodes()), list.Open())
+	list.Change("a", "b")
+	fmt.Println(list.Nodes()[1].Add(ctx, "k", []byte("v"), time.Minute))
+	// Output:
+	// 1 [a b]
+	// tier: item exists
+}
+
+// A Node that has left is open until somebody closes it: a cache does, once it
+// needs it no more.
+func ExampleList_Open() {
+	list := tiertest.NewMemory("a", "b").List("a", "b")
+	b := list.Nodes()[1]
+	list.Change("a")
+	fmt.Println(list.Open())
+	if err := b.(io.Closer).Close(); err != nil {
+		fmt.Println(err)
+	}
+	fmt.Println(list.Open())
+	// Output:
+	// [a b]
+	// [a]
+}
+
+func ExampleList_Close() {
+	list := tiertest.NewMemory("a", "b").List("a", "b")
+	fmt.Println(list.Close(), list.Open())
+	fmt.Println(list.Nodes()[0].Ping(context.Background()))
+	// Output:
+	// <nil> []
+	// tiertest: a: the Node is closed
+}
+
+// How often one server of several was asked.
+func ExampleFaulty_CallsOf() {
+	shared := tiertest.NewFaulty(tiertest.NewMemory("a", "b"))
+	for _, node := range shared.Nodes() {
+		_ = node.Ping(context.Background())
+	}
+	fmt.Println(shared.CallsOf("b", tiertest.OpPing), shared.Calls(tiertest.OpPing))
+	// Output: 1 2
+}
+
 // stored is a server that holds keys.
 func stored(keys ...string) *tiertest.Memory {
 	shared := tiertest.NewMemory()
 	for _, key := range keys {
-		if err := shared.Place(key).Add(context.Background(), key, []byte("x"), time.Minute); err != nil {
+		if err := shared.Nodes()[0].Add(context.Background(), key, []byte("x"), time.Minute); err != nil {
 			fmt.Println(err)
 		}
 	}
@@ -133,7 +211,7 @@ func ExampleFaulty_Inject() {
 	})
 	defer remove()
 	for range 2 {
-		fmt.Println(shared.Place("visits").Touch(ctx, "visits", time.Hour))
+		fmt.Println(shared.Nodes()[0].Touch(ctx, "visits", time.Hour))
 	}
 	// Output:
 	// connection refused
@@ -144,7 +222,7 @@ func ExampleFaulty_Inject() {
 func ExampleFaulty_Calls() {
 	ctx := context.Background()
 	shared := tiertest.NewFaulty(stored("a"))
-	node := shared.Place("a")
+	node := shared.Nodes()[0]
 	_ = node.Ping(ctx)
 	shared.Inject(tiertest.Fault{Err: errors.New("connection refused")})
 	_ = node.Ping(ctx)
@@ -161,7 +239,7 @@ func ExampleFaulty_WaitIdle() {
 	shared := tiertest.NewFaulty(memory)
 	shared.Inject(tiertest.Fault{Lost: errors.New("timeout"), Late: time.Millisecond})
 
-	fmt.Println(shared.Place("a").Delete(ctx, "a"))
+	fmt.Println(shared.Nodes()[0].Delete(ctx, "a"))
 	fmt.Println(shared.WaitIdle(ctx), memory.Keys())
 	// Output:
 	// timeout

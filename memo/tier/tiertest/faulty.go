@@ -14,17 +14,24 @@ import (
 // faulty.go stands between the engine and a Shared: it counts each call, finds
 // the Fault that hits it, and lets it meet that fault's steps.
 
-// Faulty is a Shared that injects faults into another. Its Nodes are equal (==)
-// whenever the Nodes they wrap are. The zero value is not usable; see
-// NewFaulty. All methods are safe for concurrent use.
+// Faulty is a Shared that injects faults into another: into all of its Nodes, or
+// into the one that Fault.Node names. Its Nodes are equal (==) whenever the Nodes
+// they wrap are, and their Close is that of those. The zero value is not usable;
+// see NewFaulty. All methods are safe for concurrent use.
 type Faulty struct {
 	tier.Shared
 
 	mu     sync.Mutex // guards all below; never held while calling out
 	faults []*injected
-	calls  map[Op]int
+	calls  map[counted]int
 	busy   int           // calls in progress, late ones included
 	idle   chan struct{} // closed when busy falls to 0; nil: no one waits
+}
+
+// counted is what calls are counted by.
+type counted struct {
+	node string
+	op   Op
 }
 
 type injected struct {
@@ -34,7 +41,7 @@ type injected struct {
 
 // NewFaulty wraps s.
 func NewFaulty(s tier.Shared) *Faulty {
-	return &Faulty{Shared: s, calls: map[Op]int{}}
+	return &Faulty{Shared: s, calls: map[counted]int{}}
 }
 
 // Nodes implements tier.Shared: the members of the wrapped Shared, each of them
@@ -47,8 +54,8 @@ func (f *Faulty) Nodes() []tier.Node {
 	return nodes
 }
 
-// Place implements tier.Shared with the place the wrapped Shared says.
-func (f *Faulty) Place(key string) tier.Node { return faultyNode{f, f.Shared.Place(key)} }
+// Fixed implements tier.Shared with what the wrapped Shared says.
+func (f *Faulty) Fixed() bool { return f.Shared.Fixed() }
 
 // Close closes the wrapped Shared if it is an io.Closer. It does not wait for
 // late calls, nor fail them; see WaitIdle.
@@ -77,17 +84,19 @@ func (f *Faulty) Inject(fault Fault) (remove func()) {
 
 // Calls counts the calls of op since the start, or of every method for "". A
 // call counts from when it begins, and even if a fault keeps it from the Node.
-func (f *Faulty) Calls(op Op) int {
+func (f *Faulty) Calls(op Op) int { return f.CallsOf("", op) }
+
+// CallsOf is Calls on the Nodes of one name, or on all for "".
+func (f *Faulty) CallsOf(node string, op Op) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if op != "" {
-		return f.calls[op]
+	calls := 0
+	for c, n := range f.calls {
+		if (op == "" || c.op == op) && (node == "" || c.node == node) {
+			calls += n
+		}
 	}
-	all := 0
-	for _, n := range f.calls {
-		all += n
-	}
-	return all
+	return calls
 }
 
 // WaitIdle returns when no call is in progress, late ones included, or else
@@ -117,7 +126,7 @@ func (f *Faulty) WaitIdle(ctx context.Context) error {
 func (f *Faulty) begin(node string, c call) Fault {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.calls[c.op]++
+	f.calls[counted{node, c.op}]++
 	f.busy++
 	for _, in := range f.faults {
 		if in.Times > 0 && in.hit == in.Times {

@@ -37,7 +37,7 @@ func incr(ctx context.Context, n tier.Node) (uint64, error) { return n.Incr(ctx,
 // holds checks the item below the faults.
 func holds(t *testing.T, f *tiertest.Faulty, want string) {
 	t.Helper()
-	if got := get(t, f.Shared.Place("k"), "k"); string(got.Value) != want {
+	if got := get(t, f.Shared.Nodes()[0], "k"); string(got.Value) != want {
 		t.Errorf("the item is %q, want %q", got.Value, want)
 	}
 }
@@ -204,16 +204,40 @@ func TestWaitIdle(t *testing.T) {
 func TestNodesAreEqualWhenWhatTheyWrapIs(t *testing.T) {
 	t.Parallel()
 	f := tiertest.NewFaulty(tiertest.NewMemory("a", "b"))
-	if f.Place("k") != f.Place("k") || f.Nodes()[0] != f.Nodes()[0] {
+	if f.Nodes()[0] != f.Nodes()[0] {
 		t.Error("one Node is not equal to itself")
 	}
 	if f.Nodes()[0] == f.Nodes()[1] {
 		t.Error("two Nodes are equal")
 	}
-	for _, key := range []string{"a", "b", "c", "d", "e", "f", "g", "h"} { // on either Node
-		if got, want := f.Place(key).Name(), f.Shared.Place(key).Name(); got != want {
-			t.Errorf("%q is on %s, in the wrapped Shared on %s", key, got, want)
+	for i, n := range f.Nodes() {
+		if got, want := n.Name(), f.Shared.Nodes()[i].Name(); got != want {
+			t.Errorf("member %d is called %s, in the wrapped Shared %s", i, got, want)
 		}
+	}
+}
+
+// One member fails, and the others are as they were.
+func TestAFaultOfOneNode(t *testing.T) {
+	t.Parallel()
+	f := tiertest.NewFaulty(tiertest.NewMemory("a", "b", "c").List("a", "b", "c"))
+	remove := f.Inject(tiertest.Fault{Node: "b", Err: errFault})
+	for _, n := range f.Nodes() {
+		for method, call := range methods {
+			if failed := call(t.Context(), n, "k") == errFault; failed != (n.Name() == "b") {
+				t.Errorf("%s on %s: failed is %v", method, n.Name(), failed)
+			}
+		}
+	}
+	remove()
+	ok(t, f.Nodes()[1].Ping(t.Context()))
+	for node, want := range map[string]int{"a": len(methods), "b": len(methods) + 1, "": 3*len(methods) + 1, "none": 0} {
+		if got := f.CallsOf(node, ""); got != want {
+			t.Errorf("%d calls of %q, want %d", got, node, want)
+		}
+	}
+	if a, all := f.CallsOf("a", tiertest.OpAdd), f.Calls(tiertest.OpAdd); a != 1 || all != 3 {
+		t.Errorf("Add was called %d times on a, and %d times", a, all)
 	}
 }
 
@@ -233,4 +257,12 @@ func TestCloseIsPassedOn(t *testing.T) {
 			t.Errorf("Close: got %v, want %v", err, want)
 		}
 	}
+	l := m.List("memory")
+	n := l.Nodes()[0]
+	ok(t, tiertest.NewFaulty(l).Nodes()[0].(io.Closer).Close())
+	if n.Ping(t.Context()) == nil {
+		t.Error("the Close of a Node was not passed on")
+	}
+	ok(t, tiertest.NewFaulty(m).Nodes()[0].(io.Closer).Close()) // which cannot be closed
+	ok(t, m.Nodes()[0].Ping(t.Context()))
 }

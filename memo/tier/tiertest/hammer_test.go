@@ -181,7 +181,7 @@ func TestMemoryIsSafeToShare(t *testing.T) {
 			for i := range 50 {
 				key := fmt.Sprint("k", i%7)
 				for _, call := range methods {
-					_ = call(t.Context(), f.Place(key), key)
+					_ = call(t.Context(), f.Nodes()[i%3], key)
 				}
 				switch i {
 				case worker:

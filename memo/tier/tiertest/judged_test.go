@@ -189,6 +189,35 @@ func TestAnEmptyKeyThatIsThereAlreadyBreaksNoRule(t *testing.T) {
 	}
 }
 
+func TestAListThatIsFilledLaterBreaksNoRule(t *testing.T) {
+	t.Parallel()
+	failed := verdicts(t, tiertest.SharedRules(), func() func() tier.Shared {
+		m := tiertest.NewMemory("a", "b")
+		return func() tier.Shared {
+			l := m.List()
+			time.AfterFunc(3*time.Second, func() { l.Change("a", "b") })
+			return l
+		}
+	})
+	for rule, said := range failed {
+		t.Errorf("%s: %s", rule, said)
+	}
+}
+
+// A rule that found nobody to ask is not one that holds.
+func TestAListThatStaysEmptyPassesNoRule(t *testing.T) {
+	t.Parallel()
+	m := tiertest.NewMemory("a")
+	failed := verdicts(t, tiertest.SharedRules(), func() func() tier.Shared {
+		return func() tier.Shared { return m.List() }
+	})
+	for _, rule := range tiertest.SharedRules() {
+		if !strings.Contains(failed[rule.Name()], "Nodes returned no member within 10s") {
+			t.Errorf("%s: %q", rule.Name(), failed[rule.Name()])
+		}
+	}
+}
+
 func TestTheSuiteDeletesWhatItStored(t *testing.T) {
 	t.Parallel()
 	m := tiertest.NewMemory("a", "b")

@@ -1,41 +1,42 @@
 package tiertest
 
 import (
-	"cmp"
-	"hash/fnv"
-	"io"
+	"fmt"
 	"slices"
 	"sync"
 
 	"github.com/tiermemo/tiermemo/memo/tier"
 )
 
-// memory.go is the set of servers: which there are, which one holds a key, and
-// what befalls all of them. What one server answers is in node.go.
+// memory.go is the set of servers: which there are, and what befalls them. What
+// one server answers is in node.go; how a process knows of some of them, in list.go.
 
 // Memory is a Shared in this process's memory, with any number of Nodes.
 // Caches that share one Memory behave like processes that share one memcached.
+// Where they should know of different Nodes, or of others later, each gets a List.
 // The zero value is not usable; see NewMemory.
 //
 // All methods are safe for concurrent use. A Memory drops an item when it has
-// expired or is told to, and never for want of room.
+// expired or is told to, and never for want of room. A name that it does not
+// have is a mistake of the test, and panics.
 type Memory struct {
 	nodes   []*memoryNode
 	members []tier.Node // the same, as Nodes hands them out
+	fixed   bool
 }
 
 // NewMemory returns an empty Memory with one Node for each name, or one Node
 // called "memory" for none. A name given twice makes one Node.
 func NewMemory(names ...string) *Memory {
-	if len(names) == 0 {
+	m := &Memory{fixed: len(names) == 0}
+	if m.fixed {
 		names = []string{"memory"}
 	}
-	m := &Memory{}
 	for _, name := range names {
-		if slices.ContainsFunc(m.nodes, func(n *memoryNode) bool { return n.name == name }) {
+		if m.node(name) != nil {
 			continue
 		}
-		n := &memoryNode{name: name, mu: new(sync.Mutex), items: map[string]*stored{}}
+		n := &memoryNode{name: name, server: &server{mu: new(sync.Mutex), items: map[string]*stored{}}}
 		m.nodes = append(m.nodes, n)
 		m.members = append(m.members, n)
 	}
@@ -45,25 +46,20 @@ func NewMemory(names ...string) *Memory {
 // Nodes implements tier.Shared. The members never change.
 func (m *Memory) Nodes() []tier.Node { return m.members }
 
-// Place implements tier.Shared: the Node of the highest score holds the key, so
-// the order of the names given to NewMemory plays no part, and one name more
-// moves only the keys it takes over.
-func (m *Memory) Place(key string) tier.Node {
-	return slices.MaxFunc(m.nodes, func(a, b *memoryNode) int {
-		return cmp.Or(cmp.Compare(score(a.name, key), score(b.name, key)), cmp.Compare(a.name, b.name))
-	})
-}
+// Fixed implements tier.Shared. It is true of the Memory without names: where
+// they are given, there may be Lists that differ.
+func (m *Memory) Fixed() bool { return m.fixed }
 
-// score is the FNV-1a hash of name and key. Its high bits, which decide between
-// scores, hardly feel the last bytes hashed; the fold at the end mends that.
-func score(name, key string) uint64 {
-	h := fnv.New64a()
-	io.WriteString(h, name)
-	h.Write([]byte{0}) // else "a" with "bc" were "ab" with "c"
-	io.WriteString(h, key)
-	s := h.Sum64()
-	s = (s ^ s>>33) * 0xff51afd7ed558ccd
-	return s ^ s>>33
+// Only is the part of m with the Nodes of these names: for what befalls one server
+// of several, m.Only("b").Restart() for example.
+func (m *Memory) Only(names ...string) *Memory {
+	part := &Memory{}
+	for _, n := range m.named(names) {
+		if part.node(n.name) == nil {
+			part.nodes, part.members = append(part.nodes, n), append(part.members, n)
+		}
+	}
+	return part
 }
 
 // Flush empties every Node; CAS ids go on.
@@ -99,4 +95,25 @@ func (m *Memory) Keys() []string {
 	}
 	slices.Sort(keys)
 	return slices.Compact(keys)
+}
+
+func (m *Memory) named(names []string) []*memoryNode {
+	var nodes []*memoryNode
+	for _, name := range names {
+		n := m.node(name)
+		if n == nil {
+			panic(fmt.Sprintf("tiertest: this Memory has no Node called %q", name))
+		}
+		nodes = append(nodes, n)
+	}
+	return nodes
+}
+
+// node is the Node called name, or nil.
+func (m *Memory) node(name string) *memoryNode {
+	i := slices.IndexFunc(m.nodes, func(n *memoryNode) bool { return n.name == name })
+	if i < 0 {
+		return nil
+	}
+	return m.nodes[i]
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // memory_test.go is what befalls the Nodes of a Memory (time, Flush, Restart,
-// Evict), what of that is as in memcached, and where keys are placed.
+// Evict), and what of that is as in memcached.
 
 func TestItemsLiveForTheirTTL(t *testing.T) {
 	t.Parallel()
@@ -168,8 +168,8 @@ func TestEvictAndKeysSeeAllNodes(t *testing.T) {
 		add(t, n, "counter", "1", time.Minute)
 		add(t, n, "log", "1", time.Minute)
 	}
-	for _, key := range []string{"z", "y", "x"} {
-		add(t, m.Place(key), key, "1", time.Minute)
+	for i, key := range []string{"z", "y", "x"} {
+		add(t, m.Nodes()[i%2], key, "1", time.Minute)
 	}
 	if got, want := m.Keys(), []string{"counter", "log", "x", "y", "z"}; !slices.Equal(got, want) {
 		t.Errorf("Keys() = %q, want %q", got, want)
@@ -205,38 +205,61 @@ func TestNewMemoryHasANodeForEachName(t *testing.T) {
 	}
 }
 
-func TestPlaceIsEvenAndStable(t *testing.T) {
+func TestWhatBefallsOneServerOfSeveral(t *testing.T) {
 	t.Parallel()
-	three := tiertest.NewMemory("10.0.0.1:11211", "10.0.0.2:11211", "10.0.0.3:11211")
-	mixed := tiertest.NewMemory("10.0.0.3:11211", "10.0.0.1:11211", "10.0.0.2:11211")
-	four := tiertest.NewMemory("10.0.0.1:11211", "10.0.0.2:11211", "10.0.0.3:11211", "10.0.0.4:11211")
-	const keys = 9_000
-	held := map[string]int{}
-	for i := range keys {
-		key := fmt.Sprint("app:v1:", i)
-		place := three.Place(key)
-		held[place.Name()]++
-		if !slices.Contains(three.Nodes(), place) {
-			t.Fatalf("the place of %q is not a member", key)
-		}
-		if other := mixed.Place(key); other.Name() != place.Name() {
-			t.Fatalf("%q is on %s or %s by the order of the names", key, place.Name(), other.Name())
-		}
-		if moved := four.Place(key); moved.Name() != place.Name() && moved.Name() != "10.0.0.4:11211" {
-			t.Fatalf("a fourth Node moved %q from %s to %s", key, place.Name(), moved.Name())
+	m := tiertest.NewMemory("a", "b", "c")
+	for _, n := range m.Nodes() {
+		add(t, n, n.Name(), "1", time.Minute)
+	}
+	if got, want := m.Only("b", "c", "b").Keys(), []string{"b", "c"}; !slices.Equal(got, want) {
+		t.Errorf("the keys of two are %q, want %q", got, want)
+	}
+	if got, want := names(m.Only("b", "c", "b")), []string{"b", "c"}; !slices.Equal(got, want) {
+		t.Errorf("the part has %q, want %q", got, want)
+	}
+	m.Only("a").Flush()
+	m.Only("b").Restart()
+	if got, want := m.Keys(), []string{"c"}; !slices.Equal(got, want) {
+		t.Errorf("left are %q, want %q", got, want)
+	}
+	for name, want := range map[string]uint64{"a": 2, "b": 1, "c": 2} {
+		n := m.Nodes()[slices.Index(names(m), name)]
+		if item := add(t, n, "next", "1", time.Minute); item.CAS != want {
+			t.Errorf("the next CAS id of %s is %d, want %d", name, item.CAS, want)
 		}
 	}
-	for name, n := range held {
-		if n < keys/3*95/100 || n > keys/3*105/100 {
-			t.Errorf("%s holds %d of %d keys", name, n, keys)
-		}
-	}
-	// The same in every process, and in every version of this package.
-	for key, want := range map[string]string{
-		"app:v1:1": "10.0.0.1:11211", "app:v1:2": "10.0.0.2:11211", "app:v1:4": "10.0.0.1:11211", "": "10.0.0.3:11211",
+}
+
+func TestANameThatIsNotThereIsAMistake(t *testing.T) {
+	t.Parallel()
+	m := tiertest.NewMemory("a")
+	for method, call := range map[string]func(){
+		"Only": func() { m.Only("b") }, "List": func() { m.List("b") }, "Change": func() { m.List("a").Change("a", "b") },
 	} {
-		if got := three.Place(key).Name(); got != want {
-			t.Errorf("Place(%q) = %s, want %s", key, got, want)
+		func() {
+			defer func() {
+				if p := recover(); p != `tiertest: this Memory has no Node called "b"` {
+					t.Errorf("%s: panic %v", method, p)
+				}
+			}()
+			call()
+		}()
+	}
+}
+
+// Where names are given there may be Lists that differ.
+func TestOnlyTheMemoryWithoutNamesIsFixed(t *testing.T) {
+	t.Parallel()
+	m := tiertest.NewMemory("a")
+	for name, test := range map[string]struct {
+		s    tier.Shared
+		want bool
+	}{
+		"no name": {tiertest.NewMemory(), true}, "a name": {m, false}, "a List": {m.List("a"), false}, "a part": {tiertest.NewMemory().Only("memory"), false},
+		"faults before none": {tiertest.NewFaulty(tiertest.NewMemory()), true}, "faults before a name": {tiertest.NewFaulty(m), false},
+	} {
+		if got := test.s.Fixed(); got != test.want {
+			t.Errorf("%s: Fixed is %v", name, got)
 		}
 	}
 }

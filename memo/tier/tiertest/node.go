@@ -6,6 +6,7 @@ import (
 	"maps"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/tiermemo/tiermemo/memo/tier"
@@ -17,9 +18,14 @@ import (
 // sweepFloor is how many items are not worth looking through for expired ones.
 const sweepFloor = 1024
 
+// memoryNode is a Node as a client has it: several may be clients of one server.
 type memoryNode struct {
-	name string
+	name   string
+	closed atomic.Bool
+	*server
+}
 
+type server struct {
 	mu    sync.Locker // guards all below; never held while calling out
 	items map[string]*stored
 	cas   uint64 // the id given last

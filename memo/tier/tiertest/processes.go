@@ -20,7 +20,7 @@ func processesHaveOneStore(j *judge, open func() tier.Shared) {
 	if same(here, there) {
 		j.broken("open returned one Shared twice, so that it cannot be seen what two processes see of one another. Let each call return a client of its own, of one store. To a store in memory that is &struct{ tier.Shared }{store}")
 	}
-	a, b := j.first(here), j.first(there)
+	a, b := first(here), first(there)
 	probe := j.key("probe")
 	j.add(a, probe, "v", time.Hour)
 	found := func() bool { return j.get(b, probe).Found() }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -107,8 +108,8 @@ func (j *judge) key(name string) string {
 	return key
 }
 
-// shared opens a Shared that is emptied and closed with the subtest. What Close
-// answers is the business of one rule alone.
+// shared opens a Shared that is emptied and closed with the subtest, and waits
+// until it has members. What Close answers is the business of one rule alone.
 func (j *judge) shared(open func() tier.Shared) tier.Shared {
 	j.Helper()
 	s := open()
@@ -118,7 +119,17 @@ func (j *judge) shared(open func() tier.Shared) tier.Shared {
 			_ = c.Close()
 		}
 	})
+	j.peopled(s)
 	return s
+}
+
+// peopled waits until s has members. A rule that finds none has nothing to ask,
+// and must not look like one that holds.
+func (j *judge) peopled(s tier.Shared) {
+	j.Helper()
+	if !j.watch(time.Now(), patience, func() bool { return len(s.Nodes()) > 0 }) {
+		j.Fatalf("Nodes returned no member within %v, so that there is nothing to ask", patience)
+	}
 }
 
 // leave deletes what this run has stored: some of it has no expiry, and the store
@@ -138,21 +149,15 @@ func (j *judge) leave(nodes []tier.Node) {
 	}
 }
 
-// node opens a Shared and returns its first member.
+// node opens a Shared and returns the member whose name is the first, which is
+// the same in every process: any member takes any key.
 func (j *judge) node(open func() tier.Shared) tier.Node {
 	j.Helper()
-	return j.first(j.shared(open))
+	return first(j.shared(open))
 }
 
-// first is the first member of s. A member takes any key, whatever Place says:
-// each has a counter and a log of its own.
-func (j *judge) first(s tier.Shared) tier.Node {
-	j.Helper()
-	nodes := s.Nodes()
-	if len(nodes) == 0 {
-		j.Fatalf("Nodes returned no member, so that there is nothing to ask")
-	}
-	return nodes[0]
+func first(s tier.Shared) tier.Node {
+	return slices.MinFunc(s.Nodes(), func(a, b tier.Node) int { return strings.Compare(a.Name(), b.Name()) })
 }
 
 func (j *judge) get(n tier.Node, key string) tier.Item {

@@ -24,11 +24,13 @@ import (
 // deletes at its end. It must have room: what the suite stores may not be
 // evicted meanwhile. A Shared that is an io.Closer is closed by the suite, as
 // the Close of a cache would; what lies below it, a server for example, is up to
-// open and its t.Cleanup.
+// open and its t.Cleanup. A list that is empty at first may take some seconds to
+// be filled, and must not change from then on.
 //
 // Four rules wait until an item expires, which takes some seconds. What no test
 // can see from outside is not tested: that GetMulti is one round trip, that a
-// Ping does not delay other Nodes, what happens while a server is away.
+// Ping does not delay other Nodes, what happens while a server is away, and what
+// becomes of a list that changes.
 func TestShared(t *testing.T, open func(t *testing.T) tier.Shared) {
 	t.Helper()
 	run(t, "Shared", sharedRules(), func(t *testing.T) func() tier.Shared {
@@ -39,24 +41,31 @@ func TestShared(t *testing.T, open func(t *testing.T) tier.Shared) {
 func sharedRules() []rule[func() tier.Shared] {
 	return []rule[func() tier.Shared]{
 		{"Nodes are named and their list is left alone", []string{
-			"A Shared is one or more Nodes.",
-			"Name identifies the Node in placement, statistics and logs, for example \"10.0.0.2:11211\".",
-			"Nodes returns the present members.",
+			"A Shared is a list of Nodes.",
+			"Name identifies the Node, for example \"10.0.0.2:11211\": keys are placed by it.",
+			"Nodes returns the present members, each Name once, in any order.",
 			"The slice is not modified later; a change makes a new one.",
+			"All methods are safe for concurrent use.",
 		}, "The engine runs one log for each member and tells them apart by name. If the list changes under it, the log of a member is read twice, or not at all: invalidations are missed.", nodesAreNamed},
-		{"Place is one member for every process", []string{
-			"Place returns the member that holds key.",
-			"All processes with the same members must pick the same one, and a member that fails is not replaced by another.",
-		}, "One process would invalidate a key on one member while another reads it from the next, and the old value would stay.", placeIsOneMember},
-		{"Place keeps to a member that fails", []string{
-			"All processes with the same members must pick the same one, and a member that fails is not replaced by another.",
-		}, "While a member is away its keys would be written elsewhere; when it is back, its old values would be served again.", placeKeepsToAMember},
+		{"members stay", []string{
+			"A member that stays is the same Node, by ==, and one that fails is still a member.",
+		}, "The engine would take the member for one that left: its keys would be placed on the others while it is away, and move back with it; all of them are loaded anew each time.", membersStay},
+		{"a store has one name in all processes", []string{
+			"A Node has one Name in all processes, which never changes, and no other Node has it.",
+		}, "Each process would find no member that all the others have too, and so nothing that they could share.", namesAreEverybodys},
+		{"a Fixed list is the same in every process", []string{
+			"Fixed reports whether these are the members for ever, and the same in every process.",
+		}, "One process would invalidate a key on one member while another reads it from the next, and the old value would stay.", fixedIsFixed},
+		{"a Node that is closed is replaced", []string{
+			"A Node that is closed is not returned again: where its name is a member again, it has a new Node.",
+		}, "A server that leaves the list and comes back at the moment at which the engine closes it would be a member that fails every call, for ever.", closedIsReplaced},
 		{"a Node has its own keys", []string{
 			"A Node has its own keys, its own counter and its own log, and the coherence protocol runs once over each.",
 		}, "Each member has its counter under the same key. Shared between them, the counter of one would move whenever the other's does, and both logs would be full of holes.", nodesHaveTheirOwnKeys},
 		{"Close", []string{
-			"If it is also an io.Closer, the Close of the cache closes it.",
+			"The Close of the cache closes it, and it closes all Nodes that are left.",
 			"Calls that come later return, and open nothing.",
+			"Closing again is no error, of either.",
 		}, "Every process that shuts down in good order would report an error, or not come to its end; and an invalidation that comes late would end the program.", closeWorks},
 		{"Ping", []string{
 			"Ping reports whether the Node answers.",
