@@ -90,15 +90,29 @@ fuzz: ## each fuzz target for FUZZTIME (50000x, or 30s)
 bench: ## compare with other caches (bench/)
 	$(MAKE) -C bench
 
-# Three seconds of each scenario are a part of `make test`.
+# Two and a half seconds of a scenario of each kind are a part of `make test`.
 LENGTH ?= 35s
+NODES  ?= 1
 .PHONY: prove
-prove: tools ## a fleet of processes through every scenario (about 22 minutes, LENGTH=35s each): docs/proof.md
-	cd prove && $(GO) run ./cmd/prove -length $(LENGTH)
+prove: tools ## a fleet of processes through every scenario (about 22 minutes, LENGTH=35s each; NODES=3: on so many memcached, an hour): docs/proof.md
+	cd prove && $(GO) run ./cmd/prove -length $(LENGTH) -nodes $(NODES)
+
+.PHONY: soak
+soak: LENGTH = 30m
+soak: tools ## half an hour (LENGTH=30m) on three memcached, with all that can happen: nothing is stale, nothing grows: docs/proof.md
+	cd prove && $(GO) run ./cmd/prove -soak -length $(LENGTH)
 
 .PHONY: costs
-costs: tools ## round trips of each operation, and latency while memcached hangs (a minute): docs/proof.md
+costs: tools ## round trips of each operation, latency while memcached hangs, and keys that move (three minutes): docs/proof.md
 	cd prove && $(GO) run ./cmd/prove -costs
+
+.PHONY: scaling
+scaling: tools ## what 1 to 64 processes cost a memcached, by its own counters (4 minutes): docs/scaling.md
+	cd prove && $(GO) run ./cmd/scaling -measure
+
+.PHONY: sheet
+sheet: ## the same, calculated for a thousand processes and fifty servers: docs/scaling.md
+	cd prove && $(GO) run ./cmd/scaling -write
 
 # That the table of rules fits the code is a part of `make test`.
 RUNS ?= 10

@@ -31,12 +31,15 @@ func main() {
 	only := flag.String("run", "", "only scenarios whose name matches this expression; writes no files")
 	costs := flag.Bool("costs", false, "measure only what operations and outages cost, and replace that in the files")
 	list := flag.Bool("list", false, "print the names of the scenarios")
+	nodes := flag.Int("nodes", 1, "how many memcached servers there are in the list of the processes")
+	soak := flag.Bool("soak", false, "play only the soak, for -length, and replace that in the files")
+	soaking := flag.Duration("soaking", 10*time.Minute, "for how long the soak is played among all scenarios of several -nodes")
 	root := flag.String("root", "..", "folder of the repository, where prove/RESULTS.json and docs/proof.md are written")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 
-	chosen, err := choose(*only)
+	chosen, err := choose(*only, *nodes, *soaking)
 	if err != nil || *list {
 		for _, s := range chosen {
 			fmt.Println(s.Name)
@@ -47,7 +50,11 @@ func main() {
 	if *costs {
 		exit(replaceCosts(ctx, results, document))
 	}
-	report := newReport(*length)
+	report := newReport(*length, *nodes)
+	if *soak {
+		report.Command = fmt.Sprintf("make soak LENGTH=%v", *length)
+		chosen = []scenario.Scenario{scenario.Soak(max(*nodes, 3), *length)}
+	}
 	for i, s := range chosen {
 		fmt.Fprintf(os.Stderr, "%d/%d %s\n", i+1, len(chosen), s.Name)
 		result, err := play(ctx, s, *length)
@@ -63,7 +70,7 @@ func main() {
 		}
 		report.Scenarios = append(report.Scenarios, result)
 	}
-	if *only == "" {
+	if *only == "" && *nodes == 1 && !*soak {
 		fmt.Fprintln(os.Stderr, "costs")
 		if report.Costs, err = measure(ctx, report.Command); err != nil {
 			exit(err)
@@ -71,25 +78,40 @@ func main() {
 	}
 	report.end()
 	fmt.Println(report.markdown())
-	if *only == "" {
-		fmt.Println(report.Costs.Markdown())
-		exit(errors.Join(report.write(results, document), report.verdict()))
+	switch {
+	case *soak:
+		exit(errors.Join(report.writeTo(resultsOf(*root, "soak"), document, "soak"), report.verdict()))
+	case *only != "":
+		exit(report.verdict())
+	case *nodes > 1:
+		exit(errors.Join(report.writeTo(resultsOf(*root, "nodes"), document, "prove NODES=3"), report.verdict()))
 	}
-	exit(report.verdict())
+	fmt.Println(report.Costs.Markdown())
+	exit(errors.Join(report.write(results, document), report.verdict()))
 }
 
-// choose returns the scenarios that match expr: the broken ones only if it names
-// them.
-func choose(expr string) ([]scenario.Scenario, error) {
+// choose returns the scenarios for so many servers that match expr: the broken ones
+// only if it names them, and so those of one server that are in no table.
+func choose(expr string, nodes int, soaking time.Duration) ([]scenario.Scenario, error) {
+	list := scenario.On(nodes)
+	for i := range list {
+		if list[i].Length > 0 {
+			list[i].Length = soaking
+		}
+	}
 	if expr == "" {
-		return scenario.All(), nil
+		return list, nil
+	}
+	list = append(list, scenario.Broken()...)
+	if nodes == 1 {
+		list = append(list, scenario.Clocks(1), scenario.Soak(1, soaking))
 	}
 	match, err := regexp.Compile(expr)
 	if err != nil {
 		return nil, err
 	}
 	var chosen []scenario.Scenario
-	for _, s := range append(scenario.All(), scenario.Broken()...) {
+	for _, s := range list {
 		if match.MatchString(s.Name) {
 			chosen = append(chosen, s)
 		}
@@ -100,14 +122,27 @@ func choose(expr string) ([]scenario.Scenario, error) {
 	return chosen, nil
 }
 
-// play runs s on a memcached of its own.
+// resultsOf is the file of a run that is not the one on one server.
+func resultsOf(root, run string) string {
+	return filepath.Join(root, "prove", "RESULTS-"+run+".json")
+}
+
+// play runs s on memcached servers of its own.
 func play(ctx context.Context, s scenario.Scenario, length time.Duration) (r *scenario.Result, err error) {
-	server, err := mcserver.Start(s.Memcached...)
-	if err != nil {
-		return nil, err
+	var servers []*mcserver.Server
+	defer func() {
+		for _, server := range servers {
+			err = errors.Join(err, server.Close())
+		}
+	}()
+	for range s.Needs() {
+		server, err := mcserver.Start(s.Memcached...)
+		if err != nil {
+			return nil, err
+		}
+		servers = append(servers, server)
 	}
-	defer func() { err = errors.Join(err, server.Close()) }()
-	return scenario.Run(ctx, s, server, length)
+	return scenario.Run(ctx, s, servers, length)
 }
 
 // failed is the result of a scenario that came to no end.

@@ -31,9 +31,13 @@ type report struct {
 	began time.Time
 }
 
-func newReport(length time.Duration) *report {
+func newReport(length time.Duration, nodes int) *report {
+	command := "make prove"
+	if nodes > 1 {
+		command = fmt.Sprintf("make prove NODES=%d", nodes)
+	}
 	return &report{
-		Command: fmt.Sprintf("make prove LENGTH=%v", length),
+		Command: fmt.Sprintf("%s LENGTH=%v", command, length),
 		Date:    time.Now().UTC().Format(time.DateOnly),
 		Machine: machine(),
 		began:   time.Now(),
@@ -68,10 +72,21 @@ func (r *report) verdict() error {
 }
 
 func (r *report) markdown() string {
-	return fmt.Sprintf("`%s` on %s: %.1f minutes on %s.\n\n%s", r.Command, r.Date, r.Minutes, r.Machine, scenario.Markdown(r.Scenarios))
+	text := fmt.Sprintf("`%s` on %s: %.1f minutes on %s.\n\n%s", r.Command, r.Date, r.Minutes, r.Machine, scenario.Markdown(r.Scenarios))
+	for _, s := range r.Scenarios {
+		if s.Soak != nil {
+			text += fmt.Sprintf("\nThe soak, %.1f minutes:\n\n%s", s.Seconds/60, s.Soak.Markdown())
+		}
+	}
+	return text
 }
 
 func (r *report) write(results, document string) error {
+	return errors.Join(r.writeTo(results, document, "prove"), r.writeCosts(document))
+}
+
+// writeTo writes results, and the table into document, between the lines of target.
+func (r *report) writeTo(results, document, target string) error {
 	data, err := json.MarshalIndent(r, "", "\t")
 	if err != nil {
 		return fmt.Errorf("prove: %w", err)
@@ -79,7 +94,7 @@ func (r *report) write(results, document string) error {
 	if err := os.WriteFile(results, append(data, '\n'), 0o644); err != nil {
 		return fmt.Errorf("prove: %w", err)
 	}
-	return errors.Join(page.Write(document, "prove", r.markdown()), r.writeCosts(document))
+	return page.Write(document, target, r.markdown())
 }
 
 func (r *report) writeCosts(document string) error {

@@ -34,7 +34,7 @@ func must(t *testing.T, err error) {
 
 // twoScenarios is a report of two scenarios: the second had a stale read.
 func twoScenarios() *report {
-	r := newReport(time.Second)
+	r := newReport(time.Second, 1)
 	r.Scenarios = []*scenario.Result{{Name: "good", Checked: 700}, {Name: "bad", Checked: 5, Same: 1, Failures: []string{"1 stale read"}}}
 	r.end()
 	return r
@@ -77,7 +77,7 @@ func TestOneBadScenarioIsAFailure(t *testing.T) {
 func TestScenariosAreChosenByName(t *testing.T) {
 	t.Parallel()
 	for expr, want := range map[string]int{"": len(scenario.All()), "^memcached": 4, "broken": len(scenario.Broken()), "nothing of the kind": 0, "(": 0} {
-		chosen, err := choose(expr)
+		chosen, err := choose(expr, 1, time.Minute)
 		if len(chosen) != want || (err != nil) != (want == 0) {
 			t.Errorf("%q chooses %d, %v, want %d", expr, len(chosen), err, want)
 		}

@@ -4,13 +4,9 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/tiermemo/tiermemo/internal/mcserver"
 	"github.com/tiermemo/tiermemo/prove/internal/cost"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // Of what is measured only what was counted is judged here: this machine may be
 // busy with anything.

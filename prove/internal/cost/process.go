@@ -14,11 +14,11 @@ import (
 	"github.com/tiermemo/tiermemo/memo/memcached"
 )
 
-// process is memo's defaults on the memcached at an address.
+// process is memo's defaults on the memcached at one address, or several.
 type process struct{ *memo.Cache }
 
-func open(address string, change func(*memo.Config)) (*process, error) {
-	client, err := memcached.New(address)
+func open(address string, change func(*memo.Config), more ...string) (*process, error) {
+	client, err := memcached.New(append([]string{address}, more...)...)
 	if err != nil {
 		return nil, err
 	}

@@ -19,6 +19,9 @@ type Report struct {
 	Machine string  `json:"machine"`
 	Rows    []Row   `json:"round_trips"`
 	Hangs   []*Hang `json:"server_hangs"`
+
+	One   *OneHang  `json:"one_of_three_hangs,omitempty"`
+	Moves *Movement `json:"three_servers_become_four,omitempty"`
 }
 
 // Measure runs everything, each on a memcached of its own: the operations so many
@@ -36,16 +39,43 @@ func Measure(ctx context.Context, rounds int, length time.Duration) (*Report, er
 			return err
 		}))
 	}
+	err = errors.Join(err, onMany(3, func(servers []*mcserver.Server) (err error) {
+		r.One, err = WatchOne(ctx, servers, 6, length)
+		return err
+	}), onMany(4, func(servers []*mcserver.Server) (err error) {
+		var names []string
+		for _, s := range servers {
+			names = append(names, s.Addr())
+		}
+		r.Moves, err = Move(ctx, names, moved)
+		return err
+	}))
 	return r, err
 }
 
-func on(run func(*mcserver.Server) error) (err error) {
-	server, err := mcserver.Start()
-	if err != nil {
-		return err
+// moved is how many values there are to see the share of a server by: so many that
+// chance is a third of a percent.
+const moved = 20_000
+
+func on(run func(*mcserver.Server) error) error {
+	return onMany(1, func(servers []*mcserver.Server) error { return run(servers[0]) })
+}
+
+func onMany(n int, run func([]*mcserver.Server) error) (err error) {
+	var servers []*mcserver.Server
+	defer func() {
+		for _, s := range servers {
+			err = errors.Join(err, s.Close())
+		}
+	}()
+	for range n {
+		server, err := mcserver.Start()
+		if err != nil {
+			return err
+		}
+		servers = append(servers, server)
 	}
-	defer func() { err = errors.Join(err, server.Close()) }()
-	return run(server)
+	return run(servers)
 }
 
 // Verdict is an error if something took more than it may.
@@ -59,6 +89,16 @@ func (r *Report) Verdict() error {
 	for _, h := range r.Hangs {
 		for _, failure := range h.Failures() {
 			failed = append(failed, fmt.Errorf("prove: memcached hangs %s: %s", h.Name, failure))
+		}
+	}
+	if r.One != nil {
+		for _, failure := range r.One.Failures() {
+			failed = append(failed, fmt.Errorf("prove: one of %d memcached hangs: %s", r.One.Servers, failure))
+		}
+	}
+	if r.Moves != nil {
+		for _, failure := range r.Moves.Failures() {
+			failed = append(failed, fmt.Errorf("prove: %s", failure))
 		}
 	}
 	return errors.Join(failed...)
@@ -91,7 +131,38 @@ func (r *Report) Markdown() string {
 	for _, h := range r.Hangs {
 		fmt.Fprintf(&b, "| %s | %.0f | %.0f |\n", h.Name, h.Reads, h.Normal)
 	}
+	r.many(&b)
 	return b.String()
+}
+
+// many is what several servers cost.
+func (r *Report) many(b *strings.Builder) {
+	if h := r.One; h != nil {
+		fmt.Fprintf(b, "\n| one of %d servers hangs | | calls | p50 ms | p99 ms | max ms | errors |\n|---|---|--:|--:|--:|--:|--:|\n", h.Servers)
+		for _, c := range []struct {
+			name     string
+			failures []string
+			of       Compare
+		}{
+			{"reads from the healthy ones", h.Reads.Failures("reads"), h.Reads},
+			{"`Invalidate` of keys there", h.Writes.Failures("invalidations"), h.Writes},
+			{"reads of keys on the one that hangs", nil, h.Others},
+		} {
+			if len(c.failures) > 0 {
+				c.name += ": **" + strings.Join(c.failures, ", ") + "**"
+			}
+			for _, p := range []struct {
+				name, phase string
+				of          Phase
+			}{{c.name, "all are well", c.of.Well}, {"", "one hangs", c.of.Hung}} {
+				fmt.Fprintf(b, "| %s | %s | %d | %.2f | %.2f | %.2f | %d |\n", p.name, p.phase, p.of.Requests, p.of.P50, p.of.P99, p.of.Max, p.of.Errors)
+			}
+		}
+	}
+	if m := r.Moves; m != nil {
+		b.WriteString("\n| values in the shared tier | loaded anew, same list | in another order | with a server more | loads then | in use after, s |\n|--:|--:|--:|--:|--:|--:|\n")
+		fmt.Fprintf(b, "| %d | %d | %d | %d (%.1f %%) | %d | %.1f |\n", m.Keys, m.Again, m.Reordered, m.Moved, 100*float64(m.Moved)/float64(m.Keys), m.Loads, m.Seconds)
+	}
 }
 
 func (p Phase) row(b *strings.Builder, name, phase string) {

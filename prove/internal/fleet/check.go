@@ -1,8 +1,12 @@
 package fleet
 
+// check.go is what a history shows: a read that began after an invalidation of a newer
+// version had returned is stale. A history may come in parts, so that a long run is
+// never in memory as a whole.
+
 import (
-	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"sort"
 	"time"
@@ -20,12 +24,16 @@ type Verdict struct {
 	Lags   []time.Duration // of the writes that were not deferred: the largest of each write and other process, ascending
 	Beyond int             // those of them that exceed the bound
 	Late   time.Duration   // of the writes that were deferred: the largest since their process had memcached again
+	Latest string          // which that was
 
 	Waking int           // reads of processes that were waking up, and that would have exceeded the bound
 	Awake  time.Duration // when the last of them began, after its process went on
 
 	Fresh      int // reads under memo.Fresh
 	FreshStale int // those of them that were older than a write which had returned in any process, but for deferred ones
+
+	Failed int                       // reads that returned an error to a caller who was still there
+	Ages   map[AgeOf][]time.Duration // ascending
 
 	Torn       int // second reads in a request that differed from the first
 	Impossible int // reads of a version that was committed after they had ended, or never
@@ -42,76 +50,117 @@ const (
 	healing = 2 * time.Second
 )
 
+// AgeOf is whose ages there are, and of which values.
+type AgeOf struct {
+	Process int
+	Soft    bool
+}
+
+func (v *Verdict) age(log *Log) {
+	for _, a := range log.Ages {
+		if v.Ages == nil {
+			v.Ages = map[AgeOf][]time.Duration{}
+		}
+		of := AgeOf{log.Process, a.Soft}
+		v.Ages[of] = append(v.Ages[of], a.Old)
+	}
+}
+
 // OK reports whether nothing was wrong.
 func (v *Verdict) OK() bool {
 	return v.Same == 0 && v.Beyond == 0 && v.FreshStale == 0 && v.Torn == 0 && v.Impossible == 0
 }
 
-// ack is one key of a write, as a reader of that key sees it.
-type ack struct {
-	process   int
-	operation Operation
-	version   uint64
-	newest    uint64 // the largest version of this and all earlier acks
-	returned  int64
-	deferred  bool
-	since     int64   // when the others could hear of it
-	lags      []int64 // by index of the log
+// A Checker judges a history part by part, in the order of time.
+type Checker struct {
+	Bound time.Duration // Config.StaleBound
+	// Waking is for how long after it goes on a process that was stopped may use the
+	// clock that it went to sleep with: what it reads then is not held to Bound.
+	Waking time.Duration
+
+	v    Verdict
+	part *History
+	acks acks
+	own  map[int]map[Key]int64 // when each process first had told of each key
 }
 
-// Check finds the stale reads of h.
+// Check finds the stale reads of h, which is a whole.
 func (h *History) Check() *Verdict {
-	v := &Verdict{}
-	acks, all := h.acks(v)
-	for i := range h.Logs {
-		log := &h.Logs[i]
-		v.Reads += len(log.Reads)
-		v.Torn += log.Torn
-		own := firstOwn(log)
+	c := &Checker{Bound: h.Bound, Waking: h.Waking}
+	c.Judge(h, forever)
+	return c.Verdict()
+}
+
+// Judge finds the stale reads of the next part of a history. It must have all that
+// returned before until, all faults that began before it, and only reads that did;
+// whatever of that comes with a later part is compared with what is still known.
+func (c *Checker) Judge(part *History, until int64) {
+	c.part = part
+	c.hear(part)
+	for i := range part.Logs {
+		log := &part.Logs[i]
+		c.v.Reads += len(log.Reads)
+		c.v.Torn += log.Torn
+		c.v.Failed += log.Failed
+		own := c.own[log.Process]
 		for _, r := range log.Reads {
 			if first, wrote := own[r.Key]; wrote && first < r.Began {
-				v.Checked++
+				c.v.Checked++
 			}
 			if r.Fresh {
-				v.Fresh++
+				c.v.Fresh++
 			}
-			h.read(v, acks[r.Key], i, r)
+			c.read(log.Process, r)
 		}
+		c.v.age(log)
 	}
-	for _, a := range all {
-		h.lag(v, a)
-	}
-	slices.Sort(v.Lags)
-	return v
+	c.acks.forget(until-int64(remembered), c.lag)
 }
 
-// acks returns the invalidations by key, in the order in which they returned.
-// The keys of one write are separate: each has readers of its own.
-func (h *History) acks(v *Verdict) (byKey map[Key][]*ack, all []*ack) {
-	byKey = map[Key][]*ack{}
-	for _, log := range h.Logs {
+const (
+	forever = math.MaxInt64
+	// remembered is for how long an invalidation is compared with reads, whatever
+	// followed on it: far longer than any bound. Of older ones the last of each process
+	// and key are enough to see a read that is stale for good.
+	remembered = 30 * time.Second
+)
+
+// Verdict is what all parts have shown. There must be no more of them.
+func (c *Checker) Verdict() *Verdict {
+	c.acks.each(c.lag)
+	slices.Sort(c.v.Lags)
+	for _, ages := range c.v.Ages {
+		slices.Sort(ages)
+	}
+	return &c.v
+}
+
+// hear takes the invalidations of a part. The keys of one write are separate: each
+// has readers of its own.
+func (c *Checker) hear(part *History) {
+	if c.own == nil {
+		c.own, c.acks.byKey = map[int]map[Key]int64{}, map[Key][]*ack{}
+	}
+	for _, log := range part.Logs {
+		if c.own[log.Process] == nil {
+			c.own[log.Process] = map[Key]int64{}
+		}
+		c.acks.processes = max(c.acks.processes, log.Process+1)
 		for _, w := range log.Writes {
-			since, explained := h.heard(log.Process, w)
-			v.count(w, explained)
-			for _, c := range w.Changed {
-				a := &ack{
-					process: log.Process, operation: w.Operation, version: c.Version,
-					returned: w.Returned, deferred: w.Deferred, since: since, lags: make([]int64, len(h.Logs)),
+			since, explained := part.heard(log.Process, w)
+			c.v.count(w, explained)
+			for _, changed := range w.Changed {
+				c.acks.add(changed.Key, &ack{
+					process: log.Process, operation: w.Operation, version: changed.Version,
+					returned: w.Returned, deferred: w.Deferred, since: since,
+				})
+				if at, ok := c.own[log.Process][changed.Key]; !ok || w.Returned < at {
+					c.own[log.Process][changed.Key] = w.Returned
 				}
-				byKey[c.Key] = append(byKey[c.Key], a)
-				all = append(all, a)
 			}
 		}
 	}
-	for _, list := range byKey {
-		slices.SortFunc(list, func(a, b *ack) int { return cmp.Compare(a.returned, b.returned) })
-		var newest uint64
-		for _, a := range list {
-			newest = max(newest, a.version)
-			a.newest = newest
-		}
-	}
-	return byKey, all
+	c.acks.sort()
 }
 
 func (v *Verdict) count(w Write, explained bool) {
@@ -132,28 +181,29 @@ func (h *History) heard(process int, w Write) (since int64, explained bool) {
 	}
 	since = w.Returned
 	for _, f := range h.Faults {
-		if f.Process != Everyone && f.Process != process {
-			continue
-		}
-		if f.Down <= w.Returned && w.Returned <= f.Up+int64(healing) {
+		switch {
+		case f.Process != Everyone && f.Process != process, f.Down > w.Returned:
+		case f.Explains:
+			explained = explained || w.Returned <= f.Up
+		case w.Returned <= f.Up+int64(healing):
 			since, explained = max(since, f.Up), true
 		}
 	}
 	return since, explained
 }
 
-// read compares r, of log i, with every invalidation that had returned when it
-// began. acks[j].newest bounds how far it has to look back.
-func (h *History) read(v *Verdict, acks []*ack, i int, r Read) {
-	log := &h.Logs[i]
-	if h.impossible(r) {
+// read compares r with every invalidation that had returned when it began.
+// acks[j].newest bounds how far it has to look back.
+func (c *Checker) read(process int, r Read) {
+	v, acks := &c.v, c.acks.byKey[r.Key]
+	if c.part.impossible(r) {
 		v.Impossible++
 		v.example(func() string {
-			return fmt.Sprintf("process %d read version %d of %s before it was committed", log.Process, r.Version, r.Key)
+			return fmt.Sprintf("process %d read version %d of %s before it was committed", process, r.Version, r.Key)
 		})
 	}
 	same, excused, old := false, false, false
-	up, waking := h.waking(log.Process, r)
+	up, waking := c.waking(process, r)
 	before := sort.Search(len(acks), func(j int) bool { return acks[j].returned >= r.Began })
 	for j := before - 1; j >= 0 && acks[j].newest > r.Version; j-- {
 		a := acks[j]
@@ -163,28 +213,34 @@ func (h *History) read(v *Verdict, acks []*ack, i int, r Read) {
 		if r.Fresh && !a.deferred && !old {
 			old = true
 			v.FreshStale++
-			v.example(func() string { return "under Fresh: " + h.stale(log.Process, r, a) })
+			v.example(func() string { return "under Fresh: " + c.part.stale(process, r, a) })
 		}
-		if a.process == log.Process {
+		if a.process == process {
 			if !same {
 				v.Same++
-				v.example(func() string { return h.stale(log.Process, r, a) })
+				v.example(func() string { return c.part.stale(process, r, a) })
 			}
 			same = true
 			continue
 		}
-		lag := r.Began - a.since
-		if lag <= a.lags[i] {
+		lag, known := r.Began-a.since, a.lags[process]
+		if lag <= known {
 			continue
 		}
-		if waking && !a.deferred && lag > int64(h.Bound) {
+		if waking && !a.deferred && lag > int64(c.Bound) {
 			excused = true
 			continue
 		}
-		if !a.deferred && a.lags[i] <= int64(h.Bound) && lag > int64(h.Bound) {
-			v.example(func() string { return "beyond the bound: " + h.stale(log.Process, r, a) })
+		if !a.deferred && known <= int64(c.Bound) && lag > int64(c.Bound) {
+			v.example(func() string { return "beyond the bound: " + c.part.stale(process, r, a) })
 		}
-		a.lags[i] = lag
+		if a.deferred && lag > int64(v.Late) {
+			v.Late, v.Latest = time.Duration(lag), c.part.stale(process, r, a)
+		}
+		if a.lags == nil {
+			a.lags = map[int]int64{}
+		}
+		a.lags[process] = lag
 	}
 	if excused {
 		v.Waking++
@@ -194,28 +250,26 @@ func (h *History) read(v *Verdict, acks []*ack, i int, r Read) {
 
 // waking reports whether r began while its process woke up, and when that went
 // on.
-func (h *History) waking(process int, r Read) (up int64, waking bool) {
-	for _, f := range h.Faults {
-		if f.Stopped && f.Process == process && f.Down <= r.Began && r.Began <= f.Up+int64(h.Waking) {
+func (c *Checker) waking(process int, r Read) (up int64, waking bool) {
+	for _, f := range c.part.Faults {
+		if f.Stopped && f.Process == process && f.Down <= r.Began && r.Began <= f.Up+int64(c.Waking) {
 			return f.Up, true
 		}
 	}
 	return 0, false
 }
 
-// lag takes the lags of one invalidation into v.
-func (h *History) lag(v *Verdict, a *ack) {
-	for i, ns := range a.lags {
-		lag := time.Duration(ns)
-		switch {
-		case h.Logs[i].Process == a.process:
-		case a.deferred:
-			v.Late = max(v.Late, lag)
-		default:
-			v.Lags = append(v.Lags, lag)
-			if lag > h.Bound {
-				v.Beyond++
-			}
+// lag takes the lags of one invalidation into the verdict: of each other process,
+// also of one that has read nothing old.
+func (c *Checker) lag(a *ack) {
+	for process := range c.acks.processes {
+		if process == a.process || a.deferred {
+			continue
+		}
+		lag := time.Duration(a.lags[process])
+		c.v.Lags = append(c.v.Lags, lag)
+		if lag > c.Bound {
+			c.v.Beyond++
 		}
 	}
 }
@@ -227,19 +281,6 @@ func (h *History) impossible(r Read) bool {
 	}
 	commits := h.Commits[Row(r.Key.N)]
 	return r.Version > uint64(len(commits)) || r.Ended < commits[r.Version-1]-int64(clocksApart)
-}
-
-// firstOwn is when log's process first had invalidated each key.
-func firstOwn(log *Log) map[Key]int64 {
-	first := map[Key]int64{}
-	for _, w := range log.Writes {
-		for _, c := range w.Changed {
-			if at, ok := first[c.Key]; !ok || w.Returned < at {
-				first[c.Key] = w.Returned
-			}
-		}
-	}
-	return first
 }
 
 func (v *Verdict) example(text func() string) {

@@ -90,6 +90,14 @@ func TestTheCheckerSeesWhatIsWrong(t *testing.T) {
 			writer: fleet.Log{Writes: write(1000, true)},
 			other:  fleet.Log{Reads: []fleet.Read{fresh}}, faults: outage,
 			want: want{fresh: 1}},
+		"a write that something explains, and nothing excuses": {
+			writer: fleet.Log{Writes: write(1000, true)},
+			other:  fleet.Log{Reads: []fleet.Read{read(2900, 1)}}, faults: []fleet.Fault{{Process: fleet.Everyone, Down: 500 * ms, Up: 1000 * ms, Explains: true}},
+			want: want{late: 1900 * time.Millisecond}},
+		"a write that is deferred after what would explain it": {
+			writer: fleet.Log{Writes: write(1000, true)},
+			faults: []fleet.Fault{{Process: fleet.Everyone, Down: 500 * ms, Up: 999 * ms, Explains: true}},
+			want:   want{falseOutages: 1}},
 		"a version that was never committed": {
 			writer: fleet.Log{Reads: []fleet.Read{read(1, 4)}},
 			want:   want{impossible: 1}},

@@ -132,14 +132,27 @@ func (db *Database) history() map[Key][]int64 {
 	return commits
 }
 
-// logOf returns what a process has reported.
-func (db *Database) logOf(process int) Log {
+// take returns what a process has reported and forgets it, but for reads that began
+// later than until.
+func (db *Database) take(process int, until int64) Log {
 	db.mu.Lock()
 	defer db.mu.Unlock()
-	if l := db.logs[process]; l != nil {
-		return *l
+	l := db.logs[process]
+	if l == nil {
+		return Log{Process: process}
 	}
-	return Log{Process: process}
+	taken := *l
+	taken.Reads = nil
+	rest := &Log{Process: process}
+	for _, r := range l.Reads {
+		if r.Began < until {
+			taken.Reads = append(taken.Reads, r)
+		} else {
+			rest.Reads = append(rest.Reads, r)
+		}
+	}
+	db.logs[process] = rest
+	return taken
 }
 
 // queries is what workers may ask, in the form that net/rpc wants.
@@ -178,6 +191,20 @@ func (q *queries) Read(query Query, version *uint64) error {
 	db.loads[k][n].Ended = db.clock.now()
 	db.mu.Unlock()
 	return nil
+}
+
+// Stamp is a query that answers, as late as others do, when it looked.
+func (q *queries) Stamp(process int, at *uint64) error {
+	db := q.db
+	*at = uint64(db.clock.now())
+	t := time.NewTimer(rand.N(2*db.took + 1))
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-db.closed:
+		return errClosed
+	}
 }
 
 // Write commits the next version of k.

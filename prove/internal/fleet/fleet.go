@@ -2,11 +2,12 @@ package fleet
 
 import (
 	"errors"
+	"math"
 	"sync"
 	"syscall"
 	"time"
 
-	"github.com/tiermemo/tiermemo/prove/internal/chaos"
+	"github.com/tiermemo/tiermemo/memo"
 )
 
 // Fleet is a database and the processes that cache it. Its methods are called by
@@ -15,41 +16,42 @@ type Fleet struct {
 	Database  *Database
 	Processes []*Process // by ID, also those that were killed
 
-	memcached string
-	deadline  time.Duration
+	servers  []string
+	deadline time.Duration
 
 	mu     sync.Mutex
 	faults []Fault
+	open   map[*Fault]struct{} // those that are not over
 }
 
-// New returns a fleet without processes, on the memcached at an address. A query
-// of its database takes took on average, and a process ends after deadline,
-// whatever happens.
-func New(memcached string, took, deadline time.Duration) (*Fleet, error) {
+// New returns a fleet without processes, on the memcached servers at addresses: all
+// that any process will ever have in its list. A query of its database takes took
+// on average, and a process ends after deadline, whatever happens.
+func New(servers []string, took, deadline time.Duration) (*Fleet, error) {
 	db, err := openDatabase(took)
 	if err != nil {
 		return nil, err
 	}
-	return &Fleet{Database: db, memcached: memcached, deadline: deadline}, nil
+	return &Fleet{Database: db, servers: servers, deadline: deadline, open: map[*Fault]struct{}{}}, nil
 }
 
-// Start starts one more process.
+// Start starts one more process. Without a list in s it has all servers.
 func (f *Fleet) Start(s Setup) (*Process, error) {
-	s.Process, s.Memcached, s.Database, s.Deadline = len(f.Processes), f.memcached, f.Database.addr(), f.deadline
-	var wire *chaos.Proxy
+	s.Process, s.Database, s.Deadline = len(f.Processes), f.Database.addr(), f.deadline
+	if s.Servers == nil {
+		s.Servers = f.servers
+	}
+	wires := Wires{}
 	if s.Wire {
 		var err error
-		if wire, err = chaos.Listen(f.memcached); err != nil {
+		if wires, err = stretch(f.servers); err != nil {
 			return nil, err
 		}
-		s.Memcached = wire.Addr()
+		s.Ways = wires.ways()
 	}
-	p, err := start(s, wire)
-	if err != nil && wire != nil {
-		return nil, errors.Join(err, wire.Close())
-	}
+	p, err := start(s, wires)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, wires.close())
 	}
 	f.Processes = append(f.Processes, p)
 	return p, nil
@@ -65,17 +67,31 @@ func (f *Fleet) Alive() (alive []*Process) {
 	return alive
 }
 
-// Fault notes that a process, or Everyone, begins to be without memcached, and
+// Fault notes that a process, or Everyone, begins to be without a memcached, and
 // returns how to note that it is over.
 func (f *Fleet) Fault(process int) (over func()) { return f.fault(Fault{Process: process}) }
 
+// Explain notes why writes may be deferred for the time that follows. It excuses
+// nothing: where a server is gone for good nobody can be served what it holds, and
+// where the lists differ everybody can be told.
+func (f *Fleet) Explain(following time.Duration) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	now := f.Database.clock.now()
+	f.faults = append(f.faults, Fault{Process: Everyone, Down: now, Up: now + int64(following), Explains: true})
+}
+
 func (f *Fleet) fault(fault Fault) (over func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	fault.Down = f.Database.clock.now()
+	f.open[&fault] = struct{}{}
 	return func() {
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		fault.Up = f.Database.clock.now()
 		f.faults = append(f.faults, fault)
+		delete(f.open, &fault)
 	}
 }
 
@@ -114,33 +130,54 @@ func (f *Fleet) Each(fn func(p *Process) error) error {
 	return errors.Join(errs...)
 }
 
-// End ends the traffic of all processes and returns what happened, to be judged
-// by bound and waking.
-func (f *Fleet) End(bound, waking time.Duration) (*History, error) {
-	h := &History{Logs: make([]Log, len(f.Processes)), Bound: bound, Waking: waking}
-	err := f.Each(func(p *Process) (err error) {
-		h.Logs[p.ID].Counts, err = p.End()
+// End ends the traffic of all processes, gives c what it has not seen, and returns
+// what the processes counted.
+func (f *Fleet) End(c *Checker) (map[int]memo.Counts, error) {
+	var mu sync.Mutex
+	counts := map[int]memo.Counts{}
+	err := f.Each(func(p *Process) error {
+		n, err := p.End()
+		mu.Lock()
+		defer mu.Unlock()
+		counts[p.ID] = n
 		return err
 	})
-	for id := range h.Logs {
-		counts := h.Logs[id].Counts
-		h.Logs[id] = f.Database.logOf(id)
-		h.Logs[id].Counts = counts
-	}
-	h.Commits = f.Database.history()
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	h.Faults = f.faults
-	return h, err
+	c.Judge(f.history(math.MaxInt64), math.MaxInt64)
+	return counts, err
+}
+
+// settled is how old what happened must be before a part of a history is judged:
+// what a process knows of it by then, it has reported.
+const settled = 15 * time.Second
+
+// Judge gives c what happened so far and is settled: not the last seconds, nor what
+// was since a fault began that is not over. What c has seen is kept nowhere else.
+func (f *Fleet) Judge(c *Checker) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	until := f.Database.clock.now() - int64(settled)
+	for fault := range f.open {
+		until = min(until, fault.Down)
+	}
+	c.Judge(f.history(until), until)
+}
+
+// history takes what was reported of the time until then.
+func (f *Fleet) history(until int64) *History {
+	h := &History{Logs: make([]Log, len(f.Processes)), Commits: f.Database.history(), Faults: f.faults}
+	for id := range h.Logs {
+		h.Logs[id] = f.Database.take(id, until)
+	}
+	return h
 }
 
 // Close ends the processes, their proxies and the database.
 func (f *Fleet) Close() error {
 	err := f.Each((*Process).Close)
 	for _, p := range f.Processes {
-		if p.Wire != nil {
-			err = errors.Join(err, p.Wire.Close())
-		}
+		err = errors.Join(err, p.Wires.close())
 	}
 	return errors.Join(err, f.Database.close())
 }

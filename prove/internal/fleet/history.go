@@ -50,21 +50,29 @@ type Write struct {
 	Deferred  bool     // ErrDeferred
 }
 
+// An Age is how old a value was that only ends, and is never invalidated: from when
+// its loader looked to the begin of a read.
+type Age struct {
+	Old  time.Duration
+	Soft bool // it may be served past its end, and refreshed before it
+}
+
 // A Log is what one process did. A process reports now and then, each of its
 // writes at once: what it did before it was killed is known.
 type Log struct {
 	Process int
 	Reads   []Read
 	Writes  []Write
-	Failed  int         // reads that returned an error to a caller who was still there
-	Torn    int         // second reads in a request that differed from the first
-	Counts  memo.Counts // of its cache; zero if it was killed
+	Failed  int   // reads that returned an error to a caller who was still there
+	Torn    int   // second reads in a request that differed from the first
+	Ages    []Age // of what nobody writes
 }
 
 func (l *Log) add(more *Log) {
 	l.Reads = append(l.Reads, more.Reads...)
 	l.Writes = append(l.Writes, more.Writes...)
 	l.Torn += more.Torn
+	l.Ages = append(l.Ages, more.Ages...)
 	l.Failed += more.Failed
 }
 
@@ -74,6 +82,7 @@ type Fault struct {
 	Process  int // Everyone: all of them
 	Down, Up int64
 	Stopped  bool // it did not run
+	Explains bool // it explains that a write was deferred, and excuses no lag
 }
 
 // Everyone is the Process of a Fault that all have.
@@ -84,10 +93,8 @@ type History struct {
 	Logs    []Log
 	Commits map[Key][]int64 // when version i+1 of a row was committed
 	Faults  []Fault
-	Bound   time.Duration // Config.StaleBound
-	// Waking is for how long after it goes on a process that was stopped may use the
-	// clock that it went to sleep with: what it reads then is not held to Bound.
-	Waking time.Duration
+	// Bound and Waking are those of the Checker, where the History is a whole.
+	Bound, Waking time.Duration
 }
 
 // stale says what happened: a read began after an invalidation of a newer

@@ -45,7 +45,8 @@ func oneLoadPerExpiry(t *testing.T, stale time.Duration) {
 	}) {
 		t.Errorf("after 40 s not every key had expired %d times", expiries)
 	}
-	h, err := f.End(bound, 0)
+	c := &fleet.Checker{Bound: bound}
+	_, err := f.End(c)
 	must(t, err)
 	for k := range tr.Rows {
 		list := f.Database.Loads(fleet.Row(k))
@@ -61,7 +62,7 @@ func oneLoadPerExpiry(t *testing.T, stale time.Duration) {
 			}
 		}
 	}
-	v := h.Check()
+	v := c.Verdict()
 	if !v.OK() || v.Reads == 0 {
 		t.Errorf("of %d reads something is wrong: %q", v.Reads, v.Examples)
 	}

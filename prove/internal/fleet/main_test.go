@@ -43,7 +43,7 @@ const bound = time.Second
 func newFleet(t *testing.T, took time.Duration, setups ...fleet.Setup) (*fleet.Fleet, *mcserver.Server) {
 	t.Helper()
 	server := mcserver.ForTest(t)
-	f, err := fleet.New(server.Addr(), took, 2*time.Minute)
+	f, err := fleet.New([]string{server.Addr()}, took, 2*time.Minute)
 	must(t, err)
 	t.Cleanup(func() {
 		if err := f.Close(); err != nil {

@@ -33,7 +33,7 @@ func TestRowsRestInTurn(t *testing.T) {
 		written := map[int]int{}
 		parts := min(turns, n)
 		for i := range parts {
-			these := inTurn(rows, int64(i)*int64(turn)+5)
+			these := inTurn(rows, int64(i)*int64(turn)+5, turn)
 			if len(these) == 0 {
 				t.Errorf("of %d rows none is written in turn %d", n, i)
 			}

@@ -13,14 +13,13 @@ import (
 	"syscall"
 
 	"github.com/tiermemo/tiermemo/memo"
-	"github.com/tiermemo/tiermemo/prove/internal/chaos"
 )
 
 // Process is one worker, as the test sees it. Its methods may be called
 // concurrently, Kill and Close apart.
 type Process struct {
-	ID   int
-	Wire *chaos.Proxy // before memcached; nil without Setup.Wire
+	ID    int
+	Wires Wires // before each memcached; none without Setup.Wire
 
 	cmd    *exec.Cmd
 	worker *rpc.Client
@@ -29,17 +28,21 @@ type Process struct {
 	gone   bool          // killed or closed
 }
 
-// start runs the test binary as a worker.
-func start(s Setup, wire *chaos.Proxy) (*Process, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, fmt.Errorf("fleet: %w", err)
+// start runs the test binary as a worker, or the program that s names.
+func start(s Setup, wires Wires) (*Process, error) {
+	program := s.Program
+	if program == "" {
+		self, err := os.Executable()
+		if err != nil {
+			return nil, fmt.Errorf("fleet: %w", err)
+		}
+		program = self
 	}
 	env, err := json.Marshal(s)
 	if err != nil {
 		return nil, fmt.Errorf("fleet: %w", err)
 	}
-	p := &Process{ID: s.Process, Wire: wire, cmd: exec.Command(self), exited: make(chan struct{})}
+	p := &Process{ID: s.Process, Wires: wires, cmd: exec.Command(program), exited: make(chan struct{})}
 	p.cmd.Env = append(os.Environ(), Env+"="+string(env))
 	p.cmd.Stderr = &p.stderr
 	p.cmd.SysProcAttr = dieWithParent()
@@ -84,6 +87,9 @@ func (p *Process) Do(k Key) (version uint64, err error) {
 	return version, err
 }
 
+// DoAll reads the rows below n, each in a request of its own, several at once.
+func (p *Process) DoAll(n int) error { return p.call("DoAll", n, &None{}) }
+
 // Commit writes the next version of k to the database, and tells no cache.
 func (p *Process) Commit(k Key) (version uint64, err error) {
 	err = p.call("Commit", k, &version)
@@ -94,6 +100,16 @@ func (p *Process) Commit(k Key) (version uint64, err error) {
 func (p *Process) Invalidate(keys ...Key) (deferred bool, err error) {
 	err = p.call("Invalidate", keys, &deferred)
 	return deferred, err
+}
+
+// Tell tells the process that the servers are now these, which it asks for every
+// ListEvery. It needs Setup.Told.
+func (p *Process) Tell(servers []string) error { return p.call("Tell", servers, &None{}) }
+
+// Sample returns what the process needs at this moment.
+func (p *Process) Sample(collected bool) (s Sample, err error) {
+	err = p.call("Sample", collected, &s)
+	return s, err
 }
 
 // Snapshot returns the statistics of the process's cache.

@@ -117,6 +117,25 @@ func (r *rows) loadWhole(ctx context.Context, k Key) (version uint64, err error)
 	return version, err
 }
 
+// AgedTTL is the lifetime of values that only end.
+const AgedTTL = time.Second
+
+// aged reads a value that nobody writes, and returns when its loader looked.
+func (r *rows) aged(ctx context.Context, n int) (at int64, soft bool, err error) {
+	opts := []memo.Option{memo.TTL(AgedTTL)}
+	if soft = n&1 != 0; soft {
+		opts = append(opts, memo.Stale(r.stale), memo.EarlyRefresh(r.early))
+	}
+	v, err := memo.Do(ctx, memo.Key("aged", n), func(ctx context.Context) (v value, err error) {
+		err = r.call(ctx, "Database.Stamp", r.process, &v.Version)
+		return v, err
+	}, opts...)
+	if err != nil {
+		r.failed.Add(1)
+	}
+	return int64(v.Version), soft, err
+}
+
 // commit writes the next version of k to the database.
 func (r *rows) commit(ctx context.Context, k Key) (version uint64, err error) {
 	err = r.call(ctx, "Database.Write", k, &version)

@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"math/rand/v2"
@@ -18,11 +19,13 @@ type Traffic struct {
 	Fresh     bool          // a part of the requests is under memo.Fresh
 	Soft      bool          // values are made old, and refreshed, beside the writes
 	ReadPause time.Duration // between two requests of a reader
+	Aged      int           // values that nobody writes, of which each request reads one
 
 	Operations []Operation   // the writer takes one at random; none: this process does not write
 	WritePause time.Duration // mean, between two of its writes
 	Writer     int           // which of the Writers this is
 	Writers    int           // processes that write at once
+	Turn       time.Duration // for which a third of the rows is written, and rests for two; 0: 1.2 s
 
 	// Silent makes the writer not tell the caches, and say that it has: broken on
 	// purpose, to see that this is found.
@@ -112,6 +115,11 @@ func (t *traffic) request(log *Log) error {
 			return err
 		}
 	}
+	if t.Aged > 0 {
+		if err := t.age(ctx, log); err != nil {
+			return err
+		}
+	}
 	if t.Fresh && rand.N(freshEvery) == 0 {
 		return t.freshly(memo.Fresh(ctx), log)
 	}
@@ -142,6 +150,14 @@ func (t *traffic) look(ctx context.Context, k Key) (Read, error) {
 	r.Version, err = t.rows.read(ctx, k)
 	r.Ended = t.clock.now()
 	return r, err
+}
+
+// age reads a value that only ends.
+func (t *traffic) age(ctx context.Context, log *Log) error {
+	began := t.clock.now()
+	at, soft, err := t.rows.aged(ctx, rand.N(t.Aged))
+	log.Ages = append(log.Ages, Age{time.Duration(max(began-at, 0)), soft})
+	return err
 }
 
 // freshly makes a request that does not want to see twice what it has seen once.
@@ -176,7 +192,7 @@ func (t *traffic) write() {
 	known, mine := operations(), t.mine()
 	for pause(rand.N(2*t.WritePause), t.quiet) {
 		name := t.Operations[rand.N(len(t.Operations))]
-		if err := t.change(name, known[name], inTurn(mine, t.clock.now())); err != nil {
+		if err := t.change(name, known[name], inTurn(mine, t.clock.now(), cmp.Or(t.Turn, turn))); err != nil {
 			t.fail(err)
 			return
 		}
@@ -199,7 +215,7 @@ func (t *traffic) mine() (rows []int) {
 
 // inTurn are those of rows that are written at the time now. All processes have
 // one opinion.
-func inTurn(rows []int, now int64) (these []int) {
+func inTurn(rows []int, now int64, turn time.Duration) (these []int) {
 	parts := min(turns, len(rows))
 	for i, n := range rows {
 		if i%parts == int(now/int64(turn))%parts {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/tiermemo/tiermemo/memo"
+	"github.com/tiermemo/tiermemo/memo/lru"
 	"github.com/tiermemo/tiermemo/memo/memcached"
 	"github.com/tiermemo/tiermemo/memo/tier"
 )
@@ -34,12 +35,18 @@ type Setup struct {
 	StaleBound   time.Duration
 	Patience     time.Duration // time-outs towards memcached, for scenarios in which a busy machine must not look like an absent server
 	Flaw         Flaw
-	Wire         bool // it has a proxy of its own before memcached
+	Wire         bool     // it has a proxy of its own before each memcached
+	Servers      []string // its list; nil: all of the fleet's
+	Told         bool     // the list is no configuration: it asks for it again and again, see Process.Tell
+	Conns        int      // memcached.Config.MaxConns
+	Entries      int      // in its L2; 0: the default
+	Program      string   // to be run in place of this one, see Build
 
 	// Filled in by Fleet.Start.
-	Process             int
-	Memcached, Database string
-	Deadline            time.Duration
+	Process  int
+	Ways     map[string]string // from the name of a server to the address to dial; nil: the name is the address
+	Database string
+	Deadline time.Duration
 }
 
 // worker is one process of the fleet, from inside.
@@ -48,6 +55,7 @@ type worker struct {
 	rows    *rows
 	reports *rpc.Client // to the database, beside the queries
 	clock   clock
+	servers *servers
 
 	mu      sync.Mutex
 	traffic *traffic
@@ -77,7 +85,8 @@ func Work(env string) error {
 }
 
 func newWorker(s Setup) (*worker, error) {
-	client, err := memcached.NewFromConfig(memcached.Config{Servers: []string{s.Memcached}, Timeout: s.Patience})
+	servers := newServers(s)
+	client, err := memcached.NewFromConfig(servers.config(s))
 	if err != nil {
 		return nil, err
 	}
@@ -86,13 +95,14 @@ func newWorker(s Setup) (*worker, error) {
 		shared = newFlawed(client, s.Flaw)
 	}
 	cache, err := memo.New(memo.Config{
-		Name: fmt.Sprint("process ", s.Process), Prefix: Prefix, Shared: shared,
+		Local: lru.New(cmp.Or(s.Entries, lru.DefaultSize)),
+		Name:  fmt.Sprint("process ", s.Process), Prefix: Prefix, Shared: shared,
 		PollInterval: s.PollInterval, StaleBound: s.StaleBound, ReadTimeout: s.Patience, WriteTimeout: s.Patience,
 	})
 	if err != nil {
 		return nil, errors.Join(err, client.Close())
 	}
-	w := &worker{cache: cache, rows: &rows{process: s.Process, ttl: s.TTL, shortTTL: cmp.Or(s.ShortTTL, s.TTL), stale: s.Stale, early: s.Early}, clock: newClock()}
+	w := &worker{cache: cache, rows: &rows{process: s.Process, ttl: s.TTL, shortTTL: cmp.Or(s.ShortTTL, s.TTL), stale: s.Stale, early: s.Early}, clock: newClock(), servers: servers}
 	if w.rows.db, err = rpc.Dial("tcp", s.Database); err != nil {
 		return nil, errors.Join(err, cache.Close(context.Background()))
 	}
@@ -127,6 +137,26 @@ func (c *commands) Do(k Key, version *uint64) (err error) {
 	defer end()
 	*version, err = c.w.rows.read(ctx, k)
 	return err
+}
+
+// DoAll reads the rows below n.
+func (c *commands) DoAll(n int, _ *None) error {
+	const atOnce = 16
+	failed := make([]error, atOnce)
+	var group sync.WaitGroup
+	for i := range atOnce {
+		group.Go(func() {
+			for k := i; k < n; k += atOnce {
+				var version uint64
+				if err := c.Do(Row(k), &version); err != nil {
+					failed[i] = err
+					return
+				}
+			}
+		})
+	}
+	group.Wait()
+	return errors.Join(failed...)
 }
 
 // Commit writes k to the database, and tells no cache.

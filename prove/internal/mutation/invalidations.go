@@ -5,20 +5,19 @@ package mutation
 
 func invalidations() []Mutation {
 	return []Mutation{{
-		Name: "the record is written before the delete",
-		Rule: "The items are deleted before the record can be seen.",
-		File: "memo/deliver.go",
-		Old:  "	err := both(\n		func() error { return void(ctx, places) },\n",
-		New: "	defer func() { _ = void(ctx, places) }()\n" +
-			"	err := both(\n		func() error { return nil },\n",
+		Name:    "the record is written before the delete",
+		Rule:    "The items are deleted before the record can be seen.",
+		File:    "memo/deliver.go",
+		Old:     "			func() error { return both(func() error { return p.void(ctx) }, func() error { return p.count(ctx) }) },\n			func() error { return p.record(ctx) },\n",
+		New:     "			func() error { return p.count(ctx) },\n			func() error { return p.record(ctx) },\n			func() error { return p.void(ctx) },\n",
 		Package: "memo",
 		Tests:   []string{"TestG06_RecordIsNotSeenBeforeTheDelete"},
 	}, {
-		Name:    "several keys are deleted once",
-		Rule:    "Several keys are deleted again between their number and its record, since they may be made of each other.",
+		Name:    "several keys are deleted beside their number",
+		Rule:    "Several keys are deleted between their number and its record, since they may be made of each other.",
 		File:    "memo/deliver.go",
-		Old:     "	if len(keys) > 1 {\n",
-		New:     "	if false {\n",
+		Old:     "		func() error { return p.count(ctx) },\n		func() error { return p.void(ctx) },\n",
+		New:     "		func() error { return both(func() error { return p.void(ctx) }, func() error { return p.count(ctx) }) },\n",
 		Package: "memo",
 		Tests:   []string{"TestG06_KeysMadeOfEachOther"},
 	}, {

@@ -44,8 +44,8 @@ func loads() []Mutation {
 		Name:    "a read of memcached is as new as the counter",
 		Rule:    "A read of memcached is overtaken by what is newer than the value that it found, and not than the counter beside it.",
 		File:    "memo/shared.go",
-		Old:     "		if e, err := l.decode(&v, at); err == nil && !l.cache.fences.hide(e) {\n",
-		New:     "		f.Stamp(at.seq)\n		if e, err := l.decode(&v, at); err == nil && !l.cache.fences.hide(e) {\n",
+		Old:     "		if e, err := l.decode(&v, at); err == nil && !l.home.hides(e) {\n",
+		New:     "		f.Stamp(at.seq)\n		if e, err := l.decode(&v, at); err == nil && !l.home.hides(e) {\n",
 		Package: "memo",
 		Tests:   []string{"TestG06_ValueDecodedAcrossTheRecord"},
 	}, {

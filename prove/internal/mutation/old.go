@@ -39,8 +39,8 @@ func old() []Mutation {
 		Name:    "what was invalidated is served past its time",
 		Rule:    "An old value is served only if it is sound: no invalidation hides it.",
 		File:    "memo/local.go",
-		Old:     "a == gone || !c.sound(e, now) || !l.admits",
-		New:     "a == gone || a >= early && !c.sound(e, now) || !l.admits",
+		Old:     "a == gone || !sound(e, now) || !l.admits",
+		New:     "a == gone || a >= early && !sound(e, now) || !l.admits",
 		Package: "memo",
 		Tests:   []string{"TestR24_WhatWasInvalidatedIsNotServedPastItsTime"},
 	}, {

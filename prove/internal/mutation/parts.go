@@ -7,8 +7,8 @@ func parts() []Mutation {
 		Name:    "a load inside of a load uses an L2 that has not read the log",
 		Rule:    "A part from L2 is used only when this process has applied the log up to the counter of the whole.",
 		File:    "memo/need.go",
-		Old:     "	if l.sure = l.heard(); l.sure || !l.cache.domain.up.Load() {\n",
-		New:     "	if l.sure = true; l.sure || !l.cache.domain.up.Load() {\n",
+		Old:     "	if l.sure = l.heard(); l.sure || l.domain == nil || !l.domain.up.Load() {\n",
+		New:     "	if l.sure = true; l.sure || l.domain == nil || !l.domain.up.Load() {\n",
 		Package: "memo",
 		Tests:   []string{"TestNestedReadDoesNotUseAnL2ThatIsBehind"},
 	}, {
@@ -23,8 +23,8 @@ func parts() []Mutation {
 		Name:    "who joined a load does not look at what it ended with",
 		Rule:    "A load that was joined is looked at again when it has landed: it may have been good enough for its leader alone.",
 		File:    "memo/load.go",
-		Old:     "	case !l.admits(e.Stamp, e.Loaded), land.from == outcomeStale && !l.takesStale():\n",
-		New:     "	case land.from == outcomeStale && !l.takesStale():\n",
+		Old:     "	case !l.admits(e.Stamp, e.Loaded):\n		return false\n	case l.forced",
+		New:     "	case l.forced",
 		Package: "memo",
 		Tests:   []string{"TestG06_WholeMadeOfAPartThatWasGoodEnoughForAnother"},
 	}, {

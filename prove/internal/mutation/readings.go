@@ -15,17 +15,17 @@ func readings() []Mutation {
 	}, {
 		Name:    "L2 is used without having heard the log",
 		Rule:    "An entry of L2 is used for StaleBound after the last poll that heard everything, and no longer.",
-		File:    "memo/local.go",
-		Old:     "now > d.horizon.Load() && now-e.Loaded > d.bound.Load() {\n		return false //",
-		New:     "false {\n		return false //",
+		File:    "memo/home.go",
+		Old:     "!ok || now > h.horizon.Load() && now-e.Loaded > h.bound.Load() {\n",
+		New:     "!ok {\n",
 		Package: "memo",
 		Tests:   []string{"TestG05_BoundHoldsWhenTheLogIsNotHeard"},
 	}, {
 		Name:    "a load of any age is joined",
 		Rule:    "A load in flight is joined by the same bound, from its begin.",
 		File:    "memo/lead.go",
-		Old:     "	if now > d.horizon.Load() && now-began > d.bound.Load() {\n",
-		New:     "	if false && now > 0 {\n",
+		Old:     "	case now > l.home.horizon.Load() && now-r.started > l.home.bound.Load():\n",
+		New:     "	case now < 0:\n",
 		Package: "memo",
 		Tests:   []string{"TestG05_LoadThatIsOlderThanTheBoundIsNotJoined"},
 	}, {

@@ -16,8 +16,8 @@ func soft() []Mutation {
 		Name:    "Expire leaves the value as it is in memcached",
 		Rule:    "What is expired ceases to be the version that a load under way would replace.",
 		File:    "memo/deliver.go",
-		Old:     "		return d.deliverKeys(ctx, about, names, d.soften)\n",
-		New:     "		return d.deliverKeys(ctx, about, names, func(context.Context, []string) error { return nil })\n",
+		Old:     "				return p.domain.soften(ctx, p.places)\n",
+		New:     "				return nil\n",
 		Package: "memo",
 		Tests:   []string{"TestG06_LoadThatOverlappedAnExpireIsKeptNowhere", "TestExpiredValueIsServedWhileTheFleetRefreshesItOnce"},
 	}, {

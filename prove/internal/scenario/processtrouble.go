@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/tiermemo/tiermemo/internal/mcserver"
 	"github.com/tiermemo/tiermemo/prove/internal/fleet"
 )
 
@@ -12,13 +13,12 @@ import (
 // holdersKilled kills whoever loads a row, with SIGKILL in the midst of the load,
 // and starts another process in its place.
 func holdersKilled(r *run) error {
-	part := map[int]int{} // of those that took somebody's place
 	for r.next(between(200*time.Millisecond, time.Second)) {
 		row := fleet.Row(rand.N(r.Traffic.Rows/2)*2 + 1) // these expire all the time
 		holder := r.fleet.Database.Hold(row)
 		select {
 		case id := <-holder:
-			if err := r.replace(id, part); err != nil {
+			if err := r.replace(id); err != nil {
 				return err
 			}
 			continue
@@ -27,7 +27,7 @@ func holdersKilled(r *run) error {
 		r.fleet.Database.Unhold(row)
 		select {
 		case id := <-holder: // it came by just now, and would hang for long
-			return r.replace(id, part)
+			return r.replace(id)
 		default:
 		}
 	}
@@ -35,17 +35,12 @@ func holdersKilled(r *run) error {
 }
 
 // replace kills process id, and starts one that does its part.
-func (r *run) replace(id int, part map[int]int) error {
+func (r *run) replace(id int) error {
 	if err := r.fleet.Processes[id].Kill(); err != nil {
 		return err
 	}
-	r.faults["kills"]++
-	does, ok := part[id]
-	if !ok {
-		does = id
-	}
-	part[len(r.fleet.Processes)] = does
-	return r.join(does)
+	r.did("kills", 1)
+	return r.join(r.parts[id])
 }
 
 // joined starts one more process each second, which has missed the log so far,
@@ -56,7 +51,7 @@ func joined(r *run) error {
 		if err := r.join(len(r.fleet.Processes)); err != nil {
 			return err
 		}
-		r.faults["starts"]++
+		r.did("starts", 1)
 		if alive := r.fleet.Alive(); len(alive) > most {
 			if err := alive[r.Processes].Kill(); err != nil {
 				return err
@@ -70,14 +65,17 @@ func joined(r *run) error {
 // gone on, its timers are late, and it has not heard of anything.
 func processesStopped(r *run) error {
 	for r.next(between(100*time.Millisecond, 600*time.Millisecond)) {
-		alive := r.fleet.Alive()
-		p := alive[rand.N(len(alive))]
-		if err := r.fleet.Sleep(p, func() { r.pause(between(300*time.Millisecond, 1800*time.Millisecond)) }); err != nil {
+		if err := r.sleep(between(300*time.Millisecond, 1800*time.Millisecond)); err != nil {
 			return err
 		}
-		r.faults["stops"]++
 	}
 	return nil
+}
+
+func (r *run) sleep(d time.Duration) error {
+	r.did("stops", 1)
+	alive := r.fleet.Alive()
+	return r.fleet.Sleep(alive[rand.N(len(alive))], func() { r.pause(d) })
 }
 
 // writerKilled kills the writer while memcached hangs and invalidations are
@@ -88,17 +86,20 @@ func processesStopped(r *run) error {
 func writerKilled(r *run) error {
 	writer, reader := 0, 1
 	for r.next(between(time.Second, 1500*time.Millisecond)) {
-		if err := r.operator.forgetGuard(); err != nil {
-			return err
+		victims := r.victims()
+		for _, s := range victims {
+			if err := s.operator.forgetGuard(); err != nil {
+				return err
+			}
 		}
-		err := r.fleet.Outage(r.server.Pause, func() error {
+		err := r.fleet.Outage(all(victims, (*mcserver.Server).Pause), func() error {
 			r.pause(between(2*StaleBound, 3*StaleBound))
 			return r.fleet.Processes[writer].Kill()
-		}, r.server.Resume)
+		}, all(victims, (*mcserver.Server).Resume))
 		if err != nil {
 			return err
 		}
-		r.faults["kills"]++
+		r.did("kills", 1)
 		if err := r.fleet.Processes[reader].Kill(); err != nil {
 			return err
 		}

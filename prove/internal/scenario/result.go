@@ -17,6 +17,7 @@ import (
 // A Result is what a scenario showed, as RESULTS.json has it.
 type Result struct {
 	Name      string  `json:"name"`
+	Servers   int     `json:"servers"`
 	Processes int     `json:"processes"` // all that lived, also those that were killed
 	Writers   int     `json:"writers"`
 	Seconds   float64 `json:"seconds"`
@@ -52,26 +53,69 @@ type Result struct {
 	Failures []string `json:"failures,omitempty"` // empty: nothing was wrong
 	Examples []string `json:"examples,omitempty"`
 
+	Ages []Age       `json:"ages,omitempty"`
+	Soak *SoakResult `json:"soak,omitempty"`
+
 	Counts map[int]memo.Counts `json:"-"` // of each process that was not killed
 }
 
+// An Age is how old values became that only end, in the processes of one clock.
+type Age struct {
+	Skew float64 `json:"clock_off_ms"`
+	Soft bool    `json:"stale_and_early"` // they may be served past their end
+	P50  float64 `json:"p50_ms"`
+	Max  float64 `json:"max_ms"`
+	Most float64 `json:"bound_ms"`
+}
+
 // result judges what happened.
-func (r *run) result(h *fleet.History, took time.Duration) *Result {
-	v := h.Check()
+func (r *run) result(v *fleet.Verdict, counts map[int]memo.Counts, took time.Duration) *Result {
 	s := &Result{
-		Name: r.Name, Processes: len(h.Logs), Writers: r.Writers, Seconds: took.Round(time.Millisecond).Seconds(),
+		Name: r.Name, Servers: max(r.Servers, 1), Processes: len(r.fleet.Processes), Writers: r.Writers, Seconds: took.Round(time.Millisecond).Seconds(),
 		Reads: v.Reads, Checked: v.Checked, Writes: v.Writes, Deferred: v.Deferred, FalseOutages: v.FalseOutages,
-		Same: v.Same, Beyond: v.Beyond, Fresh: v.Fresh, FreshStale: v.FreshStale, Torn: v.Torn, Impossible: v.Impossible,
+		Same: v.Same, Beyond: v.Beyond, Fresh: v.Fresh, FreshStale: v.FreshStale, Torn: v.Torn, Impossible: v.Impossible, Errors: v.Failed,
 		Waking: v.Waking, AwakeMax: millis(v.Awake),
-		Bound: millis(h.Bound), LagP50: millis(v.Lag(0.5)), LagP99: millis(v.Lag(0.99)), LagMax: millis(v.Lag(1)), LateMax: millis(v.Late), LateBound: millis(Recovery),
-		Loads: r.fleet.Database.LoadCount(), Epochs: r.operator.epochs, Faults: r.faults, Examples: v.Examples, Counts: map[int]memo.Counts{},
+		Bound: millis(StaleBound), LagP50: millis(v.Lag(0.5)), LagP99: millis(v.Lag(0.99)), LagMax: millis(v.Lag(1)), LateMax: millis(v.Late), LateBound: millis(r.recovery()),
+		Loads: r.fleet.Database.LoadCount(), Epochs: r.epochs(), Faults: r.faults, Examples: v.Examples, Counts: counts, Ages: r.ages(v),
 	}
-	for _, l := range h.Logs {
-		s.Counts[l.Process] = l.Counts
-		s.Errors += l.Failed
+	if v.Late > Recovery { // with several servers that may be right, and somebody may wonder
+		s.Examples = append(s.Examples, "late: "+v.Latest)
+	}
+	if r.soak != nil {
+		s.Soak = r.soak.result()
+		s.Failures = s.Soak.Failures
 	}
 	s.judge()
 	return s
+}
+
+// recovery is what a deferred invalidation may take. Where the lists change it may be
+// deferred because the writer does not know yet who reads from where.
+func (r *run) recovery() time.Duration {
+	if r.Spread > 0 {
+		return max(Recovery, r.Spread+registered+StaleBound)
+	}
+	return Recovery
+}
+
+// ages are those of the values that only end. A value may be older than its lifetime
+// by what the clocks are apart, and no more: whoever has it long is slow, whoever
+// reads it is fast.
+func (r *run) ages(v *fleet.Verdict) (ages []Age) {
+	for part, skew := range r.Skews {
+		for _, soft := range []bool{false, true} {
+			all := v.Ages[fleet.AgeOf{Process: part, Soft: soft}]
+			if len(all) == 0 {
+				continue
+			}
+			most := fleet.AgedTTL + slices.Max(r.Skews) - slices.Min(r.Skews) + untimely
+			if soft {
+				most += r.Setup.Stale
+			}
+			ages = append(ages, Age{Skew: millis(skew), Soft: soft, P50: millis(all[len(all)/2]), Max: millis(all[len(all)-1]), Most: millis(most)})
+		}
+	}
+	return ages
 }
 
 // judge says what is wrong with s.
@@ -89,6 +133,11 @@ func (s *Result) judge() {
 	} {
 		if c.n > 0 {
 			s.Failures = append(s.Failures, fmt.Sprintf("%d %s", c.n, c.what))
+		}
+	}
+	for _, a := range s.Ages {
+		if a.Max > a.Most {
+			s.Failures = append(s.Failures, fmt.Sprintf("a value was %v ms old where the clock is off by %v ms, more than %v", a.Max, a.Skew, a.Most))
 		}
 	}
 	if s.LateMax > s.LateBound {
@@ -133,6 +182,13 @@ func Markdown(results []*Result) string {
 	return b.String()
 }
 
+// Markdown returns a soak's figures as a table.
+func (s *SoakResult) Markdown() string {
+	return fmt.Sprintf("| what happened | healthy hit ratio | back to 95 %% of it within, s, at most | heap, end / quarter | memory of the process, end / quarter | goroutines gained | open files gained | connections of a process |\n"+
+		"|--:|--:|--:|--:|--:|--:|--:|--:|\n| %d | %.3f | %.1f | %.2f | %.2f | %d | %d | %d |\n",
+		s.Happened, s.Healthy, s.Back, s.Heap, s.RSS, s.Goroutines, s.Descriptors, s.Connections)
+}
+
 func (s *Result) faults() string {
 	var list []string
 	for _, kind := range slices.Sorted(maps.Keys(s.Faults)) {
@@ -143,6 +199,13 @@ func (s *Result) faults() string {
 	}
 	if s.FalseOutages > 0 {
 		list = append(list, fmt.Sprintf("%d deferred without a fault of that kind", s.FalseOutages))
+	}
+	for _, a := range s.Ages {
+		kind := "TTL 1 s"
+		if a.Soft {
+			kind += ", and stale"
+		}
+		list = append(list, fmt.Sprintf("clock %+.0f s, %s: p50 %.0f ms old, at most %.0f", a.Skew/1000, kind, a.P50, a.Max))
 	}
 	if s.Waking > 0 {
 		list = append(list, fmt.Sprintf("%d reads beyond the bound in the first %.0f ms after a stop", s.Waking, max(s.AwakeMax, 1)))

@@ -23,6 +23,7 @@ func TestAResultIsJudged(t *testing.T) {
 		"a read of the future":           {func(s *Result) { s.Impossible = 1 }, "not committed"},
 		"an error":                       {func(s *Result) { s.Errors = 1 }, "error"},
 		"a deferred one that comes late": {func(s *Result) { s.LateMax = 3001 }, "3001 ms"},
+		"a value that is too old":        {func(s *Result) { s.Ages = []Age{{Skew: 2000, Max: 5251, Most: 5250}} }, "5251 ms old where the clock is off by 2000 ms"},
 		"nearly no reads":                {func(s *Result) { s.Checked = 299 }, "too few"},
 		"nearly no writes":               {func(s *Result) { s.Writes = 9 }, "too few"},
 	} {

@@ -17,10 +17,21 @@ type Scenario struct {
 	Traffic   fleet.Traffic // of every process; who does not write has no operations
 	Memcached []string      // more of its command line
 
+	Servers int             // of memcached, in everybody's list; 0: one
+	Spare   int             // that run, and are in nobody's list at first
+	Spread  time.Duration   // within which processes hear of a change of their list; 0: they hear of none
+	Skews   []time.Duration // how far the clocks of the processes are off, by turns; nil: they are not
+	Length  time.Duration   // for how long to write; 0: what Run is told
+
 	// Trouble returns when the time for writing is over, or a little later, and
 	// leaves everything whole. nil: none.
 	Trouble func(r *run) error
+	// After is called when everything was read and all processes are still there.
+	After func(r *run) error
 }
+
+// Needs is how many servers are to run.
+func (s Scenario) Needs() int { return max(s.Servers, 1) + s.Spare }
 
 const (
 	// StaleBound is memo's default, by which the fleet is judged.
@@ -37,6 +48,13 @@ const (
 	// tail is for how long the readers go on after the last write, so that the last
 	// version of every key is judged by the whole bound.
 	tail = StaleBound + 300*time.Millisecond
+	// registered is how long an invalidation may stay deferred because the writer's list
+	// is new: until nobody uses what the writer did not know. A second more is for a
+	// busy machine.
+	registered = fleet.ListEvery + 3*time.Second + time.Second
+	// untimely is how much older than its lifetime a value may be for other reasons than
+	// the clock: what its load took, and a busy machine.
+	untimely = 250 * time.Millisecond
 	// query is what a query takes on average: long enough for an invalidation to
 	// come in between now and then.
 	query = 10 * time.Millisecond
