@@ -52,7 +52,7 @@ func (l *load) Load(ctx context.Context, f *call) (landing, error) {
 	//  1. this caller misses L2
 	//  2. another one's load ends, is kept in L2, and leaves the flight
 	//  3. this caller leads a flight for a value that is there
-	if e, a := l.peek(); e != nil && l.takes(e, a) {
+	if e, a := l.peek(); e != nil && (l.takes(e, a) || l.standsInNow(e)) {
 		from := outcomeL2
 		if a < early {
 			from = outcomeStale

@@ -81,7 +81,7 @@ func (c *Cache) process(ctx context.Context, n *node, l *load) (*tier.Entry, out
 		case a == stale && l.takesStale():
 			l.refreshBehind(ctx, e)
 			return e, outcomeStale, nil
-		case !l.fresh && c.paused(e) && standsIn(e, c.clock.Now()): // the error that it stands in for would be the same
+		case l.standsInNow(e):
 			return e, outcomeStale, nil
 		}
 		if land := l.besideRefresh(ctx); land.entry != nil {

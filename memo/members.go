@@ -30,6 +30,7 @@ type members struct {
 	mu      sync.Mutex // a leaf; no I/O under it
 	roster  *roster.Roster
 	domains map[string]*domain // of the Nodes of the list, and of those that left it a while ago
+	owed    []told             // before there was a Node to tell
 
 	follows sync.WaitGroup // of the pollers, and of who watches the list
 }
@@ -107,7 +108,27 @@ func (m *members) list(nodes []tier.Node) {
 	}
 	m.look(now)
 	for _, d := range joined {
+		for _, what := range m.owed {
+			d.suspend(what, true)
+		}
+		m.owed = nil
 		m.follows.Go(d.follow)
+	}
+}
+
+// mostOwed bounds what waits for the first Node: beyond it everything does.
+const mostOwed = 100
+
+// owe queues what for the first Node that there will be.
+func (m *members) owe(what told) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, d := range m.domains { // that has come meanwhile
+		d.suspend(what, true)
+		return
+	}
+	if m.owed = append(m.owed, what); len(m.owed) > mostOwed {
+		m.owed = []told{{}}
 	}
 }
 

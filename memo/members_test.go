@@ -246,21 +246,98 @@ func TestInvalidationOfAProcessThatWasStoppedReachesANewNode(t *testing.T) {
 func TestSharedThatHasNoNodeYet(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFleetOn(abc...)
+		other, _ := f.listed(t, abc...)
+		f.db.do(t, other.With(context.Background()), "k")
 		c, list := f.listed(t)
 		ctx := c.With(context.Background())
 		f.db.do(t, ctx, "k")
 		f.db.write("k")
-		if err := memo.Invalidate(ctx, "k"); err != nil && !errors.Is(err, memo.ErrDeferred) {
-			t.Error(err)
+		if err := memo.Invalidate(ctx, "k"); !errors.Is(err, memo.ErrDeferred) {
+			t.Errorf("Invalidate without a Node: %v", err)
 		}
 		if v := f.db.do(t, ctx, "k"); v != 1 {
 			t.Errorf("version %d after an Invalidate", v)
 		}
 		list.Change(abc...)
 		time.Sleep(agreed)
-		f.db.do(t, ctx, "k")
+		if v := f.db.do(t, other.With(context.Background()), "k"); v != 1 {
+			t.Errorf("another process reads version %d, as nobody has told it", v)
+		}
 		if !slices.ContainsFunc(f.memory().Keys(), func(key string) bool { return strings.HasSuffix(key, ":v:k") }) {
 			t.Error("the Nodes are not used")
+		}
+	})
+}
+
+// What a process keeps of a key that is on no Node for the moment, as the Nodes do not
+// agree yet, is from a time of which no log tells.
+//
+//  1. the row is on no Node: it is loaded, and kept here for a moment
+//  2. the row is on a Node again, and another process invalidates its tag there
+//  3. this one makes something of the row that it has kept, and stores that for everyone
+func TestNothingIsMadeOfWhatWasOnNoNode(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleetOn("a", "b", "c", "d")
+		changes := make(chan struct{}, 100)
+		process := func() (context.Context, *tiertest.List) {
+			list := f.memory().List(abc...)
+			wire := tiertest.NewFaulty(list)
+			wire.Inject(tiertest.Fault{Match: ":roster", Node: "b", Ops: []tiertest.Op{tiertest.OpCompareAndSwap}, // b says later than the others who is in use
+				Before: func(context.Context, tiertest.Op, []string) {
+					changes <- struct{}{}
+					time.Sleep(300 * time.Millisecond)
+				}})
+			c, _ := f.process(t, func(cfg *memo.Config) { cfg.Shared = wire })
+			return c.With(context.Background()), list
+		}
+		ctx, list := process()
+		there, lists := process()
+		whole := f.keyOn(t, ctx, "b", 3)
+		rows := keysOf("row", 12)
+		load := func(row string) func(context.Context) (int, error) {
+			return func(context.Context) (int, error) { return f.db.read(row), nil }
+		}
+		sum := func(ctx context.Context) (n int, err error) {
+			time.Sleep(time.Millisecond) // the polls for the rows begin after the load
+			for _, row := range rows {
+				v, err := memo.Do(ctx, row, load(row), memo.Tags("t"))
+				if n += v; err != nil {
+					return 0, err
+				}
+			}
+			return n, nil
+		}
+		must(t, memo.Invalidate(ctx, whole))
+		time.Sleep(3 * time.Second)
+		for len(changes) > 0 {
+			<-changes
+		}
+		list.Change("a", "b", "c", "d")
+		lists.Change("a", "b", "c", "d")
+		end := time.After(agreed)
+		for round, over := 1, false; !over; round++ {
+			select {
+			case <-changes:
+			case <-end:
+				over = true
+			}
+			time.Sleep(150 * time.Millisecond)
+			for _, row := range rows {
+				hit(t, round-1)(memo.Do(ctx, row, load(row), memo.Tags("t")))
+			}
+			time.Sleep(350 * time.Millisecond)
+			for _, row := range rows {
+				f.db.write(row)
+			}
+			must(t, memo.InvalidateTags(there, "t"))
+			time.Sleep(time.Millisecond)
+			for _, ctx := range []context.Context{ctx, there} {
+				v, err := memo.Do(memo.Fresh(ctx), whole, sum, memo.Tags("t"))
+				if must(t, err); v != round*len(rows) {
+					t.Fatalf("round %d: whole is %d, want %d", round, v, round*len(rows))
+				}
+			}
+			time.Sleep(time.Second)
 		}
 	})
 }

@@ -116,8 +116,8 @@ func TestKeysOnSeveralNodesMadeOfEachOther(t *testing.T) {
 		"everything": {nil, func(ctx context.Context, _ ...string) error { return memo.InvalidateAll(ctx) }},
 	} {
 		t.Run(name, func(t *testing.T) {
-			for first := range int64(18) {
-				for second := first; second < first+8; second++ {
+			for first := range int64(10) {
+				for second := first; second < first+5; second++ {
 					chainStopped(t, first, second, c.tags, c.invalidate)
 				}
 			}

@@ -116,6 +116,12 @@ func (l *load) refreshLanded(ctx context.Context, land landing) {
 // paused reports whether a load of e's key has failed within the pause.
 func (c *Cache) paused(e *tier.Entry) bool { return c.clock.Now() < atomic.LoadInt64(&e.Retry) }
 
+// standsInNow reports whether e is served in place of the error that a load would end with
+// again, as it has just done.
+func (l *load) standsInNow(e *tier.Entry) bool {
+	return !l.fresh && !l.forced && l.replaces == nil && l.cache.paused(e) && standsIn(e, l.cache.clock.Now())
+}
+
 // postpone notes that a load of l's key has failed.
 func (l *load) postpone() {
 	if e := l.cache.cfg.Local.Peek(l.key); e != nil {

@@ -87,6 +87,8 @@ func (c *Cache) tellOnce(ctx context.Context, what told, done *domain) (parts []
 			err = deferred(nil)
 			if len(parts) > 0 {
 				parts[0].domain.suspend(what, true)
+			} else {
+				c.members.owe(what)
 			}
 		}
 		break

@@ -28,6 +28,14 @@ func nodes() []Mutation {
 		Package: "memo",
 		Tests:   []string{"TestWhatWaitsForOneNodeIsNotReadFromAnother"},
 	}, {
+		Name:    "a load is made of what was kept while its key was on no server",
+		Rule:    "A part from L2 is used by what was heard of its server only if it was kept under that server.",
+		File:    "memo/local.go",
+		Old:     "	if l.exacting && e.Home != any(l.home) {",
+		New:     "	if false {",
+		Package: "memo",
+		Tests:   []string{"TestNothingIsMadeOfWhatWasOnNoNode"},
+	}, {
 		Name:    "what L2 has of a key that has moved is used",
 		Rule:    "An entry of L2 counts while its key is where it was: nobody tells its server of it any more.",
 		File:    "memo/home.go",
