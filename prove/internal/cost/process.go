@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net"
 	"slices"
 	"time"
 
@@ -22,6 +23,25 @@ func open(address string, change func(*memo.Config), more ...string) (*process, 
 	if err != nil {
 		return nil, err
 	}
+	return openWith(client, change)
+}
+
+// openBy is open by way of another address. The server keeps its name, which is the same
+// in all processes.
+func openBy(way, address string, change func(*memo.Config)) (*process, error) {
+	client, err := memcached.NewFromConfig(memcached.Config{
+		Servers: []string{address},
+		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, network, way)
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return openWith(client, change)
+}
+
+func openWith(client *memcached.Client, change func(*memo.Config)) (*process, error) {
 	cfg := memo.Config{Prefix: "cost", Shared: client, Logger: slog.New(slog.DiscardHandler)}
 	if change != nil {
 		change(&cfg)

@@ -82,7 +82,7 @@ func measure(ctx context.Context, s site, address string, rounds int) (medians [
 		way = s.wire.Addr()
 	}
 	seldom := func(cfg *memo.Config) { cfg.PollInterval, cfg.StaleBound = time.Minute, 2*time.Minute } // polls are no part of an operation
-	if s.here, err = open(way, seldom); err != nil {
+	if s.here, err = openBy(way, address, seldom); err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, s.here.close()) }()

@@ -133,6 +133,9 @@ func TestPredictedPricesAreThoseOfTheServer(t *testing.T) {
 					must(t, c.prepare(there.With(t.Context()), i))
 				}
 			}
+			for _, c := range []*memo.Cache{here, there} { // each has heard of the other
+				must(t, read(memo.Fresh(c.With(t.Context())), key(-1)))
+			}
 			gauge, err := scaling.NewGauge(server.Addr())
 			must(t, err)
 			defer gauge.Close()
