@@ -11,6 +11,10 @@ GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.8.0
 # by a workspace that happens to lie around.
 export GOWORK := off
 
+# The SQLite of adapters/databases is Debian's, and not a quarter of a million lines of C
+# that every build without a cache would compile, twice with the race detector.
+export GOFLAGS := $(GOFLAGS) -tags=libsqlite3
+
 # Folders with a go.mod, the root (.) first. A copy without git has find.
 MODULES = $(shell \
 	{ git ls-files --cached --others --exclude-standard 'go.mod' '*/go.mod' 2>/dev/null || \
@@ -26,15 +30,18 @@ help: ## list the targets (the default)
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
 .PHONY: test
-test: tools ## every test of every module, with the race detector and a real memcached
-	$(call each,$(MODULES),TIERMEMO_REQUIRE_MEMCACHED=1 $(GO) test -race -shuffle=on -timeout=5m $(GOTESTFLAGS) ./...)
+test: tools ## every test of every module, with the race detector, a real memcached and PostgreSQL
+	$(call each,$(MODULES),TIERMEMO_REQUIRE_MEMCACHED=1 TIERMEMO_REQUIRE_POSTGRES=1 $(GO) test -race -shuffle=on -timeout=5m $(GOTESTFLAGS) ./...)
 	$(call each,$(MODULES),$(GO) test -run 'Allocations' ./...) # counted without the race detector, which allocates
 
-# The race detector needs a C compiler. With TIERMEMO_REQUIRE_MEMCACHED a test
-# that finds no memcached fails; without it (plain `go test`) it skips.
+# The race detector needs a C compiler, and so does SQLite. With TIERMEMO_REQUIRE_MEMCACHED a
+# test that finds no memcached fails, and with TIERMEMO_REQUIRE_POSTGRES one that finds no
+# PostgreSQL; without them (plain `go test`) it skips. Debian has PostgreSQL's server beside
+# PATH, and other programs of it also where there is none. SQLite has no command, but a header.
 .PHONY: tools
 tools:
-	@scripts/need memcached "$$($(GO) env CC | cut -d' ' -f1)=gcc,libc6-dev"
+	@command -v initdb >/dev/null || scripts/need '/usr/lib/postgresql/*/bin/initdb=postgresql'
+	@scripts/need memcached /usr/include/sqlite3.h=libsqlite3-dev "$$($(GO) env CC | cut -d' ' -f1)=gcc,libc6-dev"
 
 .PHONY: check
 check: lint test ## lint, then test: what a change must pass
@@ -48,17 +55,17 @@ format:
 	if [ -n "$$files" ]; then echo "not formatted (gofmt -w fixes it):" $$files >&2; exit 1; fi
 
 .PHONY: vet
-vet:
+vet: tools
 	$(call each,$(MODULES),$(GO) vet ./...)
 
 .PHONY: staticcheck
-staticcheck:
+staticcheck: tools
 	$(call each,$(MODULES),$(GO) run $(STATICCHECK) ./...)
 
 # The one failure that passes is that the database could not be asked, since
 # that says nothing about this code; the database's own refusals do not pass.
 .PHONY: vulnerabilities
-vulnerabilities:
+vulnerabilities: tools
 	$(call each,$(MODULES),\
 		if report=$$($(GO) run $(GOVULNCHECK) ./... 2>&1); then \
 			:; \
@@ -69,7 +76,7 @@ vulnerabilities:
 		fi)
 
 .PHONY: modules
-modules: ## build and vet each nested module by itself
+modules: tools ## build and vet each nested module by itself
 	$(call each,$(NESTED),echo "module $$module"; $(GO) build -o /dev/null ./...; $(GO) vet ./...)
 
 # A number of executions and not of seconds: where the time is up while a worker
@@ -94,7 +101,7 @@ bench: ## compare with other caches (bench/)
 LENGTH ?= 35s
 NODES  ?= 1
 .PHONY: prove
-prove: tools ## a fleet of processes through every scenario (about 22 minutes, LENGTH=35s each; NODES=3: on so many memcached, an hour): docs/proof.md
+prove: tools ## a fleet of processes through every scenario (about 22 minutes, LENGTH=35s each; NODES=3: on so many memcached, 45): docs/proof.md
 	cd prove && $(GO) run ./cmd/prove -length $(LENGTH) -nodes $(NODES)
 
 .PHONY: soak
@@ -102,12 +109,17 @@ soak: LENGTH = 30m
 soak: tools ## half an hour (LENGTH=30m) on three memcached, with all that can happen: nothing is stale, nothing grows: docs/proof.md
 	cd prove && $(GO) run ./cmd/prove -soak -length $(LENGTH)
 
+# One movement of it is a part of `make test`.
+.PHONY: operations
+operations: tools ## add, remove, replace, restart, flush and upgrade, on real servers under traffic (four minutes): docs/operations.md
+	cd prove && $(GO) run ./cmd/operate
+
 .PHONY: costs
 costs: tools ## round trips of each operation, latency while memcached hangs, and keys that move (three minutes): docs/proof.md
 	cd prove && $(GO) run ./cmd/prove -costs
 
 .PHONY: scaling
-scaling: tools ## what 1 to 64 processes cost a memcached, by its own counters (4 minutes): docs/scaling.md
+scaling: tools ## what 1 to 64 processes cost one memcached, and three, by their own counters (5 minutes): docs/scaling.md
 	cd prove && $(GO) run ./cmd/scaling -measure
 
 .PHONY: sheet

@@ -105,7 +105,7 @@ func TestInvalidationPage(t *testing.T) {
 	t.Parallel()
 	cache := memotest.New(t)
 	ctx := cache.With(t.Context())
-	s := &shop{newTable()}
+	s := newShop(newTable())
 	owner := func(want string) {
 		t.Helper()
 		if b, err := s.Basket(ctx, 7); b.Owner.Name != want || err != nil {

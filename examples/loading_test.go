@@ -94,7 +94,7 @@ func TestLoadingPage(t *testing.T) {
 	t.Parallel()
 	cache := memotest.New(t)
 	ctx := cache.With(t.Context())
-	s := &shop{newTable()}
+	s := newShop(newTable())
 
 	if _, known := s.KnownUser(ctx, 7); known {
 		t.Error("a user is known that nobody has loaded")
@@ -146,7 +146,7 @@ func TestLoadingPagesImpatientCaller(t *testing.T) {
 			})
 		}()
 		synctest.Wait()
-		s := &shop{newTable()}
+		s := newShop(newTable())
 		if u, err := s.UserSoon(ctx, 7); u.Name != "somebody" || err != nil {
 			t.Errorf("the impatient one got %+v, %v", u, err)
 		}

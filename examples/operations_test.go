@@ -70,19 +70,19 @@ func export(s memo.Stats, counter, gauge func(name string, value float64)) {
 	counter("memo_invalidations_deferred_total", float64(s.Total.Invalidations.Deferred))
 	gauge("memo_loads_in_flight", float64(s.Total.InFlight))
 	gauge("memo_entries", float64(s.Total.Entries))
+	gauge("memo_shared_nodes", float64(len(s.Nodes)))
+	is := map[bool]float64{true: 1}
 	for _, node := range s.Nodes {
-		up := 0.0
-		if node.Up {
-			up = 1
-		}
-		gauge("memo_shared_up", up)
-		gauge("memo_shared_pending", float64(node.Pending))
-		gauge("memo_shared_lag_seconds", node.Lag.Seconds())
-		counter("memo_shared_operations_total", float64(node.Ops))
-		counter("memo_shared_errors_total", float64(node.Errors))
-		counter("memo_shared_seconds_total", node.Time.Seconds())
-		counter("memo_shared_epochs_total", float64(node.Epochs))
-		counter("memo_shared_purges_total", float64(node.Purges))
+		label := `{node="` + node.Name + `"}`
+		gauge("memo_shared_up"+label, is[node.Up])
+		gauge("memo_shared_used"+label, is[node.Used])
+		gauge("memo_shared_pending"+label, float64(node.Pending))
+		gauge("memo_shared_lag_seconds"+label, node.Lag.Seconds())
+		counter("memo_shared_operations_total"+label, float64(node.Ops))
+		counter("memo_shared_errors_total"+label, float64(node.Errors))
+		counter("memo_shared_seconds_total"+label, node.Time.Seconds())
+		counter("memo_shared_epochs_total"+label, float64(node.Epochs))
+		counter("memo_shared_purges_total"+label, float64(node.Purges))
 	}
 }
 
@@ -101,7 +101,7 @@ func TestOperationsPagesCacheOpensWithoutMemcached(t *testing.T) {
 func TestOperationsPagesShutdown(t *testing.T) {
 	t.Parallel()
 	cache := memotest.New(t)
-	s := &shop{newTable()}
+	s := newShop(newTable())
 	stop, sigterm := context.WithCancel(t.Context())
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /", func(w http.ResponseWriter, r *http.Request) {
@@ -139,8 +139,9 @@ func TestOperationsPagesShutdown(t *testing.T) {
 func TestOperationsPagesFigures(t *testing.T) {
 	t.Parallel()
 	cache := memotest.NewFromConfig(t, memo.Config{Name: "shop " + rand.Text()}) // expvar knows each name once
+	s := newShop(newTable())
 	for range 2 {
-		if _, err := (&shop{newTable()}).User(cache.With(t.Context()), 7); err != nil {
+		if _, err := s.User(cache.With(t.Context()), 7); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -153,8 +154,10 @@ func TestOperationsPagesFigures(t *testing.T) {
 	figures := map[string]float64{}
 	note := func(name string, value float64) { figures[name] = value }
 	export(cache.Snapshot(), note, note)
+	node := cache.Snapshot().Nodes[0].Name
 	for name, want := range map[string]float64{
-		`memo_requests_total{result="l2"}`: 1, `memo_requests_total{result="load"}`: 1, "memo_entries": 1, "memo_shared_up": 1,
+		`memo_requests_total{result="l2"}`: 1, `memo_requests_total{result="load"}`: 1, "memo_entries": 1, "memo_shared_nodes": 1,
+		`memo_shared_up{node="` + node + `"}`: 1, `memo_shared_used{node="` + node + `"}`: 1,
 	} {
 		if figures[name] != want {
 			t.Errorf("%s is %v, want %v", name, figures[name], want)

@@ -114,7 +114,7 @@ func TestRequestsPage(t *testing.T) {
 	t.Parallel()
 	cache := memotest.New(t)
 	db := newTable()
-	s := &shop{db}
+	s := newShop(db)
 	w := httptest.NewRecorder()
 	routes(cache.Cache, s).ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
 	if w.Body.String() != "Ada" {
@@ -128,7 +128,7 @@ func Example_snapshot() {
 		log.Fatal(err)
 	}
 	defer cache.Close(context.Background())
-	s := &shop{newTable()}
+	s := newShop(newTable())
 	ctx, end := cache.Begin(context.Background())
 	defer end()
 	snapshot(ctx, s, func() {
@@ -142,7 +142,7 @@ func Example_snapshot() {
 func TestRequestsJobs(t *testing.T) {
 	t.Parallel()
 	cache := memotest.New(t)
-	s := &shop{newTable()}
+	s := newShop(newTable())
 	messages := make(chan int, 2)
 	messages <- 7
 	messages <- 7

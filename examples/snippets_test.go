@@ -33,17 +33,20 @@ func serve(routes http.Handler) error {
 	return http.ListenAndServe(":8080", nethttp.Middleware(cache)(routes)) // r.Use(...) with chi
 }
 
-func (s *shop) User(ctx context.Context, id int) (User, error) {
-	return memo.Do(ctx, memo.Key("user", id), func(ctx context.Context) (User, error) {
-		return s.db.user(ctx, id)
-	})
+type shop struct {
+	db   *table
+	user *memo.Func[int, User] // s.user.Do(ctx, id) is how a handler reads one
+}
+
+func newShop(db *table) *shop {
+	return &shop{db: db, user: memo.NewFunc(nil, "user", db.user)} // nil: the cache of each ctx
 }
 
 func (s *shop) Rename(ctx context.Context, id int, name string) error {
 	if err := s.db.rename(ctx, id, name); err != nil {
 		return err
 	}
-	err := memo.Invalidate(ctx, memo.Key("user", id)) // after the commit
+	err := s.user.Invalidate(ctx, id) // after the commit
 	if errors.Is(err, memo.ErrDeferred) {
 		return nil
 	}
@@ -58,7 +61,7 @@ func job(ctx context.Context, cache *memo.Cache, work func(context.Context) erro
 
 type User struct{ Name string }
 
-type shop struct{ db *table }
+func (s *shop) User(ctx context.Context, id int) (User, error) { return s.user.Do(ctx, id) }
 
 // table is a database of one column.
 type table struct {
@@ -92,7 +95,7 @@ func TestReadmesServiceReadsWhatItWrote(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer cache.Close(context.Background())
-	s := &shop{&table{names: map[int]string{7: "Ada"}}}
+	s := newShop(&table{names: map[int]string{7: "Ada"}})
 	read := func(want string, queries int) {
 		t.Helper()
 		u, err := s.User(cache.With(t.Context()), 7)

@@ -107,7 +107,7 @@ func TestLoadingPagesTimeline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cache := memotest.NewFromConfig(t, memo.Config{PollInterval: time.Hour, StaleBound: 2 * time.Hour}) // it is a day
 		other := cache.Process()
-		s := &shop{newTable()}
+		s := newShop(newTable())
 		began := time.Now()
 		read := func(c *memotest.Cache, after time.Duration, list string, failure bool, wait time.Duration) {
 			t.Helper()
@@ -140,7 +140,7 @@ func TestLoadingPagesTimeline(t *testing.T) {
 func TestPagesAboutWhatIsPastItsTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cache := memotest.New(t)
-		s := &shop{newTable()}
+		s := newShop(newTable())
 		ctx, end := cache.Begin(t.Context())
 		defer end()
 		for range 2 {
@@ -187,7 +187,7 @@ func TestPagesAboutWhatIsPastItsTime(t *testing.T) {
 func TestPagesAboutTheWayAround(t *testing.T) {
 	t.Parallel()
 	cache := memotest.New(t)
-	s := &shop{newTable()}
+	s := newShop(newTable())
 	page := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		user, err := s.User(r.Context(), 7)
 		respond(w, user.Name, err)

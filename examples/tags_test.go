@@ -62,7 +62,7 @@ func TestDirectorHasANewName(t *testing.T) {
 	}
 	defer cache.Close(context.Background())
 	ctx := cache.With(t.Context())
-	s := &shop{&table{names: map[int]string{7: "Ada"}}}
+	s := newShop(&table{names: map[int]string{7: "Ada"}})
 	for _, want := range []string{"Varda", "Agnès Varda"} {
 		if film, err := s.Film(ctx, 0); film.Director != want || err != nil {
 			t.Errorf("the film is by %q, %v, want %s", film.Director, err, want)

@@ -46,10 +46,11 @@ func TestOtherProcessesShowTheNewName(t *testing.T) {
 	there := here.Process()
 	db := newTable()
 
-	newSite(t, there, db).get("/users/7")
-	newSite(t, here, db).put("/users/7", "Grace")
+	ours, theirs := newSite(t, here, db), newSite(t, there, db)
+	theirs.get("/users/7")
+	ours.put("/users/7", "Grace")
 	there.CatchUp()
-	if name := newSite(t, there, db).get("/users/7"); name != "Grace" {
+	if name := theirs.get("/users/7"); name != "Grace" {
 		t.Errorf("after the PUT the other process shows %q", name)
 	}
 }
@@ -122,7 +123,7 @@ type site struct {
 }
 
 func newSite(t *testing.T, cache *memotest.Cache, db *table) site {
-	s, mux := &shop{db}, http.NewServeMux()
+	s, mux := newShop(db), http.NewServeMux()
 	handle := func(pattern string, answer func(r *http.Request, id int) (string, error)) {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 			id, err := userID(r)

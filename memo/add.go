@@ -17,7 +17,7 @@ import (
 // decides, for this process. The errors are those of Set: with ErrDeferred added may
 // be true, as v is stored here then.
 func Add[T any](ctx context.Context, key string, v T, opts ...Option) (added bool, err error) {
-	return store("Add", ctx, strings.Clone(key), v, opts, true)
+	return store("Add", ctx, nil, strings.Clone(key), v, opts, true)
 }
 
 // hasValue reports whether L2 has a value of l's key.

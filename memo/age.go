@@ -68,7 +68,7 @@ func beforehand(took time.Duration, beta float64) time.Duration {
 func (l *load) entry(v any, took time.Duration) *tier.Entry {
 	e := l.made(took)
 	e.Value = v
-	l.policy.lives(e, l.until(l.policy.ttl))
+	l.policy.lives(e, l.until(l.bounded(l.policy.ttl)))
 	return e
 }
 
@@ -77,14 +77,14 @@ func (l *load) entry(v any, took time.Duration) *tier.Entry {
 func (l *load) negative(took time.Duration) *tier.Entry {
 	e := l.made(took)
 	e.Err = ErrNotFound
-	e.Fresh = l.until(l.policy.negative)
+	e.Fresh = l.until(l.bounded(l.policy.negative))
 	l.policy.complete(e)
 	return e
 }
 
 // made is an entry that has neither a value nor an end yet.
 func (l *load) made(took time.Duration) *tier.Entry {
-	return &tier.Entry{Key: l.key, Loaded: l.started, Created: clock.UnixMilli(), Took: took, Tags: l.policy.tags, Home: l.home, Began: l.turn}
+	return &tier.Entry{Key: l.key, Loaded: l.started, Created: clock.UnixMilli(), Took: took, Tags: l.policy.tags, Home: l.home, Tally: l.kind, Began: l.turn}
 }
 
 // until is the end of a ttl that begins now.
@@ -127,10 +127,15 @@ func endedAt(e *tier.Entry, now int64) *tier.Entry {
 	if e.Stale == 0 && e.StaleIfError == 0 {
 		return nil
 	}
+	return freshUntil(e, now, e.Stale)
+}
+
+// freshUntil is e as it is when its freshness ends at end, and its window Stale is so long.
+func freshUntil(e *tier.Entry, end int64, stale time.Duration) *tier.Entry {
 	// Not a plain copy of *e, whose Checked and Retry others write meanwhile.
 	return &tier.Entry{
-		Checked: atomic.LoadUint64(&e.Checked), Key: e.Key, Value: e.Value, Err: e.Err, Stamp: e.Stamp, Loaded: e.Loaded, Early: now, Fresh: now,
-		Expires: after(now, max(e.Stale, e.StaleIfError)), Stale: e.Stale, StaleIfError: e.StaleIfError,
-		Created: e.Created, Took: e.Took, Tags: e.Tags, Bytes: e.Bytes, Home: e.Home, Began: e.Began,
+		Checked: atomic.LoadUint64(&e.Checked), Key: e.Key, Value: e.Value, Err: e.Err, Stamp: e.Stamp, Loaded: e.Loaded, Early: end, Fresh: end,
+		Expires: after(end, max(stale, e.StaleIfError)), Stale: stale, StaleIfError: e.StaleIfError,
+		Created: e.Created, Took: e.Took, Tags: e.Tags, Bytes: e.Bytes, Home: e.Home, Tally: e.Tally, Began: e.Began,
 	}
 }

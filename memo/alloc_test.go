@@ -42,6 +42,16 @@ func TestHitAllocations(t *testing.T) {
 		allocates(t, where+", with all options about time", 0, func() {
 			who(memo.Do(ctx, "user:7", loadUser, memo.TTL(time.Minute), memo.Jitter(0.1), memo.Stale(time.Minute), memo.StaleIfError(time.Hour), memo.EarlyRefresh(1), memo.NegativeTTL(time.Second)))
 		})
+		allocates(t, where+", with a Name", 0, func() { who(memo.Do(ctx, "user:7", loadUser, memo.Name("front page"))) })
+		for name, opt := range map[string]memo.Option{
+			"LocalOnly": memo.LocalOnly(), "SharedOnly": memo.SharedOnly(), "NoStore": memo.NoStore(), "LocalTTL": memo.LocalTTL(time.Second),
+			"SkipNil": memo.SkipNil(), "Version": memo.Version(3),
+		} {
+			allocates(t, where+", with "+name, 0, func() { who(memo.Do(ctx, "user:7", loadUser, memo.TTL(time.Minute), opt)) })
+		}
+		allocates(t, where+", with options made for the call", 0, func() {
+			who(memo.Do(ctx, "user:7", loadUser, memo.TTL(time.Minute), memo.LocalTTL(time.Second), memo.Version(3), memo.TagsFrom(tagUser), memo.SkipNil()))
+		})
 		id, wide := 7, 1<<40
 		allocates(t, where+", a key concatenated for the call", 0, func() { who(memo.Do(ctx, "user:"+strconv.Itoa(id), loadUser)) })
 		allocates(t, where+", a fn that captures", 1, func() {
@@ -55,6 +65,8 @@ func TestHitAllocations(t *testing.T) {
 		allocates(t, where+", a key of memo.Key made before", 0, func() { who(memo.Do(ctx, made, loadUser)) })
 	}
 }
+
+func tagUser(u user) []string { return []string{u.Name} }
 
 // With a shared tier a hit in L2 looks at the time of the last poll as well.
 func TestSharedHitAllocations(t *testing.T) {

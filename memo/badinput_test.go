@@ -199,6 +199,7 @@ func TestConfigsThatAreRefused(t *testing.T) {
 		"ReadTimeout of -1ns":                                       {ReadTimeout: -1},
 		"WriteTimeout of -1ns":                                      {WriteTimeout: -1},
 		"PollInterval of 2562047h47m16.854775807s; give a":          {PollInterval: math.MaxInt64, StaleBound: math.MaxInt64},
+		"are more than a day":                                       {StaleBound: 24 * time.Hour, Prefix: "t", Shared: tiertest.NewMemory("a", "b").List("a", "b")},
 		"StaleBound of 87600h0m0.000000001s":                        {StaleBound: 3650*24*time.Hour + 1},
 		"Shared is a nil *tiertest.Memory; look at the error":       {Prefix: "t", Shared: (*tiertest.Memory)(nil)},
 		"MaxRequestEntries of -1; give a number above 0":            {MaxRequestEntries: -1},

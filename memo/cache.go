@@ -15,9 +15,7 @@ import (
 	"github.com/tiermemo/tiermemo/internal/flight"
 	"github.com/tiermemo/tiermemo/internal/keys"
 	"github.com/tiermemo/tiermemo/internal/scope"
-	"github.com/tiermemo/tiermemo/internal/stripe"
 	"github.com/tiermemo/tiermemo/memo/lru"
-	"github.com/tiermemo/tiermemo/memo/tier"
 )
 
 // A Cache is put together and taken apart here, from its tiers. Reads begin in
@@ -37,6 +35,8 @@ type Cache struct {
 	writers writers
 	clock   *clock.Clock
 	types   sync.Map // reflect.Type or form to *typeInfo
+	funcs   sync.Map // name to the *Func that has it
+	windows sync.Map // windowKey to the *gather that is open
 	log     *journal
 	source  uint64 // names this process in the log
 	since   time.Time
@@ -45,13 +45,9 @@ type Cache struct {
 	stop chan struct{} // ends the pollers
 	done chan struct{} // Close has ended
 
-	counts                                    *stripe.Set // by outcome
-	runs, runErrors, runPanics, refreshes     atomic.Uint64
-	runTime                                   atomic.Int64
-	evictions, valueBytes                     atomic.Uint64
-	invalidatedKeys, invalidatedAll, peerKeys atomic.Uint64
-	invalidatedTags, invalidatedTrees         atomic.Uint64
-	expired, deferred                         atomic.Uint64
+	names                                               names         // what is counted, by name
+	era                                                 atomic.Uint32 // how often L2 was emptied, from 1
+	invalidatedTags, invalidatedAll, peerTags, deferred atomic.Uint64 // what no name is counted for
 }
 
 // New returns a cache. The defaults apply to all of its entries. An error is a
@@ -70,20 +66,28 @@ func New(cfg Config, defaults ...Option) (*Cache, error) {
 	}
 	c := &Cache{
 		cfg:     cfg,
-		policy:  policy{ttl: defaultTTL, loadTimeout: defaultLoadTimeout},
+		policy:  policy{ttl: defaultTTL, loadTimeout: defaultLoadTimeout, batchSize: defaultBatchSize},
 		flights: flight.New[landing](),
 		clock:   clock.New(),
 		source:  rand.Uint64(),
 		since:   time.Now(),
 		stop:    make(chan struct{}),
 		done:    make(chan struct{}),
-		counts:  stripe.NewSet(outcomes),
 	}
 	if err := c.policy.apply(defaults); err != nil {
 		return nil, misuse(err, "New", given)
 	}
 	if c.policy.clone != nil {
 		return nil, &UsageError{Op: "New", Name: given, Problem: "Clone copies values of one type, and a cache has many", Fix: "give it to the calls that need it"}
+	}
+	if c.policy.name != "" {
+		return nil, &UsageError{Op: "New", Name: given, Problem: "Name is about calls, and a cache has many", Fix: "give it to the calls that need it; Config.Name is the cache's own"}
+	}
+	if c.policy.tagsFrom != nil {
+		return nil, &UsageError{Op: "New", Name: given, Problem: "TagsFrom is about values of one type, and a cache has many", Fix: "give it to the calls that need it"}
+	}
+	if c.policy.unless != nil {
+		c.off.Store(offAsked)
 	}
 	if c.policy.codec != nil {
 		c.cfg.Codec, c.policy.codec = c.policy.codec, nil
@@ -94,7 +98,9 @@ func New(cfg Config, defaults ...Option) (*Cache, error) {
 	c.solo.horizon.Store(math.MaxInt64)
 	c.nowhere.init()
 	c.nowhere.bound.Store(int64(cfg.StaleBound - slack))
-	cfg.Local.OnEvict(func(string, *tier.Entry) { c.evictions.Add(1) })
+	c.names.init()
+	c.era.Store(1)
+	cfg.Local.OnEvict(c.evicted)
 	if cfg.Shared == nil {
 		return c, nil
 	}

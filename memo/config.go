@@ -9,6 +9,7 @@ import (
 
 	"github.com/tiermemo/tiermemo/internal/clock"
 	"github.com/tiermemo/tiermemo/internal/keys"
+	"github.com/tiermemo/tiermemo/internal/roster"
 	"github.com/tiermemo/tiermemo/memo/codec"
 	"github.com/tiermemo/tiermemo/memo/lru"
 	"github.com/tiermemo/tiermemo/memo/tier"
@@ -24,8 +25,10 @@ type Config struct {
 	Prefix string      // namespace in the shared tier, 1 to 64 bytes; required with Shared
 	Local  tier.Local  // the process tier, this cache's alone; nil: lru.New(lru.DefaultSize)
 	Shared tier.Shared // the shared tier; nil: none. It is this cache's alone too: Close closes it, so two caches have a client each
-	// PlacementKey is a secret that goes into the choice of the Node that holds a key, the same in every process of a Prefix. With
-	// it nobody who chooses keys, say by what he asks for, can have them all meet on one Node. "": Prefix, which is no secret.
+	// PlacementKey is a secret that goes into the choice of the Node that holds a key. With it nobody who chooses keys, say by what
+	// he asks for, can have them all meet on one Node. "": Prefix, which is no secret. It is the same
+	// in every process of a Prefix. One that differs from those before it says so in the log, reads nothing from the shared tier,
+	// and its invalidations reach them and are ErrDeferred, until the last of those has gone.
 	PlacementKey string
 
 	Codec codec.Codec // how values are stored there; nil: codec.JSON{}
@@ -34,11 +37,11 @@ type Config struct {
 	StaleBound        time.Duration // no L2 value is older than this against the shared tier's log; 1s, at least twice PollInterval
 	OutageBound       time.Duration // the same while the shared tier is away; StaleBound
 	ReadTimeout       time.Duration // budget of one read of the shared tier, 1ms at least; 100ms. A tier's own (memcached.Config.Timeout) ends it earlier
-	WriteTimeout      time.Duration // budget of one invalidation or poll, 1ms at least, the same in every process of a Prefix; 500ms
+	WriteTimeout      time.Duration // budget of one invalidation or poll, 1ms at least; 500ms. The same in every process of a Prefix
 	MaxRequestEntries int           // bound of one request's memory; 10_000
 
 	// LoadContext returns, from a caller's ctx, one with the values that loaders may see: a trace, a logger. Its deadline is
-	// not used. nil: loaders see the cache and nothing else of a request, because many wait for one load.
+	// not used. nil: loaders see the cache, Vary, and nothing else of a request, because many wait for one load.
 	LoadContext func(ctx context.Context) context.Context
 
 	// StrictTypes makes a type of which the shared tier would lose a part a *UsageError of each call for it that L1 and L2
@@ -154,6 +157,10 @@ func (cfg Config) problem() *UsageError {
 	}
 	if _, err := keys.NewSpace(cfg.Prefix); err != nil {
 		return bad(fmt.Sprintf("shorten it to %d", keys.MaxPrefix), "Prefix has %d bytes", len(cfg.Prefix))
+	}
+	if !cfg.Shared.Fixed() && cfg.settle() > roster.MostSettle {
+		return bad("lower them: when servers are added or removed, all processes wait for twice as long",
+			"StaleBound of %v and four times WriteTimeout of %v are more than a day", cfg.StaleBound, cfg.WriteTimeout)
 	}
 	if nodes := cfg.Shared.Nodes(); cfg.Shared.Fixed() && len(nodes) == 0 {
 		return bad("give it a Node, or leave Shared out", "a Shared that has no Node, and never will")

@@ -17,12 +17,12 @@ import (
 // ctx.Value; where others have wrapped it, by Value.
 type node struct {
 	context.Context
-	cache  *Cache
-	table  *scope.Table   // this cache's part of the request's memory; nil: none
-	scope  *scope.Scope   // of this node; nil: that of the contexts below, if any
-	counts *stripe.Stripe // where this request counts
-	load   *running       // the load that this ctx was made for; nil: none
-	mode   mode           // what Fresh and Bypass ask for
+	cache *Cache
+	table *scope.Table // this cache's part of the request's memory; nil: none
+	scope *scope.Scope // of this node; nil: that of the contexts below, if any
+	lane  uint32       // where this request counts
+	load  *running     // the load that this ctx was made for; nil: none
+	asks               // what Fresh, Bypass, Vary and BeginTx ask for
 }
 
 // request is a node that opens a scope, in one allocation. It is never pooled:
@@ -120,7 +120,7 @@ func (c *Cache) begin(ctx context.Context) (_ *node, opened *scope.Scope) {
 		n.table = s.Table(c)
 		return n, nil
 	}
-	r := &request{node: node{Context: ctx, cache: c, counts: c.counts.Stripe(), mode: modeOf(ctx, outer)}}
+	r := &request{node: node{Context: ctx, cache: c, lane: stripe.Any(), asks: asksOf(ctx, outer)}}
 	r.memory.Init(c.cfg.MaxRequestEntries)
 	r.scope = &r.memory
 	r.table = r.memory.Table(c)
@@ -151,14 +151,14 @@ func (c *Cache) With(ctx context.Context) context.Context {
 }
 
 func (c *Cache) bind(ctx context.Context, outer *node) *node {
-	n := &node{Context: ctx, cache: c, mode: modeOf(ctx, outer)}
+	n := &node{Context: ctx, cache: c, asks: asksOf(ctx, outer)}
 	if outer != nil {
 		n.load = outer.load
 	}
 	if outer != nil && outer.cache == c {
-		n.counts = outer.counts
+		n.lane = outer.lane
 	} else {
-		n.counts = c.counts.Stripe()
+		n.lane = stripe.Any()
 	}
 	return n
 }

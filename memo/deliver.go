@@ -112,14 +112,6 @@ func (p *part) record(ctx context.Context) error {
 	return nil
 }
 
-// deferred is what the caller of an invalidation gets whose part has failed.
-func (p *part) deferred() error {
-	if errors.Is(p.err, errAway) {
-		return deferred(nil)
-	}
-	return deferred(p.err)
-}
-
 // numbersUpTo is the n numbers that were drawn, last being the last.
 func numbersUpTo(last uint64, n int) []uint64 {
 	numbers := make([]uint64, n)

@@ -38,9 +38,13 @@ func Do[T any](ctx context.Context, key string, fn func(context.Context) (T, err
 		n = find(ctx)
 	}
 	if n != nil && fn != nil && silent(opts) {
-		if e, from := n.hit(key); e != nil {
+		if e, from := n.hit(key, 0); e != nil {
 			if v, ok := e.Value.(T); ok {
-				n.counts.Add(int(from), 1)
+				t := e.Tally.(*tally)
+				if len(opts) > 0 {
+					t = n.cache.tallyNamed(opts, t)
+				}
+				t.count(n.lane, from)
 				return v, nil
 			}
 		}
@@ -48,10 +52,14 @@ func Do[T any](ctx context.Context, key string, fn func(context.Context) (T, err
 	return do(ctx, n, key, fn, opts)
 }
 
-// hit returns the entry of key if L1 or L2 can answer without asking anyone.
-func (n *node) hit(key string) (*tier.Entry, outcome) {
+// hit returns the entry of key if L1 or L2 can answer without asking anyone. under is
+// what the ctx may say for that: modeVary only of a key that it says it of.
+func (n *node) hit(key string, under mode) (*tier.Entry, outcome) {
 	c := n.cache
-	if n.mode != 0 || c.off.Load() != 0 { // closed: L1 too, as no invalidation reaches it any more
+	if n.mode != under || c.off.Load() != 0 { // closed: L1 too, as no invalidation reaches it any more
+		return n.hitVaried(key, under)
+	}
+	if under == 0 && keys.Odd(key) { // it is kept under another one
 		return nil, 0
 	}
 	if n.table != nil {
@@ -98,21 +106,25 @@ func read[T any](op string, ctx context.Context, n *node, key string, fn func(co
 	}
 	c := n.cache
 	if n.bypassed() {
-		n.counts.Add(int(outcomeBypass), 1)
+		c.tallyOfCall(key, opts).count(n.lane, outcomeBypass)
 		return fn(n.around(ctx))
 	}
 	l, clone, err := newLoad[T](c, n, key, opts)
 	if err != nil {
 		return v, misuse(err, op, keys.Kind(key))
 	}
-	l.forced = forced
-	l.run = func(ctx context.Context) (any, error) { return fn(ctx) }
-	e, from, err := c.request(ctx, n, l)
-	if errors.Is(err, flight.ErrClosed) { // since we looked
-		n.counts.Add(int(outcomeBypass), 1)
+	if l.policy.exempt(ctx) {
+		l.count(outcomeBypass)
 		return fn(n.around(ctx))
 	}
-	v, err = answer[T](n, key, e, from, err)
+	l.forced = forced
+	l.run = func(ctx context.Context) (any, error) { return fn(ctx) }
+	e, from, err := c.answers(ctx, n, l)
+	if errors.Is(err, flight.ErrClosed) { // since we looked
+		l.count(outcomeBypass)
+		return fn(n.around(ctx))
+	}
+	v, err = answer[T](l, e, from, err)
 	if err != nil {
 		return v, l.failure(err)
 	}
@@ -123,7 +135,7 @@ func read[T any](op string, ctx context.Context, n *node, key string, fn func(co
 }
 
 // answer counts a read that ended with e or err, and returns e's value.
-func answer[T any](n *node, key string, e *tier.Entry, from outcome, err error) (v T, _ error) {
+func answer[T any](l *load, e *tier.Entry, from outcome, err error) (v T, _ error) {
 	switch {
 	case err != nil: // from says of what kind: ErrNotFound is an answer too, and not kept
 	case e.Err != nil:
@@ -131,11 +143,11 @@ func answer[T any](n *node, key string, e *tier.Entry, from outcome, err error) 
 			from = outcomeNegative
 		}
 	default:
-		if v, err = value[T](key, e); err != nil {
+		if v, err = value[T](keys.Asked(l.key), e); err != nil {
 			from = outcomeError
 		}
 	}
-	n.counts.Add(int(from), 1)
+	l.count(from)
 	return v, err
 }
 

@@ -9,16 +9,15 @@
 //	ctx, end := cache.Begin(ctx) // one unit of work, with a memory of its own
 //	defer end()
 //
-// Where one reads:
+// What is read is declared once ([NewFunc]), and s.user.Do(ctx, id) reads it; or see
+// [Do], which takes a key and a function:
 //
-//	return memo.Do(ctx, memo.Key("user", id), func(ctx context.Context) (User, error) {
-//		return s.db.user(ctx, id)
-//	})
+//	return &shop{db: db, user: memo.NewFunc(nil, "user", db.user)} // nil: the cache of each ctx
 //
 // And where one writes. An invalidation that is deferred is done here, and the
 // others hear of it when the shared tier is back:
 //
-//	err := memo.Invalidate(ctx, memo.Key("user", id)) // after the commit
+//	err := s.user.Invalidate(ctx, id) // after the commit
 //	if errors.Is(err, memo.ErrDeferred) {
 //		return nil
 //	}
@@ -51,12 +50,26 @@
 //
 // get.go turns back where this would load, peek.go before L3, and refresh.go enters
 // at load.go. What a ctx asks of a read is in mode.go, and how new its answer has to
-// be then in need.go; what an Option asks of it, in policy.go. What time makes of an
-// entry is in age.go; what is past its time is served and refreshed by stale.go.
+// be then in need.go; what an Option asks of it, in policy.go, place.go, unless.go,
+// version.go and tagsfrom.go. Under which key all of them keep a caller's key is in
+// vary.go. What time makes of an entry is in age.go; what is past its time is served and
+// refreshed by stale.go. A Func, declared in declare.go, is a way into all of this with
+// options that argument.go binds to its argument.
+//
+// many.go is for several keys at once: each goes that way by itself (manymiss.go), and
+// gather.go lets them travel together where one look (looks.go), or one run of the
+// loader (chunk.go), serves all. window.go joins single calls, manyapart.go is for a
+// loader of one, and manytx.go for a Tx.
 //
 // invalidate.go runs the other way, L3 first, and says why, and expire.go, set.go and
 // add.go with it; deliver.go is its way to L3, and queue.go where it waits for it.
+// In a transaction (tx.go) reads go by txread.go, and invalidations by txwrite.go, until it
+// commits.
+//
 // tags.go is for what is named by no key, by markers in L3 (mark.go) and fences here
 // (fences.go). domain.go and poll.go are the process's part in the protocol between
 // processes; what they decide is in internal/coherence.
+//
+// What is counted, and under which name, is in stats.go, tally.go and names.go; for
+// that held.go alone changes what L2 has.
 package memo

@@ -46,12 +46,14 @@ type domain struct {
 	polling  chan struct{} // holds a token while somebody polls
 	held     sync.Map      // tokens of the leases of the loads that run here
 	portion  int           // of the queue that is delivered at once. Of who polls.
+	foreign  bool          // its roster is a later release's, or goes by another order. Of who polls.
 	owing    bool          // an epoch was due, and may not have begun: see rotate. Of who polls.
 
 	mu      sync.Mutex // never held over I/O, nor when a flight's lock is taken
 	log     coherence.Log
-	pending coherence.Pending
+	pending coherence.Pending // how much it takes depends: see queue
 	others  coherence.Pending // of pending, what other Nodes were told of already
+	heirs   bool              // the Node has left: others wait for that now
 	health  coherence.Health
 	since   time.Time // of the last change of up
 	epoch   uint64    // a number of the last epoch that this process has met; 0: of none
@@ -67,11 +69,10 @@ func newDomain(c *Cache, node tier.Node, space keys.Space) *domain {
 		life: life, quit: quit,
 		cache: c, node: node, space: space,
 		attached: make(chan struct{}), parted: make(chan struct{}), followed: make(chan struct{}), polling: make(chan struct{}, 1), portion: mostKeys,
-		log:     coherence.Log{GiveUp: 2 * c.cfg.WriteTimeout},
-		pending: coherence.Pending{Most: mostKeys},
-		others:  coherence.Pending{Most: mostKeys},
-		health:  coherence.Health{Blip: c.cfg.StaleBound, Calm: c.cfg.PollInterval + c.cfg.WriteTimeout + 100*time.Millisecond},
-		since:   time.Now(),
+		log:    coherence.Log{GiveUp: 2 * c.cfg.WriteTimeout},
+		others: coherence.Pending{Most: mostBeside},
+		health: coherence.Health{Blip: c.cfg.StaleBound, Calm: c.cfg.PollInterval + c.cfg.WriteTimeout + 100*time.Millisecond},
+		since:  time.Now(),
 	}
 	d.home.init()
 	d.home.moved = func(e *tier.Entry) bool {
@@ -184,15 +185,17 @@ func (d *domain) newCounter(ctx context.Context, counter tier.Item) error {
 	return err
 }
 
-// placeLease puts a lease in place of what at found there.
-func (d *domain) placeLease(ctx context.Context, place string, at look, token uint64) error {
-	return d.put(ctx, place, at.item, wire.AppendLease(nil, wire.Lease{Stamp: at.seq, Token: token}), leaseTTL)
+// placeLease puts the lease mine in place of what at found there.
+func (d *domain) placeLease(ctx context.Context, place string, at look, mine wire.Lease) error {
+	mine.Stamp = at.seq
+	return d.put(ctx, place, at.item, wire.AppendLease(nil, mine), leaseTTL)
 }
 
 // lock takes the lock of a refresh, unless another one has it.
-func (d *domain) lock(ctx context.Context, lock string, at look, token uint64) error {
+func (d *domain) lock(ctx context.Context, lock string, at look, mine wire.Lease) error {
+	mine.Stamp = at.seq
 	err := d.do(ctx, "add", func(ctx context.Context) error {
-		return d.node.Add(ctx, lock, wire.AppendLease(nil, wire.Lease{Stamp: at.seq, Token: token}), leaseTTL)
+		return d.node.Add(ctx, lock, wire.AppendLease(nil, mine), leaseTTL)
 	})
 	if !isExists(err) {
 		return err
@@ -201,10 +204,10 @@ func (d *domain) lock(ctx context.Context, lock string, at look, token uint64) e
 	switch {
 	case err != nil:
 		return err
-	case own(held.item.Value, token):
+	case own(held.item.Value, mine.Token):
 		return nil // a repeated command's first try has arrived
 	case held.item.Found() && d.left(held.item.Value):
-		return d.placeLease(ctx, lock, held, token)
+		return d.placeLease(ctx, lock, held, mine)
 	}
 	return errHeld
 }

@@ -28,6 +28,11 @@ type undelivered struct {
 	writing bool // writes were under way
 }
 
+func (u *undelivered) add(more undelivered) {
+	u.keys += more.keys
+	u.all = u.all || more.all
+}
+
 // Error implements error.
 func (u undelivered) Error() string {
 	what := fmt.Sprintf("%d invalidations were", u.keys)

@@ -7,6 +7,7 @@ import (
 	"github.com/tiermemo/tiermemo/internal/clock"
 	"github.com/tiermemo/tiermemo/internal/coherence"
 	"github.com/tiermemo/tiermemo/internal/flight"
+	"github.com/tiermemo/tiermemo/internal/scope"
 	"github.com/tiermemo/tiermemo/internal/wire"
 	"github.com/tiermemo/tiermemo/memo/tier"
 )
@@ -36,13 +37,13 @@ func (c *Cache) Expire(ctx context.Context, keys ...string) error {
 	return invalidate(ctx, c, "Expire", wire.Expired, keys)
 }
 
-// expire ends the freshness of keys in this process and in the request of n.
-func (c *Cache) expire(n *node, keys []string) {
+// expire ends the freshness of keys in this process and in the request that has table.
+func (c *Cache) expire(table *scope.Table, keys []string) {
 	c.outdate(keys...)
-	if n.table != nil {
-		n.table.Forget(keys...)
+	if table != nil {
+		table.Forget(keys...)
 	}
-	c.expired.Add(uint64(len(keys)))
+	c.invalidated(wire.Expired, keys)
 }
 
 // outdate ends the freshness of keys in this process, in one step.
@@ -60,9 +61,9 @@ func (c *Cache) outdate(keys ...string) {
 // the clock of the hit path, to which an end by the exact time is still to come.
 func (c *Cache) outlive(e *tier.Entry) {
 	if old := endedAt(e, c.clock.Now()); old != nil {
-		c.cfg.Local.Set(e.Key, old)
+		c.keepLocal(old)
 	} else {
-		c.cfg.Local.Delete(e.Key)
+		c.dropLocal(e.Key)
 	}
 }
 
@@ -74,7 +75,7 @@ func (c *Cache) dropOlder(about wire.Subject, key string, seq uint64) {
 		switch {
 		case e == nil:
 		case !coherence.SameEpoch(e.Stamp, seq), about == wire.Keys && e.Stamp < seq:
-			c.cfg.Local.Delete(key)
+			c.dropLocal(key)
 		case e.Stamp < seq:
 			c.outlive(e)
 		}

@@ -230,6 +230,10 @@ func TestExpireChangesNothingButTheTimes(t *testing.T) {
 			if was.(int64) <= is.(int64) {
 				t.Errorf("%s did not come nearer: %v, %v", field.Name, was, is)
 			}
+		case "Held":
+			if was.(uint64) != 0 || is.(uint64) == 0 {
+				t.Errorf("the old one is counted as held in %v, and the new one in %v", was, is)
+			}
 		default:
 			if !reflect.DeepEqual(was, is) {
 				t.Errorf("%s was %v, and is %v", field.Name, was, is)

@@ -40,7 +40,12 @@ func (l *load) fill(ctx context.Context, f *call, d *domain, s *lease, at look, 
 	}
 	e.Stamp = at.seq
 	s.end()
+	if !l.policy.shares() { // known only now
+		l.keep(f, e)
+		return landing{e, outcomeLoad}, nil
+	}
 	if d.awaits(l.key, e.Tags) { // its invalidation has not reached the shared tier
+		l.keep(f, e)
 		return landing{e, outcomeLoad}, nil
 	}
 	unborn := len(at.marks.Unknown) > 0 && !s.born
@@ -59,7 +64,7 @@ func (l *load) fill(ctx context.Context, f *call, d *domain, s *lease, at look, 
 	switch err := s.store(ctx, data, ttlOf(e, l.cache.clock.Exact())); {
 	case err == nil:
 		kept = true
-		l.cache.valueBytes.Add(uint64(len(data)))
+		l.tally.valueBytes.Add(uint64(len(data)))
 	case errors.Is(err, tier.ErrConflict), errors.Is(err, tier.ErrNotFound):
 		kept = true // by somebody else, or by nobody: there is nothing to release
 		if l.forced {
@@ -104,7 +109,7 @@ func (l *load) encode(e *tier.Entry) ([]byte, error) {
 		until = clock.UnixMilli() + millis(time.Duration(e.Fresh-l.cache.clock.Exact()))
 	}
 	v := wire.Value{
-		Stamp: e.Stamp, Created: e.Created, Fresh: until, Took: wire.Micros(e.Took),
+		Stamp: e.Stamp, Created: e.Created, Fresh: until, Took: wire.Micros(e.Took), Version: l.policy.version,
 		Stale: uint64(millis(e.Stale)), StaleIfError: uint64(millis(e.StaleIfError)), Negative: e.Err != nil,
 		Codec: l.typ.name, Fingerprint: l.typ.fingerprint, Key: l.key, Tags: e.Tags, Payload: payload,
 	}

@@ -3,6 +3,7 @@ package memo_test
 import (
 	"context"
 	"slices"
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -61,6 +62,25 @@ func (f *fleet) process(t *testing.T, change ...func(*memo.Config)) (*memo.Cache
 		t.Fatal("an empty store has a value")
 	}
 	return c, own
+}
+
+// wired is listed behind a fault wrapper, for one caller without a request.
+func (f *fleet) wired(t *testing.T, names []string, change ...func(*memo.Config)) (context.Context, *tiertest.List, *tiertest.Faulty) {
+	t.Helper()
+	list := f.memory().List(names...)
+	wire := tiertest.NewFaulty(list)
+	c, _ := f.process(t, append(change, func(cfg *memo.Config) { cfg.Shared = wire })...)
+	return c.With(context.Background()), list, wire
+}
+
+// epoch is the one in which node counts.
+func (f *fleet) epoch(t *testing.T, node string) uint64 {
+	t.Helper()
+	items := make([]tier.Item, 1)
+	must(t, f.memory().Only(node).Nodes()[0].GetMulti(context.Background(), []string{"t:seq"}, items))
+	n, err := strconv.ParseUint(string(items[0].Value), 10, 64)
+	must(t, err)
+	return n >> 32
 }
 
 func (f *fleet) memory() *tiertest.Memory { return f.store.Shared.(*tiertest.Memory) }

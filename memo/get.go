@@ -19,8 +19,10 @@ import (
 // since. Get waits for no load: neither for one of this process nor for one of another.
 // A key that holds a value of another type is a *TypeError.
 func Get[T any](ctx context.Context, key string) (v T, err error) {
-	n := find(ctx)
-	key = strings.Clone(key)
+	return get[T](ctx, find(ctx), strings.Clone(key), nil)
+}
+
+func get[T any](ctx context.Context, n *node, key string, opts []Option) (v T, err error) {
 	if err := checkCall("Get", ctx, key); err != nil {
 		return v, err
 	}
@@ -31,20 +33,28 @@ func Get[T any](ctx context.Context, key string) (v T, err error) {
 	if c.closed() {
 		return v, ErrClosed
 	}
-	l, _, err := newLoad[T](c, n, key, nil)
+	l, clone, err := newLoad[T](c, n, key, opts)
 	if err != nil {
 		return v, misuse(err, "Get", keys.Kind(key))
 	}
 	var e *tier.Entry
 	var from outcome
-	if !n.bypassed() {
+	switch p := n.inTx(); {
+	case n.bypassed(), l.policy.exempt(ctx):
+	case p != nil:
+		e, from, err = p.get(ctx, n, l)
+	default:
 		e, from, err = c.get(ctx, n, l)
 	}
 	if e == nil && err == nil {
-		n.counts.Add(int(outcomeMiss), 1)
+		l.count(outcomeMiss)
 		return v, ErrMiss
 	}
-	return answer[T](n, key, e, from, err)
+	v, err = answer[T](l, e, from, err)
+	if err == nil && clone != nil {
+		v = clone(v)
+	}
+	return v, err
 }
 
 // get looks in the three tiers, and keeps upwards what it finds.
@@ -86,7 +96,7 @@ func (c *Cache) get(ctx context.Context, n *node, l *load) (*tier.Entry, outcome
 // made of what it finds.
 func (c *Cache) fetch(ctx context.Context, l *load) (*tier.Entry, age) {
 	d := l.domain
-	if d == nil || l.typ.lossy != nil {
+	if d == nil || l.typ.lossy != nil || l.policy.place == placeLocal {
 		return nil, gone
 	}
 	if !d.readable(l.key) {
@@ -94,9 +104,10 @@ func (c *Cache) fetch(ctx context.Context, l *load) (*tier.Entry, age) {
 	}
 	watch := c.flights.Watch(l.key)
 	defer watch.Release()
+	l.seat.goesOn()
 	place, tags := d.space.Value(l.key), l.likelyTags()
 	for range mostTurns {
-		at, err := d.look(ctx, place, d.marks(l.key, tags)...)
+		at, err := l.look(ctx, d, place, d.marks(l.key, tags))
 		if err != nil {
 			return nil, gone
 		}

@@ -2,6 +2,7 @@ package memo_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 
 	"github.com/tiermemo/tiermemo/memo"
@@ -26,12 +27,42 @@ func BenchmarkHit(b *testing.B) {
 			}
 		}
 	})
+	b.Run("L1 under Vary", func(b *testing.B) {
+		ctx, end := c.Begin(context.Background())
+		defer end()
+		ctx = memo.Vary(ctx, "tenant", 42)
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := memo.Do(ctx, "user:7", loadUser); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("L2 under Vary", func(b *testing.B) {
+		ctx := memo.Vary(c.With(context.Background()), "tenant", 42)
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := memo.Do(ctx, "user:7", loadUser); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 	b.Run("L1 with TTL", func(b *testing.B) {
 		ctx, end := c.Begin(context.Background())
 		defer end()
 		b.ReportAllocs()
 		for b.Loop() {
 			if _, err := memo.Do(ctx, "user:7", loadUser, memo.TTL(1e9)); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("L1 with Name", func(b *testing.B) {
+		ctx, end := c.Begin(context.Background())
+		defer end()
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := memo.Do(ctx, "user:7", loadUser, memo.Name("front page")); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -84,4 +115,51 @@ func BenchmarkHit(b *testing.B) {
 			}
 		}
 	})
+}
+
+// What a Func adds to a hit is that it writes the key.
+func BenchmarkFuncHit(b *testing.B) {
+	c := newCache(b, memo.Config{})
+	byNumber := memo.NewFunc(c, "number", func(context.Context, int) (user, error) { return user{ID: 7}, nil })
+	byText := memo.NewFunc(c, "text", func(context.Context, string) (user, error) { return user{ID: 7}, nil })
+	byLeaf := memo.NewFunc(c, "leaf", func(context.Context, leaf) (user, error) { return user{ID: 7}, nil })
+	request, end := c.Begin(context.Background())
+	defer end()
+	for where, ctx := range map[string]context.Context{"L1": request, "L2": c.With(context.Background())} {
+		benchmarkHit(b, where+" a key of memo.Key", func() (user, error) { return memo.Do(ctx, memo.Key("user", 7), loadUser) })
+		benchmarkHit(b, where+" an int", func() (user, error) { return byNumber.Do(ctx, 7) })
+		benchmarkHit(b, where+" a string", func() (user, error) { return byText.Do(ctx, "a string") })
+		benchmarkHit(b, where+" a struct", func() (user, error) { return byLeaf.Do(ctx, leaf{7, 1}) })
+	}
+}
+
+func benchmarkHit(b *testing.B, name string, call func() (user, error)) {
+	b.Run(name, func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := call(); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
+func BenchmarkSnapshot(b *testing.B) {
+	for _, names := range []int{1, 201} {
+		b.Run(fmt.Sprint(names, " names"), func(b *testing.B) {
+			c := newCache(b, memo.Config{})
+			ctx := c.With(context.Background())
+			for i := range names {
+				if _, err := memo.Do(ctx, memo.Key(fmt.Sprint("name", i), 7), loadUser); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				if s := c.Snapshot(); len(s.Funcs) != names {
+					b.Fatal(len(s.Funcs))
+				}
+			}
+		})
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/tiermemo/tiermemo/internal/flight"
+	"github.com/tiermemo/tiermemo/internal/scope"
 	"github.com/tiermemo/tiermemo/internal/wire"
 	"github.com/tiermemo/tiermemo/memo/tier"
 )
@@ -25,7 +26,8 @@ import (
 // process sees a value from before it, but for requests that were open and had
 // read the key. If it returned nil, no process does after Config.StaleBound, and
 // as a rule after Config.PollInterval. ErrDeferred: done here, and queued for
-// the shared tier, which does not answer; it is delivered when it does.
+// the shared tier; it does not answer, in a part at least, or the list of its
+// servers changes. It is delivered when that is over.
 //
 // It works also when ctx has ended, and takes at most Config.WriteTimeout for
 // each 1000 keys. Up to 1000 keys of one call may depend on each other; of two
@@ -46,7 +48,8 @@ func (c *Cache) Invalidate(ctx context.Context, keys ...string) error {
 	return invalidate(ctx, c, "Invalidate", wire.Keys, keys)
 }
 
-// InvalidateAll forgets everything of this cache; never keys of another prefix.
+// InvalidateAll forgets everything of this cache, or under Vary all that is varied
+// alike; never keys of another prefix.
 func InvalidateAll(ctx context.Context) error { return invalidateAll(ctx, nil) }
 
 // InvalidateAll is the package's InvalidateAll on c.
@@ -84,11 +87,12 @@ func invalidate(ctx context.Context, c *Cache, op string, about wire.Subject, na
 	if err := checkContext(op, ctx); err != nil {
 		return err
 	}
-	noun, problemOf := "key", keyProblem
+	vary := asksOf(ctx, find(ctx)).vary
+	noun, problemOf, keep := "key", keyProblem, vary.keepKey
 	if about == wire.Tags {
-		noun, problemOf = "tag", tagProblem
+		noun, problemOf, keep = "tag", tagProblem, vary.keepTag
 	}
-	own, refused := split(op, noun, names, problemOf)
+	own, refused := split(op, noun, names, problemOf, keep)
 	return joined(refused, invalidateOwn(ctx, c, told{about, own}))
 }
 
@@ -103,50 +107,59 @@ func joined(refused, err error) error {
 	return errors.Join(refused, err)
 }
 
-// invalidateOwn is for names that are good, and nobody else's memory.
+// invalidateOwn is for names as the tiers have them, in nobody else's memory.
 func invalidateOwn(ctx context.Context, c *Cache, what told) error {
 	c, n, err := writer(ctx, c)
 	if err != nil {
 		return err
 	}
 	defer c.writers.leave()
-	if len(what.names) == 0 {
+	if len(what.names) == 0 || n.record(what) {
 		return nil
 	}
+	return c.carryOut(ctx, n.table, what)
+}
+
+// carryOut tells the shared tier of what, and forgets it in this process and in the request
+// that has table, or in none. Its caller has entered c.writers.
+func (c *Cache) carryOut(ctx context.Context, table *scope.Table, what told) error {
 	parts, err := c.tell(ctx, what)
 	switch what.about {
+	case everything:
+		c.forgetAll(table)
 	case wire.Keys:
-		c.forgetKeys(n, what.names)
+		c.forgetKeys(table, what.names)
 	case wire.Expired:
-		c.expire(n, what.names)
+		c.expire(table, what.names)
 	default:
-		c.hide(n, what)
+		c.hide(table, what)
+		c.invalidated(what.about, what.names)
 	}
 	settle(parts)
 	return c.counted(err)
 }
 
-// forgetKeys forgets keys in this process and in the request of n.
-func (c *Cache) forgetKeys(n *node, keys []string) {
+// forgetKeys forgets keys in this process and in the request that has table.
+func (c *Cache) forgetKeys(table *scope.Table, keys []string) {
 	c.drop(keys...)
-	if n.table != nil {
-		n.table.Forget(keys...)
+	if table != nil {
+		table.Forget(keys...)
 	}
-	c.invalidatedKeys.Add(uint64(len(keys)))
+	c.invalidated(wire.Keys, keys)
 }
 
 // drop forgets keys in this process, in one step.
 func (c *Cache) drop(keys ...string) {
 	c.flights.Invalidate(flight.Always, func() {
 		for _, key := range keys {
-			c.cfg.Local.Delete(key)
+			c.dropLocal(key)
 		}
 	}, keys...)
 }
 
 // purge forgets everything in this process, and loads that are in flight keep nothing.
 func (c *Cache) purge() {
-	c.flights.InvalidateAll(flight.Always, c.cfg.Local.Clear)
+	c.flights.InvalidateAll(flight.Always, c.clearLocal)
 }
 
 // counted counts the end of an invalidation.
@@ -166,13 +179,23 @@ func invalidateAll(ctx context.Context, c *Cache) error {
 		return err
 	}
 	defer c.writers.leave()
-	_, err = c.tell(ctx, told{})
+	what := told{about: everything}
+	if n.vary != nil {
+		what = told{wire.Trees, []string{n.vary.root}}
+	}
+	if n.record(what) {
+		return nil
+	}
+	return c.carryOut(ctx, n.table, what)
+}
+
+// forgetAll forgets everything in this process and in the request that has table.
+func (c *Cache) forgetAll(table *scope.Table) {
 	c.purge()
-	if n.table != nil {
-		n.table.Reset()
+	if table != nil {
+		table.Reset()
 	}
 	c.invalidatedAll.Add(1)
-	return c.counted(err)
 }
 
 func isRefused(err error) bool  { return errors.Is(err, tier.ErrRefused) }

@@ -37,9 +37,14 @@ func checkCall(op string, ctx context.Context, key string) error {
 	return nil
 }
 
+// checkContext says what is wrong with ctx, or with the Vary of it.
 func checkContext(op string, ctx context.Context) error {
 	if ctx == nil {
 		return &UsageError{Op: op, Problem: "ctx is nil", Fix: "pass the request's context, or context.Background()"}
+	}
+	if problem := asksOf(ctx, find(ctx)).vary.refusal(); problem != nil {
+		problem.Op = op
+		return problem
 	}
 	return nil
 }
@@ -58,14 +63,17 @@ func keyProblem(key string) *UsageError {
 	return nil
 }
 
-// split returns copies of those of all that have no problem, and what is wrong with
-// the first of those that have.
-func split(op, noun string, all []string, problemOf func(string) *UsageError) (good []string, refused error) {
+// split returns the texts under which those of all are kept, in memory of their own,
+// that have no problem, and what is wrong with the first of those that have.
+func split(op, noun string, all []string, problemOf func(string) *UsageError, keep func(string) (string, *UsageError)) (good []string, refused error) {
 	good = make([]string, 0, len(all))
 	for i, name := range all {
-		problem := problemOf(name)
+		kept, problem := "", problemOf(name)
 		if problem == nil {
-			good = append(good, strings.Clone(name))
+			kept, problem = keep(name)
+		}
+		if problem == nil {
+			good = append(good, strings.Clone(kept))
 			continue
 		}
 		if refused != nil {

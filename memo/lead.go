@@ -30,13 +30,12 @@ func (l *load) Joinable(running *call) bool {
 		return false // it began before
 	}
 	c := l.cache
-	if c.cfg.Shared == nil {
-		return true
-	}
 	r := running.Job().(*load)
 	switch now := c.clock.Exact(); {
-	case r.home != l.home, r.turn < l.home.fences.hidden.Load():
+	case r.home != l.home, r.turn < l.home.fences.hidden.Load(), l.foredoomed(running, r):
 		return false
+	case c.cfg.Shared == nil:
+		return true
 	case now > l.home.horizon.Load() && now-r.started > l.home.bound.Load():
 		return false
 	case l.apart && !l.sure:
@@ -45,8 +44,24 @@ func (l *load) Joinable(running *call) bool {
 	return l.admits(running.Seen(), r.started)
 }
 
+// foredoomed reports whether l could not use what r loads, as far as one can tell
+// before its tags are known: who joined it would wait for nothing.
+func (l *load) foredoomed(running *call, r *load) bool {
+	f := &l.home.fences
+	return f.turn.Load() != r.turn && f.hides(&tier.Entry{Key: l.key, Tags: l.policy.tags, Stamp: running.Seen(), Began: r.turn}, r.turn)
+}
+
+// Starts implements flight.Job.
+func (l *load) Starts() { l.seat.begins() }
+
+// Waits implements flight.Job.
+func (l *load) Waits() { l.seat.waits() }
+
 // Load implements flight.Job.
 func (l *load) Load(ctx context.Context, f *call) (landing, error) {
+	l.tally.inFlight.Add(1)
+	defer l.tally.inFlight.Add(-1)
+	defer l.seat.lands()
 	// Look again:
 	//
 	//  1. this caller misses L2
@@ -60,7 +75,7 @@ func (l *load) Load(ctx context.Context, f *call) (landing, error) {
 		return landing{e, from}, nil
 	}
 	d := l.domain
-	if d == nil || l.typ.lossy != nil || !d.readable(l.key) {
+	if d == nil || l.typ.lossy != nil || l.policy.place == placeLocal || !d.readable(l.key) {
 		return l.alone(ctx, f)
 	}
 	return l.shared(ctx, f, d)
@@ -87,9 +102,6 @@ func (l *load) keep(f *call, e *tier.Entry) {
 		l.supersede()
 	}
 }
-
-// put stores e in L2. Under the lock of its flight.
-func (l *load) put(e *tier.Entry) { l.cache.cfg.Local.Set(l.key, e) }
 
 // takes reports whether l is content with e, which is so old.
 func (l *load) takes(e *tier.Entry, a age) bool {

@@ -89,29 +89,29 @@ func (d *domain) newLease(place, tokenAt string, token uint64) *lease {
 // take carries out the plan p of a load: it makes what at found in place this process's
 // to fill, or returns errHeld, or an error of the Node. birth, if there is one, runs
 // beside the load.
-func (d *domain) take(ctx context.Context, p plan, place string, at look, token uint64, birth func(context.Context) bool) (*lease, error) {
+func (d *domain) take(ctx context.Context, p plan, place string, at look, mine wire.Lease, birth func(context.Context) bool) (*lease, error) {
 	switch p {
 	case wait:
 		return nil, errHeld
 	case resume:
-		return d.hold(ctx, place, token, birth), nil
+		return d.hold(ctx, place, mine.Token, birth), nil
 	case overwrite:
-		return d.holdOver(ctx, place, "", token, at), nil
+		return d.holdOver(ctx, place, "", mine.Token, at), nil
 	case replace:
 		lock := d.space.Lock(place, at.item.CAS)
-		if err := d.lock(ctx, lock, at, token); err != nil {
+		if err := d.lock(ctx, lock, at, mine); err != nil {
 			return nil, err
 		}
-		return d.holdOver(ctx, place, lock, token, at), nil
+		return d.holdOver(ctx, place, lock, mine.Token, at), nil
 	case inherit:
-		if err := d.lock(ctx, d.space.Lock(place, at.item.CAS), at, token); err != nil {
+		if err := d.lock(ctx, d.space.Lock(place, at.item.CAS), at, mine); err != nil {
 			return nil, err
 		}
 	}
-	if err := d.placeLease(ctx, place, at, token); err != nil {
+	if err := d.placeLease(ctx, place, at, mine); err != nil {
 		return nil, err
 	}
-	return d.hold(ctx, place, token, birth), nil
+	return d.hold(ctx, place, mine.Token, birth), nil
 }
 
 // hold confirms and renews the lease that this process has placed.

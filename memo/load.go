@@ -6,7 +6,6 @@ import (
 	"reflect"
 
 	"github.com/tiermemo/tiermemo/internal/flight"
-	"github.com/tiermemo/tiermemo/internal/stripe"
 	"github.com/tiermemo/tiermemo/memo/tier"
 )
 
@@ -17,16 +16,20 @@ import (
 // flight calls a Job: whoever leads brings its own.
 type load struct {
 	cache   *Cache
-	counts  *stripe.Stripe
-	key     string
+	lane    uint32  // where its request counts
+	tally   *tally  // under what name it is counted
+	kind    *tally  // the same for its key, and so for what is stored
+	key     string  // as the tiers have it
 	home    *home   // what becomes of the value is decided there
 	domain  *domain // of the Node that holds key; nil: none does
 	policy  policy
 	typ     *typeInfo
-	run     func(ctx context.Context) (any, error)
-	started int64  // on the cache's clock; before anything was read
-	asked   uint64 // the turn of the fences when its caller asked
-	turn    uint64 // the same when it started
+	tagger  func(v any) []string                   // of TagsFrom; nil: none
+	run     func(ctx context.Context) (any, error) // nil: seat has a loader of many keys
+	seat    *seat                                  // in the batch that it travels with; nil: none
+	started int64                                  // on the cache's clock; before anything was read
+	asked   uint64                                 // the turn of the fences when its caller asked
+	turn    uint64                                 // the same when it started
 	led     bool
 
 	parent   *running // the load that this one is a part of
@@ -49,19 +52,37 @@ type landing struct {
 
 type call = flight.Call[landing]
 
-// newLoad is one call's load, and its Clone.
+// newLoad is one call's load of key, which is the caller's text, and its Clone.
 func newLoad[T any](c *Cache, n *node, key string, opts []Option) (*load, func(T) T, error) {
-	l := &load{cache: c, counts: n.counts, key: key, policy: c.policy, fresh: n.mode&modeFresh != 0}
-	err := l.policy.apply(opts)
+	l := &load{cache: c, lane: n.lane, kind: c.tallyOfKey(key), policy: c.policy, fresh: n.mode&modeFresh != 0}
+	kept, problem := n.vary.keepKey(key)
+	if problem != nil {
+		return nil, nil, problem
+	}
+	l.key = kept
+	t := reflect.TypeFor[T]()
+	err := l.policy.varies(n.vary)
+	if err == nil {
+		err = l.policy.applyTo(t, opts)
+	}
 	if err != nil {
 		return nil, nil, err
 	}
-	if l.typ, err = c.typeOf(reflect.TypeFor[T](), l.policy.codec); err != nil {
+	if l.tally = l.kind; l.policy.name != "" {
+		l.tally = c.tallyOf(l.policy.name)
+	}
+	if l.typ, err = c.typeOf(t, l.policy.codec, l.policy.shares()); err != nil {
+		return nil, nil, err
+	}
+	if l.tagger, err = tagger[T](&l.policy); err != nil {
 		return nil, nil, err
 	}
 	clone, err := cloner[T](&l.policy)
 	return l, clone, err
 }
+
+// count counts the end of the read that l is.
+func (l *load) count(from outcome) { l.tally.count(l.lane, from) }
 
 // process is what lies below the request: L2, and one load for this process.
 func (c *Cache) process(ctx context.Context, n *node, l *load) (*tier.Entry, outcome, error) {
@@ -135,7 +156,8 @@ func (l *load) accepts(land landing) bool {
 
 // fly leads or joins the one load of l's key.
 func (c *Cache) fly(ctx context.Context, l *load) (landing, error) {
-	base := c.base(ctx)
+	base := l.base(ctx)
+	l.seat.goesOn()
 	l.begins()
 	land, led, err := c.flights.Do(ctx, base, l.parent.flight(), l.key, l)
 	l.led = led
@@ -143,6 +165,14 @@ func (c *Cache) fly(ctx context.Context, l *load) (landing, error) {
 		land.from = outcomeJoined
 	}
 	return land, err
+}
+
+// base is the ctx of the load that l begins: of those of a batch it is one.
+func (l *load) base(ctx context.Context) context.Context {
+	if l.seat != nil {
+		return l.seat.gather.base
+	}
+	return l.cache.base(ctx)
 }
 
 // base is the ctx of a load that a caller with ctx begins.

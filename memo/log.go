@@ -17,6 +17,7 @@ const (
 	aboutTier     = iota // it is down, it is back
 	aboutEpoch           // a new one began, by this process after an outage
 	aboutAnew            // one was found
+	aboutLater           // others say who is in use by whom this process cannot go
 	aboutTypes           // values of a type stay out of the shared tier
 	aboutEncoding        // a value stays out of it
 	aboutRefusal         // a value was refused there
@@ -28,28 +29,45 @@ const (
 // those about types each names another one, and is written once: a program has no
 // more of them than its code has.
 func mostLines() [subjects]int {
-	return [subjects]int{aboutTier: 6, aboutEpoch: 2, aboutAnew: 2, aboutTypes: 1000, aboutEncoding: 1, aboutRefusal: 1, aboutPanic: 1}
+	return [subjects]int{aboutTier: 6, aboutEpoch: 2, aboutAnew: 2, aboutLater: 1, aboutTypes: 1000, aboutEncoding: 1, aboutRefusal: 1, aboutPanic: 1}
 }
 
 // tierDown and tierUp are called under the lock that decides which of the two is
 // the case, so that the last one is true.
 func (j *journal) tierDown(tier string, err error) {
-	j.say(line{aboutTier, slog.LevelWarn, "memo: the shared tier does not answer: reads go on without it, invalidations wait for it",
+	j.say(line{aboutTier, slog.LevelWarn, "memo: a server of the shared tier does not answer: reads go on without it, invalidations wait for it",
 		[]slog.Attr{slog.String("tier", tier)}, err})
 }
 
 func (j *journal) tierUp(tier string) {
-	j.say(line{aboutTier, slog.LevelInfo, "memo: the shared tier answers again", []slog.Attr{slog.String("tier", tier)}, nil})
+	j.say(line{aboutTier, slog.LevelInfo, "memo: a server of the shared tier answers again", []slog.Attr{slog.String("tier", tier)}, nil})
+}
+
+// noServers says that the list is empty, which is no server's fault.
+func (j *journal) noServers() {
+	j.say(line{aboutTier, slog.LevelWarn, "memo: the list of the shared tier's servers is empty: reads go on without it, invalidations wait for it", nil, nil})
 }
 
 func (j *journal) newEpoch(tier string) {
-	j.say(line{aboutEpoch, slog.LevelInfo, "memo: new epoch after an outage of the shared tier: everything is loaded again",
+	j.say(line{aboutEpoch, slog.LevelInfo, "memo: a server of the shared tier has a new epoch after an outage: all that it held is loaded again",
 		[]slog.Attr{slog.String("tier", tier)}, nil})
 }
 
 // beganAnew says that an epoch was found which this process did not ask for.
 func (j *journal) beganAnew(tier string) {
-	j.say(line{aboutAnew, slog.LevelInfo, "memo: the shared tier began anew: it was restarted or flushed, lost its counter, or another process made it void; everything is loaded again",
+	j.say(line{aboutAnew, slog.LevelInfo, "memo: a server of the shared tier began anew: it came into use, was restarted or flushed, lost its counter, or another process made it void; all that it held is loaded again",
+		[]slog.Attr{slog.String("tier", tier)}, nil})
+}
+
+// foreign says that this process cannot go by what others say of which servers are in use.
+func (j *journal) foreign(tier string, err error) {
+	j.say(line{aboutLater, slog.LevelWarn, "memo: a later release of this library, or processes with another PlacementKey, say which servers are in use: nothing is read from them, invalidations are told to all and deferred",
+		[]slog.Attr{slog.String("tier", tier)}, err})
+}
+
+// tooMany says that the servers are too many to agree on.
+func (j *journal) tooMany(tier string) {
+	j.say(line{aboutLater, slog.LevelError, "memo: there are too many servers, or lists of them at the same time: what this process has is not used until there are fewer",
 		[]slog.Attr{slog.String("tier", tier)}, nil})
 }
 

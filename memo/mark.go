@@ -18,11 +18,7 @@ import (
 // marks returns the wire keys of the markers of key with tags.
 func (d *domain) marks(key string, tags []string) []string {
 	var names []string
-	depth := 0
-	for above := range keys.Above(key) {
-		if depth++; depth > keys.Depth {
-			break // it has the marker of one that is there
-		}
+	for above := range keys.Trees(key) {
 		names = append(names, d.space.Tree(above))
 	}
 	for _, tag := range tags {

@@ -25,14 +25,16 @@ type members struct {
 	space keys.Space
 	now   atomic.Pointer[view]
 	ready chan struct{} // closed when the Nodes were asked who they are, however that ended
+	until int64         // who comes later waits for ready no more
 	first sync.Once     // when all of them were asked once
 
-	mu      sync.Mutex // a leaf; no I/O under it
+	mu      sync.Mutex // taken before a domain's; no I/O under it
 	roster  *roster.Roster
 	domains map[string]*domain // of the Nodes of the list, and of those that left it a while ago
 	owed    []told             // before there was a Node to tell
 
 	follows sync.WaitGroup // of the pollers, and of who watches the list
+	watched chan struct{}  // closed when nobody watches it any more; nil: it is fixed
 }
 
 // settle is how long this process may be without a word from a Node before it counts as
@@ -42,6 +44,7 @@ func (cfg *Config) settle() time.Duration { return cfg.StaleBound + 4*cfg.WriteT
 // open begins to follow the Nodes.
 func (m *members) open(c *Cache, space keys.Space) {
 	m.cache, m.space, m.ready, m.domains = c, space, make(chan struct{}), map[string]*domain{}
+	m.until = after(c.clock.Exact(), c.cfg.WriteTimeout)
 	nodes := c.cfg.Shared.Nodes()
 	if c.cfg.Shared.Fixed() && len(nodes) == 1 {
 		d := newDomain(c, nodes[0], space)
@@ -50,6 +53,7 @@ func (m *members) open(c *Cache, space keys.Space) {
 		m.follows.Go(d.follow)
 		return
 	}
+	m.watched = make(chan struct{})
 	m.roster = roster.New(c.cfg.PlacementKey, int64(c.cfg.settle()), c.clock.Exact(), namesOf(nodes))
 	m.list(nodes)
 	m.follows.Go(m.watch)
@@ -65,15 +69,22 @@ func namesOf(nodes []tier.Node) []string {
 
 // watch looks whether the list of Nodes has changed.
 func (m *members) watch() {
+	defer close(m.watched)
 	tick := time.NewTicker(m.cache.cfg.PollInterval)
 	defer tick.Stop()
-	for {
+	for none := false; ; {
 		select {
 		case <-m.cache.stop:
 			return
 		case <-tick.C:
 		}
-		m.list(m.cache.cfg.Shared.Nodes())
+		nodes := m.cache.cfg.Shared.Nodes()
+		m.list(nodes)
+		if before := none; m.cache.clock.Exact() > m.until {
+			if none = len(nodes) == 0; none && !before {
+				m.cache.log.noServers()
+			}
+		}
 	}
 }
 
@@ -85,55 +96,45 @@ func (m *members) list(nodes []tier.Node) {
 	var joined []*domain
 	for _, n := range nodes {
 		d := m.domains[n.Name()]
-		if d == nil {
-			d = newDomain(m.cache, n, m.space)
+		if before := d; d == nil || d.node != n {
+			if d = newDomain(m.cache, n, m.space); before != nil { // another Node of that name
+				m.part(before)
+				d.inherit(before)
+			}
 			m.domains[n.Name()] = d
 			joined = append(joined, d)
 		}
 		d.gone = 0
 	}
 	names := namesOf(nodes)
+	if !slices.Equal(m.roster.List(), slices.Compact(slices.Sorted(slices.Values(names)))) {
+		m.roster.Own(now, names)
+	}
+	_, unused := m.roster.Snapshot(now).TellAll(nil) // by anybody is what this list does not have
 	for name, d := range m.domains {
 		switch {
 		case slices.Contains(names, name):
 		case d.gone == 0:
 			d.gone = now
-		case now-d.gone > int64(m.cache.cfg.settle()): // nobody uses it any more
-			delete(m.domains, name)
-			m.follows.Go(d.leave)
+		case unused || d.clean() && now-d.gone > int64(m.cache.cfg.settle()):
+			m.part(d)
 		}
-	}
-	if !slices.Equal(m.roster.List(), slices.Compact(slices.Sorted(slices.Values(names)))) {
-		m.roster.Own(now, names)
 	}
 	m.look(now)
+	m.passOn()
 	for _, d := range joined {
-		for _, what := range m.owed {
-			d.suspend(what, true)
-		}
-		m.owed = nil
 		m.follows.Go(d.follow)
 	}
 }
 
-// mostOwed bounds what waits for the first Node: beyond it everything does.
-const mostOwed = 100
-
-// owe queues what for the first Node that there will be.
-func (m *members) owe(what told) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for _, d := range m.domains { // that has come meanwhile
-		d.suspend(what, true)
-		return
-	}
-	if m.owed = append(m.owed, what); len(m.owed) > mostOwed {
-		m.owed = []told{{}}
-	}
+// part parts with d. m.mu is held.
+func (m *members) part(d *domain) {
+	delete(m.domains, d.node.Name())
+	m.owed = append(m.owed, d.bequeath()...)
+	m.follows.Go(d.leave)
 }
 
-// leave ends d, whose Node is on no list of this process any more. What waits for it
-// need not be delivered: what it holds is void when it comes back.
+// leave ends d, whose Node is on no list of this process any more.
 func (d *domain) leave() {
 	close(d.parted)
 	d.quit()
@@ -186,7 +187,7 @@ func (m *members) asked() {
 		}
 	}
 	m.first.Do(func() {
-		if m.roster != nil && m.roster.Young() {
+		if m.roster != nil && m.roster.Young() && !m.cache.closed() {
 			m.follows.Go(m.found)
 		} else {
 			close(m.ready)
@@ -200,12 +201,13 @@ func (m *members) found() {
 	defer close(m.ready)
 	for range 3 { // each Node is told, and then each process that was about to do the same
 		all := m.all()
-		_ = each(len(all), max(len(all), 1), func(i int) error { all[i].catchUp(all[i].life); return nil })
+		_ = each(len(all), len(all), func(i int) error { all[i].catchUp(all[i].life); return nil })
 	}
 }
 
 // attach waits until the Nodes were asked who they are, so that the first call of a
-// process finds the shared tier. Afterwards it costs nothing.
+// process finds the shared tier. Afterwards it costs nothing, and where they were not asked
+// within Config.WriteTimeout of New neither.
 func (m *members) attach(ctx context.Context) {
 	if m.ready == nil {
 		return // there is no shared tier
@@ -215,7 +217,11 @@ func (m *members) attach(ctx context.Context) {
 		return
 	default:
 	}
-	ctx, cancel := context.WithTimeout(ctx, m.cache.cfg.ReadTimeout)
+	left := time.Duration(m.until - m.cache.clock.Exact())
+	if left <= 0 {
+		return // a list without an answer must not hold up every call
+	}
+	ctx, cancel := context.WithTimeout(ctx, min(left, m.cache.cfg.ReadTimeout))
 	defer cancel()
 	select {
 	case <-m.ready:
@@ -225,32 +231,29 @@ func (m *members) attach(ctx context.Context) {
 
 // close ends the polls, and delivers what is queued. It returns what could not be.
 func (m *members) close(ctx context.Context) (lost undelivered, err error) {
+	if m.watched != nil { // else there may be one more, that nobody closes
+		_ = within(ctx, func() error { <-m.watched; return nil })
+	}
 	m.mu.Lock()
-	var all []*domain
-	for _, d := range m.domains {
-		all = append(all, d)
-	}
+	all := slices.Collect(maps.Values(m.domains))
 	m.mu.Unlock()
-	ends := make([]undelivered, len(all))
 	errs := make([]error, len(all))
-	_ = each(len(all), max(len(all), 1), func(i int) error {
-		ends[i], errs[i] = all[i].close(ctx)
-		return nil
-	})
-	errs = append(errs, within(ctx, func() error { m.follows.Wait(); return nil }))
-	for _, end := range ends {
-		lost.keys += end.keys
-		lost.all = lost.all || end.all
+	for round := range 2 { // what one has to deliver may become what others have to tell again
+		_ = each(len(all), len(all), func(i int) error {
+			d := all[i]
+			defer context.AfterFunc(ctx, d.quit)()
+			if round == 0 {
+				errs[i] = within(ctx, d.endPolls)
+			}
+			d.deliverLast(ctx)
+			return nil
+		})
 	}
+	lost = m.debt()
+	for _, d := range all {
+		lost.add(d.undelivered())
+		d.quit()
+	}
+	errs = append(errs, within(ctx, func() error { m.follows.Wait(); return nil }))
 	return lost, errors.Join(errs...)
-}
-
-// close ends the polls of d, and delivers what waits for it.
-func (d *domain) close(ctx context.Context) (undelivered, error) {
-	spare := context.AfterFunc(ctx, d.quit)
-	err := within(ctx, d.endPolls)
-	lost := d.deliverLast(ctx)
-	spare()
-	d.quit()
-	return lost, err
 }

@@ -51,6 +51,18 @@ func TestNodeIsUsedWhenEveryProcessHasIt(t *testing.T) {
 			}
 			return loads
 		}
+		used := func(c *memo.Cache, want string) {
+			t.Helper()
+			got := ""
+			for _, n := range c.Snapshot().Nodes {
+				if n.Used {
+					got += n.Name
+				}
+			}
+			if got != want {
+				t.Errorf("Snapshot says that %q are used, want %q", got, want)
+			}
+		}
 		load(one)
 		if n := load(two); n != 0 {
 			t.Errorf("%d of 200 keys are loaded again by a process with another order of its list", n)
@@ -60,8 +72,11 @@ func TestNodeIsUsedWhenEveryProcessHasIt(t *testing.T) {
 		if n := load(one) + load(two); n != 0 || f.held("d", keys) != 0 {
 			t.Errorf("%d loads, and %d keys on a Node that not everybody has", n, f.held("d", keys))
 		}
+		used(one, "abc")
 		twos.Change("a", "b", "c", "d")
 		time.Sleep(agreed)
+		used(one, "abcd")
+		used(two, "abcd")
 		moved := load(one)
 		if n := load(two); n != 0 {
 			t.Errorf("%d keys are loaded by each process alone", n)

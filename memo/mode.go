@@ -7,13 +7,21 @@ import (
 // Ahead of a read: which tiers it may use. A ctx says it for what is called with it,
 // and a switch for the whole cache.
 
-// mode is what a ctx says about the reads below it. It is looked at on the hit path
-// as one byte.
+// asks is what a ctx says about the calls below it.
+type asks struct {
+	mode mode
+	vary *varied   // nil: nothing
+	tx   *standing // nil: nothing
+}
+
+// mode is looked at on the hit path as one byte.
 type mode uint8
 
 const (
 	modeFresh mode = 1 << iota
 	modeBypass
+	modeVary // vary is not nil
+	modeTx   // see BeginTx; it may have ended
 )
 
 // Fresh returns a ctx under which a read sees everything that any process had
@@ -51,45 +59,54 @@ func (c *Cache) SetEnabled(on bool) {
 }
 
 // Enabled reports whether c is on: made by New, not closed, and not turned off.
-func (c *Cache) Enabled() bool { return !c.none() && c.off.Load() == 0 }
+func (c *Cache) Enabled() bool { return !c.none() && c.off.Load()&^offAsked == 0 }
 
-// Why a cache is not used. One number, so that a hit looks once.
+// Why a cache is not used, or not before something was asked. One number, so that a hit
+// looks once.
 const (
 	offClosed = 1 << iota
 	offSwitched
+	offAsked // it is on, and each call asks the Unless of New
 )
 
 func (c *Cache) closed() bool { return c.off.Load()&offClosed != 0 }
 
 // bypassed reports whether a read under n goes around the tiers.
-func (n *node) bypassed() bool { return n.cache.off.Load() != 0 || n.mode&modeBypass != 0 }
+func (n *node) bypassed() bool { return n.cache.off.Load()&^offAsked != 0 || n.mode&modeBypass != 0 }
 
-// modeKey is where the mode is until the ctx has a cache.
-type modeKey struct{}
+// asksKey is where it stands what a ctx asks for, until that has a cache.
+type asksKey struct{}
 
 func under(ctx context.Context, m mode) context.Context {
 	if ctx == nil {
 		ctx = context.Background()
 	}
 	n := find(ctx)
-	if n == nil {
-		return context.WithValue(ctx, modeKey{}, modeOf(ctx, nil)|m)
-	}
-	if n.mode&m != 0 {
+	asked := asksOf(ctx, n)
+	if asked.mode&m != 0 {
 		return ctx
 	}
+	asked.mode |= m
+	return asked.over(ctx, n)
+}
+
+// over returns a ctx above ctx, whose node is n, that asks for a.
+func (a asks) over(ctx context.Context, n *node) context.Context {
+	if n == nil {
+		return context.WithValue(ctx, asksKey{}, a)
+	}
 	below := *n
-	below.Context, below.mode = ctx, n.mode|m
+	below.Context, below.asks = ctx, a
 	return &below
 }
 
-// modeOf is the mode of a node made for ctx, whose nearest node is outer.
-func modeOf(ctx context.Context, outer *node) mode {
+// asksOf is what a node made for ctx asks for, whose nearest node is outer.
+func asksOf(ctx context.Context, outer *node) asks {
 	if outer != nil {
-		return outer.mode
+		return outer.asks
 	}
-	m, _ := ctx.Value(modeKey{}).(mode)
-	return m
+	a, _ := ctx.Value(asksKey{}).(asks)
+	return a
 }
 
 // around is the ctx for a loader that is run around the tiers: what it says by Amend

@@ -113,7 +113,7 @@ func (l *load) heard() bool {
 	case d.covered.Load() > l.need.at: // also where an epoch has ended meanwhile
 		return true
 	}
-	return d.covers(l.need.seq)
+	return l.need.seq != 0 && d.covers(l.need.seq)
 }
 
 // admits reports whether a value may be used for l that was loaded when the

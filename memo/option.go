@@ -24,15 +24,18 @@ const (
 // zero Option changes nothing. An Option may be used any number of times, at once too.
 //
 // An Option that makes no sense, as a duration below 0, is a *UsageError of New or of
-// the call that gets it. One that says nothing about what a call does is checked and
+// the call that gets it, and so are two of one list that contradict each other, as
+// LocalOnly and SharedOnly; of two lists the nearer one wins. One that says nothing about what a call does is checked and
 // has no effect, as a LoadTimeout of Set.
 type Option struct {
-	kind  optionKind
-	quiet bool // it is in order, and changes nothing about a hit
-	d     time.Duration
-	x     float64
-	fn    any
-	tags  []string
+	kind   optionKind
+	quiet  bool // it is in order, and changes nothing about a hit
+	places bool // it is about the place of the value, and may contradict another one
+	d      time.Duration
+	x      float64
+	fn     any
+	tags   []string
+	name   string
 }
 
 // An Option is a plain struct: the slice of them that a call builds stays on its
@@ -53,6 +56,20 @@ const (
 	optionClone
 	optionCodec
 	optionTags
+	optionTagsFunc
+	optionName
+	optionTagsFrom
+	optionLocalOnly
+	optionSharedOnly
+	optionLocalTTL
+	optionNoStore
+	optionSkipNil
+	optionVersion
+	optionUnless
+	optionUnlessFunc
+	optionBatchSize
+	optionBatchWindow
+	optionNearer // and not the user's: what follows is a nearer list than what came before
 )
 
 // TTL is how long a value is fresh, above 0; 5 minutes if not given. It ends at
@@ -106,10 +123,12 @@ func Tags(tags ...string) Option { return Option{kind: optionTags, tags: tags, q
 // silent reports whether opts change nothing about a hit. Only a call of which
 // that is true may answer without looking at them.
 func silent(opts []Option) bool {
+	places := false
 	for i := range opts {
-		if !opts[i].quiet && opts[i].kind != optionNone {
-			return false
+		if !opts[i].quiet && opts[i].kind != optionNone || places && opts[i].places {
+			return false // or maybe two that contradict each other
 		}
+		places = places || opts[i].places
 	}
 	return true
 }

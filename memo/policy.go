@@ -1,11 +1,14 @@
 package memo
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"time"
 
+	"github.com/tiermemo/tiermemo/internal/keys"
 	"github.com/tiermemo/tiermemo/internal/wire"
 	"github.com/tiermemo/tiermemo/memo/codec"
 )
@@ -18,16 +21,52 @@ type policy struct {
 	stale, staleIfError time.Duration
 	jitter, early       float64
 	loadTimeout         time.Duration
-	clone               any // func(V) V
-	tags                []string
+	clone               any      // func(V) V
+	tags                []string // as the tiers have them
+	vary                *varied  // of the ctx from which the options come
+	tagsFrom            any      // func(V) []string
+	place               place
+	localTTL            time.Duration // 0: none
+	skipNil             bool
+	version             uint32
+	unless              func(context.Context) bool
 	codec               codec.Codec
+	batchSize           int
+	batchWindow         time.Duration
+	name                string // in statistics; "": that of the key
+}
+
+// applyTo adds opts to p, for values of type t.
+func (p *policy) applyTo(t reflect.Type, opts []Option) error {
+	inGeneral := p.skipNil
+	p.skipNil = false
+	if err := p.apply(opts); err != nil {
+		return err
+	}
+	return p.skipsNil(t, inGeneral)
 }
 
 // apply adds opts to p.
 func (p *policy) apply(opts []Option) error {
-	for _, o := range opts {
+	list, windowed := 0, false
+	for i, o := range opts {
+		windowed = windowed || o.kind == optionBatchWindow
+		if o.kind == optionNearer {
+			list = i
+		}
+		for _, before := range opts[list:i] {
+			if problem := contradiction(before, o); problem != nil {
+				return problem
+			}
+		}
 		if err := p.add(o); err != nil {
 			return err
+		}
+	}
+	if windowed && p.batchWindow >= p.loadTimeout {
+		return &UsageError{
+			Problem: fmt.Sprintf("BatchWindow of %v, and LoadTimeout of %v: a load would be over before its loader runs", p.batchWindow, p.loadTimeout),
+			Fix:     "give BatchWindow a few milliseconds, or 0 for none",
 		}
 	}
 	return nil
@@ -66,8 +105,37 @@ func (p *policy) add(o Option) error {
 			return &UsageError{Problem: "Clone has no function", Fix: "give it one, or leave Clone out"}
 		}
 		p.clone = o.fn
+	case optionName:
+		if problem := nameProblem(o.name); problem != "" {
+			return &UsageError{Problem: problem, Fix: "give it a constant, as Name(\"front page\"), or leave it out for the first part of the key"}
+		}
+		p.name = o.name
 	case optionTags:
 		return p.tag(o.tags)
+	case optionTagsFunc: // not bound
+		return &UsageError{Problem: "TagsFunc sees the argument of a Func, and there is none", Fix: "give it to NewFunc, and Tags to other calls"}
+	case optionUnlessFunc:
+		return &UsageError{Problem: "UnlessFunc sees the argument of a Func, and there is none", Fix: "give it to NewFunc, and Unless to other calls"}
+	case optionTagsFrom:
+		if o.fn == nil {
+			return &UsageError{Problem: "TagsFrom has no function", Fix: "give it one, or leave TagsFrom out"}
+		}
+		p.tagsFrom = o.fn
+	case optionLocalOnly, optionSharedOnly, optionLocalTTL, optionNoStore:
+		return p.puts(o)
+	case optionSkipNil:
+		p.skipNil = true
+	case optionVersion:
+		return p.dates(o)
+	case optionUnless:
+		return p.exempts(o)
+	case optionBatchSize:
+		if o.d < 1 {
+			return &UsageError{Problem: fmt.Sprintf("BatchSize of %d", int(o.d)), Fix: "give the most keys that one call of the loader can take, 1 or more"}
+		}
+		p.batchSize = int(o.d)
+	case optionBatchWindow:
+		return p.window(&p.batchWindow, "BatchWindow", o.d)
 	case optionCodec:
 		p.codec, _ = o.fn.(codec.Codec)
 		if _, problem, fix := codecName(p.codec); problem != "" {
@@ -85,13 +153,32 @@ func (p *policy) window(field *time.Duration, name string, d time.Duration) erro
 	return nil
 }
 
+// varies has p, which is of New's options, be of a call under v: the tags too.
+func (p *policy) varies(v *varied) error {
+	if v == nil {
+		return nil
+	}
+	tags := p.tags
+	p.tags, p.vary = nil, v
+	asked := make([]string, len(tags))
+	for i, tag := range tags {
+		asked[i] = keys.Asked(tag)
+	}
+	return p.tag(asked)
+}
+
 func (p *policy) tag(tags []string) error {
-	for _, tag := range tags {
-		if problem := tagProblem(tag); problem != nil {
+	kept := make([]string, len(tags))
+	for i, tag := range tags {
+		problem := tagProblem(tag)
+		if problem == nil {
+			kept[i], problem = p.vary.keepTag(tag)
+		}
+		if problem != nil {
 			return problem
 		}
 	}
-	if p.tags = mergeTags(slices.Clip(p.tags), tags); len(p.tags) > wire.MaxTags {
+	if p.tags = mergeTags(slices.Clip(p.tags), kept); len(p.tags) > wire.MaxTags {
 		return &UsageError{Problem: fmt.Sprintf("%d tags, more than %d", len(p.tags), wire.MaxTags), Fix: "name what they have in common, or invalidate by InvalidateTree"}
 	}
 	return nil

@@ -156,7 +156,7 @@ func (d *domain) apply(began int64, seq uint64, wanted []uint64, records [][]byt
 		d.home.fences.everything()
 	}
 	for _, r := range act.Drop {
-		d.cache.peerKeys.Add(uint64(len(r.Names)))
+		d.cache.heardOf(r)
 		switch r.About {
 		case wire.Tags, wire.Trees:
 			d.home.fences.heard(r)

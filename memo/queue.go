@@ -17,8 +17,18 @@ import (
 // suspend queues what could not be delivered. From now on reads of it do not use
 // the shared tier. With several, other Nodes are concerned, too.
 func (d *domain) suspend(what told, several bool) {
+	if left := d.queue(what, several); left && (several || what.about != everything) {
+		d.cache.members.owe(what)
+	}
+}
+
+// queue is suspend, unless the Node has left: it reports that.
+func (d *domain) queue(what told, several bool) (left bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if d.heirs {
+		return true
+	}
 	add := func(p *coherence.Pending) {
 		if what.about == everything {
 			p.AddAll()
@@ -26,11 +36,16 @@ func (d *domain) suspend(what told, several bool) {
 			p.Add(what.about, what.names...)
 		}
 	}
+	d.pending.Most = mostKeys
+	if d.health.State(d.cache.clock.Exact()) != coherence.Down {
+		d.pending.Most = mostBeside // it is to be told again, or cannot be told yet: a new epoch would be of what is right
+	}
 	add(&d.pending)
 	if several {
 		add(&d.others)
 	}
 	d.showQueue()
+	return false
 }
 
 // showQueue makes what reads look at agree with the queue. d.mu is held.
@@ -38,6 +53,11 @@ func (d *domain) showQueue() {
 	d.waiting.Store(int64(d.pending.Len()))
 	d.beside.Store(int64(d.others.Len()))
 }
+
+// mostBeside bounds what waits for one Node and concerns others, and what waits for one that
+// is there. It is far more than what waits for one that is away, since beyond it they begin
+// anew: for that one it is nothing.
+const mostBeside = 1 << 16
 
 // leastPortion is how many queued names are delivered at once on a Node that takes too
 // long for more.
@@ -48,10 +68,11 @@ const leastPortion = 8
 func (d *domain) deliverQueue(ctx context.Context) bool {
 	for left := d.waiting.Load(); left > 0 && d.waiting.Load() > 0; {
 		d.mu.Lock()
-		b := d.pending.Next(d.portion)
+		b := d.pending.Next(d.portion, d.pending.Turn())
+		upTo := d.others.Turn()
 		d.mu.Unlock()
 		began := d.cache.clock.Exact()
-		err := d.deliverBatch(ctx, b)
+		err := d.deliverBatch(ctx, b, upTo)
 		if errors.Is(err, errBehind) {
 			return false
 		}
@@ -69,8 +90,9 @@ func (d *domain) deliverQueue(ctx context.Context) bool {
 		d.portion = min(2*d.portion, mostKeys)
 		d.mu.Lock()
 		d.pending.Delivered(b)
-		if d.pending.Len() == 0 {
-			d.others = coherence.Pending{Most: mostKeys} // they were told again, with the queue
+		if !b.All {
+			b.Turn = upTo
+			d.others.Delivered(b)
 		}
 		d.showQueue()
 		d.mu.Unlock()
@@ -90,8 +112,13 @@ func (d *domain) deliverPending(ctx context.Context) bool {
 }
 
 // deliverBatch delivers what waits for this Node; and once more what other Nodes were
-// told of it, whose values may be made of those that stood here meanwhile.
-func (d *domain) deliverBatch(ctx context.Context, b coherence.Batch) error {
+// told of it up to the turn upTo, whose values may be made of those that stood here
+// meanwhile. What is queued from now on has to wait until this Node was told of it:
+//
+//  1. everything waits for this Node, which is about to begin a new epoch
+//  2. another process loads a row there; it is invalidated, and what is made of it elsewhere, and that waits
+//  3. the others are told again, and somebody makes the one anew of the old other
+func (d *domain) deliverBatch(ctx context.Context, b coherence.Batch, upTo uint64) error {
 	v := d.cache.members.now.Load()
 	if _, complete := v.TellAll(nil); !d.cache.closed() && !(complete && v.Fresh(d.cache.clock.Exact())) {
 		return errBehind // each try would count, and so keep everybody from hearing all
@@ -101,7 +128,7 @@ func (d *domain) deliverBatch(ctx context.Context, b coherence.Batch) error {
 		err = d.anew(ctx)
 		for err == nil { // in place of what had no room in the queue; the others are told of what had
 			d.mu.Lock()
-			rest := d.others.Next(mostKeys)
+			rest := d.others.Next(mostKeys, upTo)
 			d.mu.Unlock()
 			if !rest.All && len(rest.Names) == 0 {
 				break
@@ -120,13 +147,25 @@ func (d *domain) deliverBatch(ctx context.Context, b coherence.Batch) error {
 	return err
 }
 
-// tellAgain tells all Nodes of b, or all but this one, and returns what this one says.
+// tellAgain tells all Nodes of b, or all but this one, and returns what this one says. With
+// several it is tried alone before: where it does not take what it is told, the others
+// would be told in vain, at each poll, and hold nothing of that any more.
 func (d *domain) tellAgain(ctx context.Context, v *view, b coherence.Batch, done bool) (err error) {
 	what := told{b.About, b.Names}
 	parts, _ := v.parts(what, func(o *domain) bool { return done && o == d })
 	for _, p := range parts {
 		if p.domain != d && !p.domain.reachable() { // d is about to count as back
 			p.err = errAway
+		}
+	}
+	if !done && len(parts) > 1 {
+		alone, _ := v.parts(what, func(o *domain) bool { return o != d })
+		d.cache.deliver(ctx, what, alone)
+		for _, p := range alone {
+			if p.err != nil {
+				return p.err
+			}
+			d.settled(p.numbers)
 		}
 	}
 	d.cache.deliver(ctx, what, parts)
@@ -136,6 +175,8 @@ func (d *domain) tellAgain(ctx context.Context, v *view, b coherence.Batch, done
 			p.domain.settled(p.numbers) // applied here when it was queued
 		case p.domain == d:
 			err = p.err
+		case tier.IsAnswer(p.err): // refused. Where this one refuses as well, the two would else queue it for each other, without end
+			p.domain.suspend(told{}, false)
 		default:
 			p.domain.suspend(what, true)
 		}
@@ -181,15 +222,18 @@ func deferred(cause error) error {
 // mostRetry is the longest pause between two tries of deliverLast.
 const mostRetry = time.Second
 
-// deliverLast delivers what is queued before the process goes, and returns what
-// could not be. It tries again until the deadline of ctx: a server that restarts
-// while its clients are deployed comes back within it. Without one it tries once,
-// as nobody has said how long the process may wait.
-func (d *domain) deliverLast(ctx context.Context) undelivered {
+// deliverLast delivers what is queued before the process goes. It tries again until the
+// deadline of ctx: a server that restarts while its clients are deployed comes back within
+// it. Without one it tries once, as nobody has said how long the process may wait.
+func (d *domain) deliverLast(ctx context.Context) {
 	_, limited := ctx.Deadline()
 	for ctx.Err() == nil && !d.deliverPending(ctx) && limited {
 		_ = sleep(ctx, min(d.cache.cfg.PollInterval, mostRetry))
 	}
+}
+
+// undelivered is what is queued still.
+func (d *domain) undelivered() undelivered {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return undelivered{keys: d.pending.Len(), all: d.pending.All()}

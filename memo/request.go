@@ -10,6 +10,14 @@ import (
 
 // Here is L1 for those who miss: the hit path (do.go) has looked in it already.
 
+// answers asks the memory that is nearest to n: that of its Tx, or of its request.
+func (c *Cache) answers(ctx context.Context, n *node, l *load) (*tier.Entry, outcome, error) {
+	if p := n.inTx(); p != nil {
+		return p.read(ctx, n, l)
+	}
+	return c.request(ctx, n, l)
+}
+
 // request asks the request's own memory. Of the goroutines of one request that ask
 // for a key, one goes on to the tiers below and the others wait for it, so that a
 // request runs fn once even where no tier below may keep the value.
@@ -20,12 +28,7 @@ func (c *Cache) request(ctx context.Context, n *node, l *load) (*tier.Entry, out
 	if l.fresh || l.forced {
 		epoch := n.table.Epoch()
 		e, from, err := c.process(ctx, n, l)
-		switch {
-		case err == nil:
-			n.table.PutSince(epoch, l.key, e)
-		case errors.Is(err, ErrNotFound): // what the request had is no more
-			n.table.Forget(l.key)
-		}
+		putAnew(n.table, epoch, l.key, e, err)
 		return e, from, err
 	}
 	for {
@@ -36,6 +39,7 @@ func (c *Cache) request(ctx context.Context, n *node, l *load) (*tier.Entry, out
 		if lead {
 			return c.requestOnce(ctx, n, l, call)
 		}
+		l.seat.waits()
 		v, err, retry := call.Wait(ctx)
 		if retry { // the one who led has left, and we have not
 			continue
@@ -58,6 +62,16 @@ func (c *Cache) requestOnce(ctx context.Context, n *node, l *load, call *scope.C
 		call.Fail(err)
 	}
 	return nil, from, err
+}
+
+// putAnew puts what was loaded for key since epoch, e or err, in place of what t has.
+func putAnew(t *scope.Table, epoch uint64, key string, e *tier.Entry, err error) {
+	switch {
+	case err == nil:
+		t.PutSince(epoch, key, e)
+	case errors.Is(err, ErrNotFound): // what was there is no more
+		t.Forget(key)
+	}
 }
 
 // entryIn returns the entry of key in t, or nil.

@@ -44,9 +44,22 @@ func (d *domain) attend(ctx context.Context, began int64, act coherence.Action) 
 		switch {
 		case todo.Read:
 			err = d.readRoster(ctx)
+			switch {
+			case errors.Is(err, wire.ErrVersion), errors.Is(err, errOrder):
+				if !d.foreign {
+					d.cache.log.foreign(name, err)
+				}
+				d.foreign = true
+				return nil
+			case err == nil:
+				d.foreign = false
+			}
 		case todo.Swap:
 			err = d.swapRoster(ctx, todo)
 		default:
+			if todo.Full {
+				d.cache.log.tooMany(name)
+			}
 			return nil
 		}
 		if err != nil {
@@ -56,12 +69,20 @@ func (d *domain) attend(ctx context.Context, began int64, act coherence.Action) 
 	return nil
 }
 
+// errOrder says that others go by other settings.
+var errOrder = errors.New("memo: other processes have another Config.PlacementKey")
+
 // readRoster renews the lease of this process's list, and reads what the others say.
+//
+// What a later release says must not be written over; what processes with another
+// Config.PlacementKey say neither, while one of them lives. Nobody here knows who is in
+// use then: this process reads from no Node, and tells all that it has.
 func (d *domain) readRoster(ctx context.Context) error {
-	m, began := &d.cache.members, d.cache.clock.Exact()
+	m, name, began := &d.cache.members, d.node.Name(), d.cache.clock.Exact()
 	var own []string
-	m.hear(func(r *roster.Roster, _ int64) { own = r.List() })
-	if err := d.renewList(ctx, own); err != nil {
+	var order uint64
+	m.hear(func(r *roster.Roster, _ int64) { own, order = r.List(), r.Order() })
+	if err := d.renewList(ctx, d.space.List(order, own)); err != nil {
 		return err
 	}
 	items := make([]tier.Item, 1)
@@ -71,15 +92,16 @@ func (d *domain) readRoster(ctx context.Context) error {
 	var said wire.Roster
 	switch err := wire.ParseRoster(items[0].Value, &said); {
 	case errors.Is(err, wire.ErrVersion):
-		return &TierError{Op: "roster", Tier: d.node.Name(), Err: err} // a later release must not be written over
+		m.hear(func(r *roster.Roster, now int64) { r.Unreadable(now, began, name) })
+		return err
 	case err != nil:
-		said = wire.Roster{} // absent, or damaged: it is written anew
+		said = wire.Roster{Order: order} // absent, or damaged: it is written anew
 	}
 	alive := make([]bool, len(said.Lists))
 	if len(alive) > 0 {
 		names, leases := make([]string, len(alive)), make([]tier.Item, len(alive))
 		for i, list := range said.Lists {
-			names[i] = d.space.List(list)
+			names[i] = d.space.List(said.Order, list)
 		}
 		if err := d.readTimed(ctx, names, leases); err != nil {
 			return err
@@ -88,17 +110,24 @@ func (d *domain) readRoster(ctx context.Context) error {
 			alive[i] = leases[i].Found()
 		}
 	}
-	m.hear(func(r *roster.Roster, now int64) { r.Saw(now, began, d.node.Name(), said, items[0].CAS, alive) })
+	if said.Order != order {
+		m.hear(func(r *roster.Roster, now int64) { r.Unreadable(now, began, name) })
+		if slices.Contains(alive, true) {
+			return errOrder
+		}
+		said, alive = wire.Roster{Gen: said.Gen}, nil // they have gone: all begins anew
+	}
+	m.hear(func(r *roster.Roster, now int64) { r.Saw(now, began, name, said, items[0].CAS, alive) })
 	return nil
 }
 
-func (d *domain) renewList(ctx context.Context, own []string) error {
-	lease := d.space.List(own)
-	err := d.timed(ctx, "touch", func(ctx context.Context) error { return d.node.Touch(ctx, lease, listTTL) })
+func (d *domain) renewList(ctx context.Context, lease string) error {
+	ttl := max(listTTL, 4*d.cache.cfg.PollInterval)
+	err := d.timed(ctx, "touch", func(ctx context.Context) error { return d.node.Touch(ctx, lease, ttl) })
 	if !isNotFound(err) {
 		return err
 	}
-	return unlessRaced(d.timed(ctx, "add", func(ctx context.Context) error { return d.node.Add(ctx, lease, []byte{1}, listTTL) }))
+	return unlessRaced(d.timed(ctx, "add", func(ctx context.Context) error { return d.node.Add(ctx, lease, []byte{1}, ttl) }))
 }
 
 // swapRoster carries out what todo asks for, in its order. The record is written also

@@ -29,8 +29,17 @@ type running struct {
 	lease    *lease // nil: none
 	need     need
 
-	mu      sync.Mutex // guards amended
-	amended []Option
+	batch *running // of which it is a part, if one run serves several loads: the loader knows that one
+	index int      // of its argument in that
+
+	parts []*running // of a batch
+	asked []any      // the arguments of its keys
+
+	mu      sync.Mutex // guards what follows
+	amended []amendment
+	keyed   map[int][]amendment // by AmendKey
+	next    int                 // of asked: where AmendKey looks first
+	misused error               // by AmendKey
 }
 
 // flight returns the call that r belongs to, or nil.
@@ -44,6 +53,11 @@ func (r *running) flight() *call {
 // leased waits until r's lease is confirmed, which takes one round trip beside
 // fn: until then nobody knows how new a value has to be.
 func (r *running) leased(ctx context.Context) error {
+	for _, part := range r.parts {
+		if err := part.leased(ctx); err != nil {
+			return err
+		}
+	}
 	if r.lease == nil {
 		return nil
 	}
@@ -57,57 +71,90 @@ func (r *running) leased(ctx context.Context) error {
 
 // needs returns how new what fn reads must be. After leased.
 func (r *running) needs() need {
+	if r.parts != nil {
+		return needsOf(r.parts)
+	}
 	if r.lease != nil {
 		return need{seq: r.lease.seq, at: r.lease.at}
 	}
 	return r.need
 }
 
-// execute runs fn. Its ctx is nobody's: it has the cache and what
-// Config.LoadContext lets through, and of no request the memory, the deadline or
+// execute runs fn. Its ctx is nobody's: it has the cache, what the key is varied by, and
+// what Config.LoadContext lets through, and of no request the memory, the deadline or
 // a value. One caller's would be shown to the others.
 func (l *load) execute(ctx context.Context, f *call, r *running) (*tier.Entry, error) {
-	c := l.cache
 	r.call = f
+	if l.seat != nil {
+		return l.executePart(ctx, f, r)
+	}
+	c := l.cache
 	r.deadline = time.Now().Add(l.policy.loadTimeout)
 	f.Extend(l.policy.loadTimeout)
-	n := &node{Context: ctx, cache: c, counts: l.counts, load: r}
 
 	begin := c.clock.Exact()
-	c.runs.Add(1)
+	l.tally.runs.Add(1)
 	if l.replaces != nil {
-		c.refreshes.Add(1)
+		l.tally.refreshes.Add(1)
 	}
-	loads.Begins(ctx, l.key)
+	loads.Begins(ctx, keys.Asked(l.key))
 	returned := false
 	defer func() {
-		c.runTime.Add(c.clock.Exact() - begin)
 		if returned {
 			return
 		}
-		c.runPanics.Add(1)
+		l.tally.runTime.Add(c.clock.Exact() - begin)
+		l.tally.runPanics.Add(1)
 		if l.replaces != nil {
 			l.postpone()
 			c.log.panicked(l.typ.of, panickedAt())
 		}
 	}()
-	v, err := l.run(n)
+	v, err := l.run(l.inside(ctx, r))
+	var tags []string
+	if err == nil {
+		tags = l.tagsOf(v)
+	}
 	returned = true
+	took := time.Duration(c.clock.Exact() - begin)
+	l.tally.runTime.Add(int64(took))
+	if failedRun(ctx, err) {
+		l.tally.runErrors.Add(1)
+	}
+	return l.conclude(ctx, f, r, v, tags, took, err)
+}
+
+// inside is the ctx of the loader that is r.
+func (l *load) inside(ctx context.Context, r *running) *node {
+	return &node{Context: ctx, cache: l.cache, lane: l.lane, load: r, asks: l.policy.vary.asks()}
+}
+
+// failedRun reports whether a loader that returned err, with ctx, has failed.
+func failedRun(ctx context.Context, err error) bool {
+	return ctx.Err() != nil || err != nil && !errors.Is(err, ErrNotFound)
+}
+
+// conclude makes an entry of what the loader has returned for l: v with tags, or err.
+func (l *load) conclude(ctx context.Context, f *call, r *running, v any, tags []string, took time.Duration, err error) (*tier.Entry, error) {
 	absent := errors.Is(err, ErrNotFound)
 	if (err == nil || absent) && ctx.Err() != nil { // it may be what a query that was cut short had found, or had not
 		err, absent = context.Cause(ctx), false
 	}
 	if err != nil && !absent {
-		c.runErrors.Add(1)
 		if failed(ctx) {
 			l.postpone()
 		}
 		return nil, err
 	}
-	took := time.Duration(c.clock.Exact() - begin)
 	l.typ.took.Store(int64(took))
 	if err := r.amend(&l.policy); err != nil {
-		return nil, misuse(err, "Amend", keys.Kind(l.key))
+		return nil, misuse(err, "Amend", keys.Kind(keys.Asked(l.key)))
+	}
+	if err := l.policy.tag(tags); err != nil {
+		return nil, misuse(err, "TagsFrom", keys.Kind(keys.Asked(l.key)))
+	}
+	if !absent && l.skips(v) {
+		l.policy.place = placeRequest
 	}
 	switch {
 	case !absent:
@@ -115,7 +162,7 @@ func (l *load) execute(ctx context.Context, f *call, r *running) (*tier.Entry, e
 	case l.policy.negative > 0:
 		return l.negative(took), nil
 	}
-	f.Keep(func() { c.cfg.Local.Delete(l.key) }) // an old value, which is no more
+	f.Keep(func() { l.cache.dropLocal(l.key) }) // an old value, which is no more
 	return nil, err
 }
 
@@ -139,14 +186,16 @@ func panickedAt() string {
 }
 
 // Amend adds options to what the running loader returns: TTL, Stale, StaleIfError,
-// NegativeTTL and Tags, for what is known only when it is loaded. The Tags add up, and
-// of two others of a kind the last one counts. Another option, or one that makes no
-// sense, is a *UsageError of the calls that wait for the loader. ctx is the loader's,
+// NegativeTTL, Tags, NoStore, LocalOnly and LocalTTL, for what is known only when it is
+// loaded. They win over those of the call. The Tags add up, and of two others of a kind
+// the last one counts. Another option, one that makes no sense, or two that contradict
+// each other, in one Amend or in two of one loader, is a *UsageError of the calls that
+// wait for the loader. ctx is the loader's,
 // or one made from it; goroutines of the loader may call Amend at once, before it
 // returns. Outside of a loader Amend does nothing.
 func Amend(ctx context.Context, opts ...Option) {
 	n := find(ctx)
-	if n == nil || n.load == nil || n.mode&modeBypass != 0 {
+	if n == nil || n.load == nil || n.mode&modeBypass != 0 || n.loading() {
 		return
 	}
 	r := n.load
@@ -154,20 +203,41 @@ func Amend(ctx context.Context, opts ...Option) {
 	defer r.mu.Unlock()
 	for _, o := range opts {
 		o.tags = slices.Clone(o.tags)
-		r.amended = append(r.amended, o)
+		r.amended = append(r.amended, amendment{o, n.vary})
 	}
+}
+
+// amendment is what the loader has said, and under which Vary: whose tags they are.
+type amendment struct {
+	Option
+	vary *varied
 }
 
 // amend adds what the loader has said to p.
 func (r *running) amend(p *policy) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, o := range r.amended {
+	said, err := r.said()
+	if err != nil {
+		return err
+	}
+	for _, o := range said {
 		switch o.kind {
-		case optionNone, optionTTL, optionStale, optionStaleIfError, optionNegativeTTL, optionTags:
+		case optionNone, optionTTL, optionStale, optionStaleIfError, optionNegativeTTL, optionTags, optionNoStore, optionLocalOnly, optionLocalTTL:
 		default:
-			return &UsageError{Problem: "an option that is not about the value", Fix: "give Amend a TTL, Stale, StaleIfError, NegativeTTL or Tags, and others to the call"}
+			return &UsageError{Problem: "an option that is not about the value", Fix: "give Amend a TTL, Stale, StaleIfError, NegativeTTL, Tags, NoStore, LocalOnly or LocalTTL, and others to the call"}
 		}
 	}
-	return p.apply(r.amended)
+	own := p.vary
+	defer func() { p.vary = own }()
+	for i, o := range said {
+		for _, before := range said[:i] {
+			if problem := contradiction(before.Option, o.Option); problem != nil {
+				return problem
+			}
+		}
+		p.vary = o.vary
+		if err := p.add(o.Option); err != nil {
+			return err
+		}
+	}
+	return nil
 }

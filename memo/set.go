@@ -21,38 +21,69 @@ import (
 // the two may be the later one: a v that was read from the database before
 // somebody else's commit may be set after their Invalidate.
 // Like an invalidation it reaches the other processes, works when ctx has ended,
-// and returns ErrDeferred when the shared tier does not answer: v is stored here
-// then, and the other processes will load.
+// and returns ErrDeferred when the shared tier does not answer, or the list of its
+// servers changes: v is stored here then, and the other processes will load.
 //
 // What the shared tier cannot hold, because it is too large or loses a part of
 // it when encoded, is stored here and invalidated there.
 func Set[T any](ctx context.Context, key string, v T, opts ...Option) error {
-	_, err := store("Set", ctx, strings.Clone(key), v, opts, false)
+	_, err := store("Set", ctx, nil, strings.Clone(key), v, opts, false)
 	return err
 }
 
 // store is Set, and Add, which stores only what is absent.
-func store[T any](op string, ctx context.Context, key string, v T, opts []Option, absent bool) (stored bool, err error) {
+func store[T any](op string, ctx context.Context, c *Cache, key string, v T, opts []Option, absent bool) (stored bool, err error) {
 	if err := checkCall(op, ctx, key); err != nil {
 		return false, err
 	}
-	c, n, err := writer(ctx, nil)
+	c, n, err := writer(ctx, c)
 	if err != nil {
 		return false, err
 	}
 	defer c.writers.leave()
 	if n.bypassed() {
-		return false, invalidateOwn(ctx, c, told{wire.Keys, []string{key}})
+		kept, problem := n.vary.keepKey(key)
+		if problem != nil {
+			problem.Op = op
+			return false, problem
+		}
+		return false, invalidateOwn(ctx, c, told{wire.Keys, []string{kept}})
 	}
 	l, _, err := newLoad[T](c, n, key, opts)
 	if err != nil {
 		return false, misuse(err, op, keys.Kind(key))
 	}
+	if l.policy.exempt(ctx) {
+		return false, invalidateOwn(ctx, c, told{wire.Keys, []string{l.key}})
+	}
+	if err := l.policy.tag(l.tagsOf(v)); err != nil {
+		return false, misuse(err, op, keys.Kind(key))
+	}
+	if n.recordSet(l.key, v, absent) {
+		return false, nil
+	}
 	l.settles(context.WithoutCancel(ctx)) // the first poll forgets what has begun
 	l.begins()
 	l.absent = absent
-	stored, err = c.set(ctx, n, l, l.entry(v, 0))
+	e := l.entry(v, 0)
+	if l.policy.place == placeRequest || l.skips(v) {
+		return false, c.setNowhere(ctx, n, l, e)
+	}
+	stored, err = c.set(ctx, n, l, e)
 	return stored, c.counted(err)
+}
+
+// setNowhere is set for what no tier is to have: it takes the place of what is there all
+// the same.
+func (c *Cache) setNowhere(ctx context.Context, n *node, l *load, e *tier.Entry) error {
+	if l.absent {
+		return nil
+	}
+	err := invalidateOwn(ctx, c, told{wire.Keys, []string{l.key}})
+	if n.table != nil && !errors.Is(err, ErrClosed) {
+		n.table.Put(l.key, e)
+	}
+	return err
 }
 
 func (c *Cache) set(ctx context.Context, n *node, l *load, e *tier.Entry) (stored bool, err error) {
@@ -77,7 +108,7 @@ func (c *Cache) set(ctx context.Context, n *node, l *load, e *tier.Entry) (store
 	kept := false
 	if !w.lost {
 		claim.Keep(func() {
-			if kept = decided || !l.hasValue(); kept {
+			if kept = decided || l.policy.local() && !l.hasValue(); kept {
 				l.put(e)
 			}
 		})
@@ -126,10 +157,10 @@ func (d *domain) write(ctx context.Context, l *load, e *tier.Entry, claim *call)
 }
 
 func (d *domain) writeWithin(ctx context.Context, l *load, e *tier.Entry, claim *call) written {
-	if l.typ.lossy != nil {
+	if l.typ.lossy != nil || l.policy.place == placeLocal && !l.absent {
 		return d.writeAbsence(ctx, l, e, claim)
 	}
-	place, token := d.space.Value(l.key), rand.Uint64()
+	place, mine := d.space.Value(l.key), wire.Lease{Token: rand.Uint64(), Version: l.policy.version}
 	tags := e.Tags
 	for range mostTurns {
 		at, err := d.look(ctx, place, d.marks(l.key, tags)...)
@@ -146,14 +177,17 @@ func (d *domain) writeWithin(ctx context.Context, l *load, e *tier.Entry, claim 
 				return written{taken: true}
 			}
 		}
-		if err := d.placeLease(ctx, place, at, token); err != nil && tier.IsAnswer(err) {
+		if l.policy.place == placeLocal {
+			break
+		}
+		if err := d.placeLease(ctx, place, at, mine); err != nil && tier.IsAnswer(err) {
 			continue
 		} else if err != nil {
 			return written{err: err}
 		}
-		return d.writeUnder(ctx, l, e, claim, place, token, len(at.marks.Unknown) > 0)
+		return d.writeUnder(ctx, l, e, claim, place, mine.Token, len(at.marks.Unknown) > 0)
 	}
-	return d.writeAbsence(ctx, l, e, claim) // too many others write it
+	return d.writeAbsence(ctx, l, e, claim) // it is to stay here, or too many others write it
 }
 
 // writeUnder draws a number and swaps e for the lease token. With unborn there are
@@ -192,7 +226,9 @@ func (d *domain) writeUnder(ctx context.Context, l *load, e *tier.Entry, claim *
 			d.cache.log.refused(reflect.TypeOf(e.Value), err)
 			return d.compareAndDelete(ctx, place, at.item.CAS)
 		}
-		held = err == nil
+		if held = err == nil; held {
+			l.tally.valueBytes.Add(uint64(len(data)))
+		}
 		return err
 	}
 	var swapErr error

@@ -25,13 +25,13 @@ const (
 
 // shared looks in the shared tier, and loads for the fleet if nobody else does.
 func (l *load) shared(ctx context.Context, f *call, d *domain) (landing, error) {
-	place, token := d.space.Value(l.key), l.cache.token()
+	place, mine := d.space.Value(l.key), wire.Lease{Token: l.cache.token(), Version: l.policy.version}
 	patience := l.cache.clock.Exact() + int64(l.policy.loadTimeout)
 	tags := l.likelyTags()
 	nap := leastWait
-	defer d.held.Delete(token)
+	defer d.held.Delete(mine.Token)
 	for lost := 0; lost < mostTurns; {
-		at, err := d.look(ctx, place, d.marks(l.key, tags)...)
+		at, err := l.look(ctx, d, place, d.marks(l.key, tags))
 		if err != nil {
 			return l.withoutShared(ctx, f)
 		}
@@ -41,7 +41,7 @@ func (l *load) shared(ctx context.Context, f *call, d *domain) (landing, error) 
 			lost++
 			continue
 		}
-		p := l.plan(e, verdict, at, token)
+		p := l.plan(e, verdict, at, mine.Token)
 		switch p {
 		case use:
 			return l.use(f, e), nil
@@ -51,15 +51,15 @@ func (l *load) shared(ctx context.Context, f *call, d *domain) (landing, error) 
 			l.keepSpare(f, e)
 		}
 		if p != wait {
-			d.held.Store(token, nil)
+			d.held.Store(mine.Token, nil)
 		}
-		s, err := d.take(ctx, p, place, at, token, l.birth(d, at, tags))
+		s, err := d.take(ctx, p, place, at, mine, l.birth(d, at, tags))
 		switch {
 		case err == nil:
 			f.Stamp(at.seq) // and not that of what was found, which it replaces
 			return l.fill(ctx, f, d, s, at, tags)
-		case errors.Is(err, errHeld) && l.cache.clock.Exact() <= patience:
-			if err := sleep(ctx, nap/2+rand.N(nap/2)); err != nil {
+		case errors.Is(err, errHeld) && l.policy.place != placeRequest && l.cache.clock.Exact() <= patience:
+			if err := l.seat.sleeps(func() error { return sleep(ctx, nap/2+rand.N(nap/2)) }); err != nil {
 				return landing{}, err
 			}
 			nap = min(2*nap, mostWait)
@@ -88,6 +88,9 @@ const (
 
 // plan decides about what judge has found.
 func (l *load) plan(e *tier.Entry, verdict coherence.Verdict, at look, token uint64) plan {
+	if l.policy.place == placeRequest && verdict != coherence.Valid {
+		return leave // others need not wait for what they will not get
+	}
 	switch verdict {
 	case coherence.Foreign:
 		return leave
@@ -109,6 +112,11 @@ func (l *load) plan(e *tier.Entry, verdict coherence.Verdict, at look, token uin
 			return use
 		case l.replaces == nil && a == fresh:
 			return leave // it may be about to be deleted
+		case a == gone: // since it was judged; others judge it to be over
+			if e.Stale == 0 && e.StaleIfError == 0 && l.policy.early == 0 {
+				return begin
+			}
+			return inherit
 		}
 		return replace
 	case coherence.Past:
@@ -186,7 +194,7 @@ func (l *load) judge(f *call, at look, tags []string) (e *tier.Entry, _ coherenc
 
 // reader says which values l can use.
 func (l *load) reader() coherence.Reader {
-	return coherence.Reader{Key: l.key, Codec: l.typ.name, Fingerprint: l.typ.fingerprint}
+	return coherence.Reader{Key: l.key, Version: l.policy.version, Codec: l.typ.name, Fingerprint: l.typ.fingerprint}
 }
 
 // withoutShared loads for this process alone, because the shared tier failed.
@@ -227,7 +235,7 @@ func (l *load) decode(v *wire.Value, at look) (*tier.Entry, error) {
 	e := &tier.Entry{
 		Key: l.key, Value: value, Stamp: v.Stamp, Loaded: at.began, Fresh: int64(NoExpiry),
 		Stale: ofMillis(v.Stale), StaleIfError: ofMillis(v.StaleIfError), Created: v.Created,
-		Took: time.Duration(v.Took) * time.Microsecond, Tags: v.Tags, Bytes: len(v.Payload), Home: l.home, Began: at.turn,
+		Took: time.Duration(v.Took) * time.Microsecond, Tags: v.Tags, Bytes: len(v.Payload), Home: l.home, Tally: l.kind, Began: at.turn,
 	}
 	if v.Fresh != int64(NoExpiry) {
 		e.Fresh = after(l.cache.clock.Exact(), time.Duration(min(v.Fresh-clock.UnixMilli(), int64(NoExpiry/time.Millisecond)))*time.Millisecond)

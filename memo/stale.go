@@ -77,8 +77,9 @@ func (l *load) refreshBehind(ctx context.Context, e *tier.Entry) {
 	if c.paused(e) || c.flights.Current(l.key) != nil {
 		return
 	}
-	base := c.base(ctx)
+	base := l.base(ctx)
 	r := *l
+	r.seat = l.seat.refreshing()
 	r.replaces, r.parent, r.exacting, r.sure, r.led = e, nil, false, false, false
 	r.placed()
 	r.begins()
@@ -135,8 +136,11 @@ func (l *load) keepSpare(f *call, e *tier.Entry) {
 	c := l.cache
 	f.Keep(func() {
 		have := c.cfg.Local.Peek(l.key)
+		if !l.policy.local() && c.clock.Now() < e.Fresh {
+			return
+		}
 		if have == nil || !sound(have, c.clock.Now()) || have.Created != e.Created && have.Expires < e.Expires {
-			l.put(e)
+			c.keepLocal(l.here(e))
 		}
 	})
 }

@@ -34,7 +34,7 @@ type Counts struct {
 	Joined   uint64 // the loader, run by another call; the same
 	Stale    uint64 // a value past its TTL: see Stale and StaleIfError
 	Negative uint64 // an ErrNotFound that was kept: see NegativeTTL
-	Bypass   uint64 // the loader, around the cache: under Bypass, or with the cache off or closed
+	Bypass   uint64 // the loader, around the cache: under Bypass, in a Tx, or with the cache off or closed
 	Miss     uint64 // nothing: Get found none
 	Errors   uint64 // an error
 
@@ -56,11 +56,27 @@ type Counts struct {
 type InvalidationStats struct {
 	Keys     uint64 // keys invalidated here
 	Tags     uint64 // tags
-	Trees    uint64 // calls of InvalidateTree
+	Trees    uint64 // calls of InvalidateTree, and of InvalidateAll under Vary
 	Expired  uint64 // keys expired here
-	All      uint64 // calls of InvalidateAll
+	All      uint64 // other calls of InvalidateAll
 	Peer     uint64 // keys, tags and trees that other processes told of: invalidated, expired, set, added or refreshed
 	Deferred uint64 // calls that returned ErrDeferred
+}
+
+// FuncStats is the Counts of one name: a Func's, else the first part of the keys, or what
+// Name says. Calls without a name, and those of the 201st and later ones, are "other"'s,
+// which is left out while there is nothing to count for it.
+//
+// Under the name of the call are its outcome, its runs and what they stored in the
+// shared tier; those of a load count once, for the caller that led it. Under the name of
+// the key, whatever the calls say, are Entries, Evictions and the invalidations of keys
+// and trees; a tree of one part, and what other processes told of, if the name has been
+// met here before, else for "other". Tags, All and Deferred are the cache's alone, and 0
+// here, and so are others' tags in Peer. Of a Local that forgets what is not evicted and
+// was not deleted, Entries counts what it was given.
+type FuncStats struct {
+	Name string
+	Counts
 }
 
 // LocalStats is the process tier.
@@ -73,13 +89,14 @@ type LocalStats struct {
 type NodeStats struct {
 	Name    string
 	Up      bool          // reads use it
+	Used    bool          // values have their place there, also while it is down. A Node that has just joined the list has none yet, one that leaves has none any more
 	Since   time.Time     // of Up's last change
 	Ops     uint64        // calls
 	Errors  uint64        // calls that did not reach it, and not for want of a caller's patience
 	Time    time.Duration // in calls
-	Pending int           // invalidations that wait for it
-	Lag     time.Duration // age of the last complete poll
-	Epochs  uint64        // new epochs that polls have met: each time everything is loaded again
+	Pending int           // invalidations that wait for it, or to be told by way of it once more
+	Lag     time.Duration // age of the last complete poll; of one that was never reached, of the cache
+	Epochs  uint64        // new epochs that polls have met: each time all that it held is loaded again
 	Purges  uint64        // times that L2 was emptied because an invalidation could not be read
 }
 
@@ -88,47 +105,49 @@ type Stats struct {
 	Name      string
 	Since, At time.Time
 	Enabled   bool
-	Total     Counts
+	Total     Counts      // the sum of Funcs, and what FuncStats leaves out
+	Funcs     []FuncStats // by name; at most 200 and "other"
 	Local     LocalStats
 	Nodes     []NodeStats // one for each member of the shared tier
 }
 
-// Snapshot returns the statistics of this moment. Calls is the sum of its
-// outcomes; a call that is under way is counted when it ends.
+// Snapshot returns the statistics of this moment. In every Counts, Calls is the sum of
+// its outcomes, and Total that of Funcs, also while others call; a call that is under
+// way is counted when it ends. When nobody calls, it is one consistent reading. Its cost
+// grows with the names, and not with the keys.
 func (c *Cache) Snapshot() Stats {
 	if c.none() {
 		return Stats{}
 	}
-	var n [outcomes]uint64
-	c.counts.Sums(n[:])
-	total := Counts{
-		L1: n[outcomeL1], L2: n[outcomeL2], L3: n[outcomeL3], Loads: n[outcomeLoad], Joined: n[outcomeJoined],
-		Stale: n[outcomeStale], Negative: n[outcomeNegative], Bypass: n[outcomeBypass], Miss: n[outcomeMiss], Errors: n[outcomeError],
-		Runs: c.runs.Load(), RunErrors: c.runErrors.Load(), RunPanics: c.runPanics.Load(), RunTime: time.Duration(c.runTime.Load()), Refreshes: c.refreshes.Load(),
-		InFlight: c.flights.InFlight(), Entries: c.cfg.Local.Len(), Evictions: c.evictions.Load(), ValueBytes: c.valueBytes.Load(),
-		Invalidations: InvalidationStats{
-			Keys: c.invalidatedKeys.Load(), Tags: c.invalidatedTags.Load(), Trees: c.invalidatedTrees.Load(), Expired: c.expired.Load(), All: c.invalidatedAll.Load(), Peer: c.peerKeys.Load(), Deferred: c.deferred.Load(),
-		},
+	s := Stats{Name: c.cfg.Name, Since: c.since, At: time.Now(), Enabled: c.Enabled()}
+	era := c.era.Load()
+	for _, t := range c.names.now.Load().sorted() {
+		f := FuncStats{t.name, t.counts(era)}
+		if t == c.names.other && f.Counts == (Counts{}) {
+			continue
+		}
+		s.Funcs = append(s.Funcs, f)
+		s.Total.add(&f.Counts)
 	}
-	for _, calls := range n {
-		total.Calls += calls
-	}
-	s := Stats{
-		Name: c.cfg.Name, Since: c.since, At: time.Now(), Enabled: c.Enabled(), Total: total,
-		Local: LocalStats{Entries: total.Entries, Capacity: c.cfg.Local.Cap(), EvictedCapacity: total.Evictions},
-	}
-	for _, d := range c.members.all() {
-		s.Nodes = append(s.Nodes, d.stats())
+	s.Total.Entries = c.cfg.Local.Len()
+	ofNone := &s.Total.Invalidations
+	ofNone.Tags, ofNone.All, ofNone.Deferred = c.invalidatedTags.Load(), c.invalidatedAll.Load(), c.deferred.Load()
+	ofNone.Peer += c.peerTags.Load()
+	s.Local = LocalStats{Entries: s.Total.Entries, Capacity: c.cfg.Local.Cap(), EvictedCapacity: s.Total.Evictions}
+	if v := c.members.now.Load(); v != nil {
+		for _, d := range v.all {
+			s.Nodes = append(s.Nodes, d.stats(v))
+		}
 	}
 	return s
 }
 
-func (d *domain) stats() NodeStats {
+func (d *domain) stats(v *view) NodeStats {
 	d.mu.Lock()
 	since := d.since
 	d.mu.Unlock()
 	return NodeStats{
-		Name: d.node.Name(), Up: d.up.Load(), Since: since,
+		Name: d.node.Name(), Up: d.up.Load(), Since: since, Used: v.Used(d.node.Name()),
 		Ops: uint64(d.ops.Load()), Errors: uint64(d.errs.Load()), Time: time.Duration(d.opTime.Load()),
 		Epochs: d.epochs.Load(), Purges: d.purges.Load(),
 		Pending: int(d.waiting.Load()), Lag: time.Duration(d.cache.clock.Exact() - d.covered.Load()),

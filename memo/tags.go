@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/tiermemo/tiermemo/internal/keys"
+	"github.com/tiermemo/tiermemo/internal/scope"
 	"github.com/tiermemo/tiermemo/internal/wire"
 	"github.com/tiermemo/tiermemo/memo/tier"
 )
@@ -46,21 +47,16 @@ func (c *Cache) InvalidateTree(ctx context.Context, key string) error {
 	return invalidate(ctx, c, "InvalidateTree", wire.Trees, []string{key})
 }
 
-// hide forgets tags or trees in this process and in the request of n. Loads in
+// hide forgets tags or trees in this process and in the request that has table. Loads in
 // flight are not told: what they end with is looked at when it lands.
-func (c *Cache) hide(n *node, what told) {
+func (c *Cache) hide(table *scope.Table, what told) {
 	for _, h := range c.homes() {
 		h.fences.made(what.about, what.names)
 	}
-	if n.table != nil {
-		n.table.ForgetFunc(func(key string) bool {
-			return concerns(what.about, what.names, key, entryIn(n.table, key))
+	if table != nil {
+		table.ForgetFunc(func(key string) bool {
+			return concerns(what.about, what.names, key, entryIn(table, key))
 		})
-	}
-	if what.about == wire.Tags {
-		c.invalidatedTags.Add(uint64(len(what.names)))
-	} else {
-		c.invalidatedTrees.Add(uint64(len(what.names)))
 	}
 }
 

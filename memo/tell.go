@@ -66,6 +66,9 @@ func (c *Cache) tell(ctx context.Context, what told) (parts []*part, err error) 
 //  3. what B has is from before the write, and stays
 func (c *Cache) tellOnce(ctx context.Context, what told, done *domain) (parts []*part, err error) {
 	c.members.attach(ctx)
+	ctx, cancel := context.WithTimeout(ctx, c.cfg.WriteTimeout)
+	defer cancel()
+	err = deferred(nil) // unless a look finds that all were told
 	for range mostLooks {
 		v := c.members.now.Load()
 		some, complete := v.parts(what, func(d *domain) bool {
@@ -78,26 +81,34 @@ func (c *Cache) tellOnce(ctx context.Context, what told, done *domain) (parts []
 		}
 		c.deliver(ctx, what, some)
 		parts = append(parts, some...)
-		switch latest := c.members.latest(ctx); {
-		case latest != nil && latest != v:
-			continue
-		case latest == nil || !complete:
-			// It is not known who may read it, or somebody may from a Node that is on no list here. It is
-			// told again when that is over; what was made of it meanwhile is all over the Nodes.
-			err = deferred(nil)
-			if len(parts) > 0 {
-				parts[0].domain.suspend(what, true)
-			} else {
-				c.members.owe(what)
+		if latest := c.members.latest(ctx); latest == nil || latest == v {
+			if latest != nil && complete {
+				err = nil
 			}
+			break
 		}
-		break
 	}
-	for _, p := range parts {
-		if p.err != nil {
-			p.domain.suspend(what, len(parts) > 1)
-			err = p.deferred()
+	if err != nil {
+		// It is not known who may read it, or somebody may from a Node that is on no list here. It is
+		// told again when that is over; what was made of it meanwhile is all over the Nodes.
+		if len(parts) > 0 {
+			parts[0].domain.suspend(what, true)
+		} else {
+			c.members.owe(what)
 		}
+	}
+	failed, causes := false, []error(nil)
+	for _, p := range parts {
+		if p.err == nil {
+			continue
+		}
+		p.domain.suspend(what, len(parts) > 1)
+		if failed = true; !errors.Is(p.err, errAway) {
+			causes = append(causes, p.err)
+		}
+	}
+	if failed {
+		err = deferred(errors.Join(causes...))
 	}
 	return parts, err
 }

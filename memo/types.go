@@ -20,6 +20,7 @@ type typeInfo struct {
 	lossy       error        // why values of it stay out of the shared tier
 	fingerprint uint64       // its shape, for readers of another release
 	took        atomic.Int64 // the last load, in nanoseconds
+	told        atomic.Bool  // the log has said that it is lossy
 }
 
 // form is a type in the form of a codec that a call brings along.
@@ -30,8 +31,8 @@ type form struct {
 
 // typeOf returns the typeInfo of t for the Codec of a call, or for Config's if
 // that is nil. Programs have few types and fewer codecs: the map grows with the
-// code, not with the traffic.
-func (c *Cache) typeOf(t reflect.Type, given codec.Codec) (*typeInfo, error) {
+// code, not with the traffic. With shares the value may go to the shared tier.
+func (c *Cache) typeOf(t reflect.Type, given codec.Codec, shares bool) (*typeInfo, error) {
 	var key any = t
 	if given != nil {
 		_, name, err := codecFor(given, t)
@@ -46,14 +47,15 @@ func (c *Cache) typeOf(t reflect.Type, given codec.Codec) (*typeInfo, error) {
 		if err != nil {
 			return nil, err
 		}
-		var raced bool
-		if known, raced = c.types.LoadOrStore(key, info); !raced && info.lossy != nil && !c.cfg.StrictTypes {
-			c.log.lossy(t, info.lossy)
-		}
+		known, _ = c.types.LoadOrStore(key, info)
 	}
 	info := known.(*typeInfo)
-	if info.lossy != nil && c.cfg.StrictTypes {
+	switch {
+	case info.lossy == nil || !shares:
+	case c.cfg.StrictTypes:
 		return nil, lossyType(t, info.lossy)
+	case info.told.CompareAndSwap(false, true):
+		c.log.lossy(t, info.lossy)
 	}
 	return info, nil
 }

@@ -133,7 +133,8 @@ func (c *Cache) end() {
 }
 
 // Loads returns how often this process has run a loader of key, failures and
-// background runs included. A load that is running counts.
+// background runs included, and of all tenants where memo.Vary parts them. A load that is
+// running counts.
 func (c *Cache) Loads(key string) int {
 	c.mu.Lock()
 	defer c.mu.Unlock()

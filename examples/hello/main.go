@@ -12,21 +12,22 @@ import (
 	"github.com/tiermemo/tiermemo/memo"
 )
 
+var findUser = memo.NewFunc(nil, "user", func(ctx context.Context, id string) (string, error) {
+	return "loaded at " + time.Now().String(), nil // in place of a slow query
+}, memo.TTL(time.Minute))
+
 func main() {
 	cache, err := memo.New(memo.Config{}) // with memcached: Prefix: "hello", Shared: shared
 	if err != nil {
 		log.Fatal(err)
 	}
 	http.HandleFunc("GET /users/{id}", func(w http.ResponseWriter, r *http.Request) {
-		key := memo.Key("user", r.PathValue("id"))
-		user, err := memo.Do(r.Context(), key, func(ctx context.Context) (string, error) {
-			return "loaded at " + time.Now().String(), nil // in place of a slow query
-		})
+		user, err := findUser.Do(r.Context(), r.PathValue("id"))
 		fmt.Fprintln(w, user, err)
 	})
 	http.HandleFunc("PUT /users/{id}", func(w http.ResponseWriter, r *http.Request) {
-		key := memo.Key("user", r.PathValue("id"))
-		fmt.Fprintln(w, memo.Invalidate(r.Context(), key)) // after the commit
+		err := findUser.Invalidate(r.Context(), r.PathValue("id")) // after the commit
+		fmt.Fprintln(w, err)
 	})
 	handler := nethttp.Middleware(cache)(http.DefaultServeMux)
 	log.Fatal(http.ListenAndServe("127.0.0.1:8080", handler))

@@ -42,6 +42,7 @@ func Table() []Row {
 		{Folder: "internal/loads", Why: "a leaf: it passes the word from the engine to a test, and knows neither"},
 		{Folder: "internal/arrows", Why: "a judge that imports what it judges does not compile when it is needed"},
 		{Folder: "internal/mcserver", Why: "it starts a real memcached for the tests of anybody, so it can depend on nobody"},
+		{Folder: "internal/pgserver", Why: "the same for PostgreSQL"},
 		{Folder: "internal/flight", Ours: []string{"internal/ended"}, Theirs: []string{"golang.org/x/sync"},
 			Why: "one load per key is an idea of its own, without tiers; x/sync for singleflight"},
 
@@ -77,6 +78,7 @@ func Table() []Row {
 			Why: "an adapter translates; of the frameworks the core module knows this one"},
 		{Folder: "adapters/frameworks/leak", Ours: []string{public, "internal/census"},
 			Why: "two services as users write them, and the census of what they leave"},
+		{Folder: "adapters/sqltx", Ours: []string{"memo"}, Why: "a transaction has no request; and no driver, so that nobody downloads one for it"},
 		{Folder: "adapters/...", Ours: []string{"middleware", "memo"},
 			Why: "an adapter translates, and what it needs of others it requires in a go.mod of its own, so that nobody else downloads it"},
 
@@ -88,6 +90,7 @@ func Table() []Row {
 			Why: "real processes on a real memcached, and only through the API that users have"},
 		{Folder: "internal/rollout/...", Ours: []string{public, "internal/rollout", "internal/rollout/program/shop", "internal/rollout/program/shop/catalog"},
 			Why: "two releases of one program, and only through the API that users have"},
+		{Folder: "internal/features", Why: "tests only: what each feature of the packages that people come from is here, in a real fleet and through the API that users have"},
 		{Folder: "examples/quickstart", Ours: []string{public, "internal/mcserver"}, Why: "an example shows what a user can do"},
 		{Folder: "examples/...", Ours: []string{public}, Why: "an example shows what a user can do"},
 		{Folder: "bench/...", Ours: []string{public, "internal/mcserver"}, Tests: true,

@@ -39,6 +39,7 @@ func TestHouse(t *testing.T) {
 		"rows":          arrows.Rows(tree, arrows.Table()),
 		"guarantees":    arrows.Guarantees(tree),
 		"regressions":   arrows.Regressions(tree),
+		"features":      arrows.Features(tree),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

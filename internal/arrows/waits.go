@@ -23,6 +23,7 @@ func Sleeps() []Permit { return nil }
 func Skips() []Permit {
 	return []Permit{
 		{"internal/mcserver", "ForTest", "without a memcached `go test` still tests the rest; TIERMEMO_REQUIRE_MEMCACHED turns the skip into a failure"},
+		{"internal/pgserver", "ForTest", "likewise, with TIERMEMO_REQUIRE_POSTGRES"},
 	}
 }
 

@@ -25,13 +25,20 @@ const (
 // its values count as written now.
 const clockSkew = 5 * time.Second
 
-// Reader is who asks: the key, and the form of values that it can decode.
+// Reader is who asks: the key, the version of its code, and the form of values that it
+// can decode.
 type Reader struct {
 	Key         string
+	Version     uint32
 	Codec       string
 	Fingerprint uint64
 }
 
+// Of two versions of the code the later one wins: its readers take what the earlier one
+// has left for void, and replace it, and those of the earlier one take what is there then
+// for foreign. With both readers alike, the two would replace each other's values in turn,
+// or the one that came first would keep the place until its value ends.
+//
 // Judge decides about item, which was read after the counter seq at the time now
 // in unix milliseconds. v is filled for Valid, its payload being a part of the
 // item; for Leased only its Stamp: what the holder will store is at least that
@@ -57,6 +64,12 @@ func Judge(r Reader, item tier.Item, seq uint64, now int64, v *wire.Value) Verdi
 		return Void // its holder's value would be void as well
 	}
 	v.Stamp = l.Stamp
+	switch {
+	case l.Version < r.Version:
+		return Void
+	case l.Version > r.Version:
+		return Foreign
+	}
 	return Leased
 }
 
@@ -72,10 +85,13 @@ func (r Reader) judge(data []byte, seq uint64, now int64, v *wire.Value) Verdict
 	if v.Created > now+clockSkew.Milliseconds() {
 		v.Fresh = earlier(v.Fresh, v.Created-now) // Created stays: it tells one version from the next
 	}
-	foreign := !v.Negative && (v.Codec != r.Codec || v.Fingerprint != r.Fingerprint) // a negative has no form
+	foreign := v.Version > r.Version ||
+		!v.Negative && (v.Codec != r.Codec || v.Fingerprint != r.Fingerprint) // a negative has no form
 	switch over := v.Expires() <= now; {
 	case !SameEpoch(v.Stamp, seq), v.Key != r.Key, over && foreign:
 		return Void
+	case v.Version < r.Version:
+		return Void // whatever its form
 	case foreign:
 		return Foreign
 	case over:

@@ -44,6 +44,10 @@ func bytesOf(change func(v *wire.Value)) []byte {
 
 func leaseOf(stamp uint64) []byte { return wire.AppendLease(nil, wire.Lease{Stamp: stamp, Token: 9}) }
 
+func leaseOfVersion(version uint32, stamp uint64) []byte {
+	return wire.AppendLease(nil, wire.Lease{Stamp: stamp, Token: 9, Version: version})
+}
+
 func item(data []byte) tier.Item { return tier.Item{Value: data, CAS: 1} }
 
 func TestJudge(t *testing.T) {
@@ -112,6 +116,62 @@ func TestJudge(t *testing.T) {
 				t.Errorf("verdict %d, want %d", got, test.want)
 			}
 		})
+	}
+}
+
+// Two releases side by side must neither see each other's values nor replace them in turn:
+// what one of the two replaces, the other one leaves alone.
+func TestJudgeOfTwoVersions(t *testing.T) {
+	t.Parallel()
+	of := func(version uint32, change func(v *wire.Value)) []byte {
+		return bytesOf(func(v *wire.Value) {
+			if v.Version = version; change != nil {
+				change(v)
+			}
+		})
+	}
+	gob := func(v *wire.Value) { v.Codec = "gob" }
+	negative := func(v *wire.Value) { v.Negative, v.Payload = true, nil }
+	over := func(v *wire.Value) { v.Fresh = wall }
+	for _, test := range []struct {
+		name           string
+		data           []byte
+		earlier, later coherence.Verdict // of readers of version 1 and 2
+	}{
+		{"the earlier one's value", of(1, nil), coherence.Valid, coherence.Void},
+		{"the later one's value", of(2, nil), coherence.Foreign, coherence.Valid},
+		{"the earlier one's value of another form", of(1, gob), coherence.Foreign, coherence.Void},
+		{"the later one's value of another form", of(2, gob), coherence.Foreign, coherence.Foreign},
+		{"the earlier one's negative", of(1, negative), coherence.Valid, coherence.Void},
+		{"the later one's negative", of(2, negative), coherence.Foreign, coherence.Valid},
+		{"the earlier one's value at its end", of(1, over), coherence.Past, coherence.Void},
+		{"the later one's value at its end", of(2, over), coherence.Void, coherence.Past},
+		{"the earlier one's lease", leaseOfVersion(1, seq), coherence.Leased, coherence.Void},
+		{"the later one's lease", leaseOfVersion(2, seq), coherence.Foreign, coherence.Leased},
+		{"the later one's lease of another epoch", leaseOfVersion(2, other), coherence.Void, coherence.Void},
+		{"the value of who has no version", of(0, nil), coherence.Void, coherence.Void},
+		{"the value of the last version", of(wire.MaxVersion, nil), coherence.Foreign, coherence.Foreign},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			for version, want := range map[uint32]coherence.Verdict{1: test.earlier, 2: test.later} {
+				r := reader
+				r.Version = version
+				if got := coherence.Judge(r, item(test.data), seq, wall, new(wire.Value)); got != want {
+					t.Errorf("version %d: verdict %d, want %d", version, got, want)
+				}
+			}
+		})
+	}
+}
+
+// A marker may have hidden it meanwhile, and then nobody need leave it alone.
+func TestAForeignLeaseTellsItsStamp(t *testing.T) {
+	t.Parallel()
+	var got wire.Value
+	verdict := coherence.Judge(reader, item(leaseOfVersion(7, seq-1)), seq, wall, &got)
+	if verdict != coherence.Foreign || !reflect.DeepEqual(got, wire.Value{Stamp: seq - 1}) {
+		t.Errorf("verdict %d with %+v, want Foreign with the stamp and no more", verdict, got)
 	}
 }
 

@@ -8,9 +8,8 @@ import (
 )
 
 const (
-	// window is how many numbers beyond the last one a poll asks for at first,
-	// and wideWindow when there were more.
-	window, wideWindow = 8, 256
+	// fewest and most are how many numbers beyond the last one a poll asks for.
+	fewest, most = 8, 256
 	// tooFar is how far behind a reader forgets everything in place of reading
 	// record after record.
 	tooFar = 4096
@@ -29,7 +28,8 @@ type Log struct {
 	next  uint64 // every number up to here was looked at
 	holes map[uint64]int64
 	own   map[uint64]struct{} // applied by their writer, this process, before it returned
-	wide  bool
+	size  uint64              // how many numbers the next poll asks for
+	found uint64              // numbers, since nothing was left to read
 
 	// Where the reading began in the midst of an epoch, the writers of numbers
 	// before that may be about to delete still. What is read from the store until
@@ -67,11 +67,7 @@ func (l *Log) Wanted() []uint64 {
 		wanted = append(wanted, n)
 	}
 	slices.Sort(wanted)
-	size := uint64(window)
-	if l.wide {
-		size = wideWindow
-	}
-	for i := range size {
+	for i := range l.size {
 		wanted = append(wanted, l.next+1+i)
 	}
 	return wanted
@@ -109,12 +105,24 @@ func (l *Log) Read(now int64, seq uint64, wanted []uint64, records [][]byte) Act
 		last = max(last, n)
 		l.take(now, n, records[i], &act)
 	}
+	l.found += last - l.next
 	l.next = last
-	l.wide = last < seq
-	act.More = l.wide
-	act.Complete = !l.wide && len(l.holes) == 0 && l.settled == 0
+	act.More = last < seq
+	act.Complete = !act.More && len(l.holes) == 0 && l.settled == 0
+	if act.More {
+		l.size = room(seq - last)
+	} else {
+		l.size, l.found = room(l.found), 0
+	}
 	return act
 }
+
+// room is how many numbers a poll asks for that expects n: those that are left, or as
+// many as the last poll has found. They come at random, and a second command costs the
+// server as much as dozens of names that are not there; with a quarter and six to spare
+// one poll in twenty needs it. A poll with too little room is not complete, and the next one
+// follows at once: nothing else depends on the guess.
+func room(n uint64) uint64 { return min(max(n+n/4+6, fewest), most) }
 
 // take looks at one number that was given out.
 func (l *Log) take(now int64, n uint64, data []byte, act *Action) {
@@ -158,7 +166,8 @@ func (l *Log) Restart(seq uint64) {
 }
 
 func (l *Log) restart(seq uint64) {
-	l.known, l.next, l.wide, l.settled = true, seq, false, 0
+	l.known, l.next, l.settled = true, seq, 0
+	l.size, l.found = fewest, 0
 	l.holes = map[uint64]int64{}
 	l.own = map[uint64]struct{}{}
 }

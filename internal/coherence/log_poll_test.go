@@ -73,12 +73,51 @@ func TestWantedIsTheHolesAndWhatComesNext(t *testing.T) {
 	start(&l, first+10)
 	poll(&l, 0, first+18, map[uint64][]byte{first + 12: record(first + 12), first + 14: record(first + 14)})
 	want := []uint64{first + 11, first + 13}
-	for n := first + 15; n <= first+26; n++ {
+	for n := first + 15; n <= first+34; n++ { // 8 were found: there is room for 16 more
 		want = append(want, n)
 	}
 	for range 50 { // the order of a map is right by chance, now and then
 		if got := l.Wanted(); !slices.Equal(got, want) {
 			t.Fatalf("wants %d, want %d", got, want)
+		}
+	}
+}
+
+// What the next poll asks for follows what the last one found, in all of its commands.
+func TestRoomIsForWhatTheLastPollFound(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		found uint64
+		wants []int // by each command that it takes, and by the next poll
+	}{
+		{0, []int{8, 8}},
+		{2, []int{8, 8}},
+		{3, []int{8, 9}},
+		{8, []int{8, 16}},
+		{9, []int{8, 8, 17}},   // 1 is left
+		{40, []int{8, 46, 56}}, // 32 are
+		{200, []int{8, 246, 256}},
+		{264, []int{8, 256, 256}},
+		{265, []int{8, 256, 8, 256}},
+		{4096, append([]int{8}, slices.Repeat([]int{256}, 17)...)},
+	} {
+		l := coherence.Log{GiveUp: giveUp}
+		start(&l, first)
+		store := map[uint64][]byte{}
+		for n := range test.found {
+			store[first+1+n] = record(first + 1 + n)
+		}
+		for i, want := range test.wants {
+			if got := len(l.Wanted()); got != want {
+				t.Errorf("%d records: command %d asks for %d numbers, want %d", test.found, i, got, want)
+			}
+			act := poll(&l, 0, first+test.found, store)
+			if over := i >= len(test.wants)-2; act.More == over || act.Complete != over {
+				t.Errorf("%d records: command %d: more %v, complete %v", test.found, i, act.More, act.Complete)
+			}
+		}
+		if got := len(l.Wanted()); got != 8 {
+			t.Errorf("%d records: %d numbers after a poll that found nothing, want 8", test.found, got)
 		}
 	}
 }

@@ -140,11 +140,13 @@ func TestLog(t *testing.T) {
 			{at: 100, seq: 10 + 4097, want: asked{}},
 			{at: 101, seq: 10 + 4097, want: asked{purge: true, complete: true, covered: 10 + 4097}},
 		}},
-		{"a burst is read in wide steps, and then in small ones", []moment{
+		{"a burst is read in wide steps, and so is what comes next", []moment{
 			{at: 1, seq: 300, written: upTo(11, 300), want: asked{more: true, drop: upTo(11, 18), covered: 18}},
 			{at: 1, seq: 300, want: asked{more: true, drop: upTo(19, 274), covered: 274}},
 			{at: 1, seq: 300, want: asked{complete: true, drop: upTo(275, 300), covered: 300}},
-			{at: 2, seq: 309, written: upTo(301, 309), want: asked{more: true, drop: upTo(301, 308), covered: 308}},
+			{at: 2, seq: 556, written: upTo(301, 556), want: asked{complete: true, drop: upTo(301, 556), covered: 556}},
+			{at: 3, seq: 556, want: asked{complete: true, covered: 556}},
+			{at: 4, seq: 565, written: upTo(557, 565), want: asked{more: true, drop: upTo(557, 564), covered: 564}},
 		}},
 		{"not complete while there is more, without a hole", []moment{
 			{at: 1, seq: 19, written: upTo(11, 19), want: asked{more: true, drop: upTo(11, 18), covered: 18}},

@@ -20,7 +20,7 @@ func add(keys ...string) deed {
 
 func addAll(p *coherence.Pending, _ *coherence.Batch) { p.AddAll() }
 
-func next(p *coherence.Pending, under *coherence.Batch) { *under = p.Next(100) }
+func next(p *coherence.Pending, under *coherence.Batch) { *under = p.Next(100, p.Turn()) }
 
 func delivered(p *coherence.Pending, under *coherence.Batch) { p.Delivered(*under) }
 
@@ -88,7 +88,7 @@ func waits(t *testing.T, p *coherence.Pending, all bool, keys []string) {
 			t.Errorf("covers %s: %v, want %v", key, got, want)
 		}
 	}
-	b := p.Next(100)
+	b := p.Next(100, p.Turn())
 	if b.All != all {
 		t.Errorf("the next batch is everything: %v, want %v", b.All, all)
 	}
@@ -112,7 +112,7 @@ func TestAQueueIsDeliveredInBatches(t *testing.T) {
 	var got []string
 	var sizes []int
 	for p.Len() > 0 && len(sizes) < 100 {
-		b := p.Next(10)
+		b := p.Next(10, p.Turn())
 		p.Delivered(b)
 		got = append(got, b.Names...)
 		sizes = append(sizes, len(b.Names))
@@ -148,7 +148,7 @@ func TestAQueueIsDeliveredInItsOrder(t *testing.T) {
 	}
 	var got []string
 	for range 100 {
-		b := p.Next(4)
+		b := p.Next(4, p.Turn())
 		if p.Delivered(b); len(b.Names) == 0 {
 			break
 		}
@@ -166,5 +166,21 @@ func TestAQueueIsDeliveredInItsOrder(t *testing.T) {
 	}
 	if p.Len() != 0 {
 		t.Errorf("%d are left", p.Len())
+	}
+}
+
+// A key that is written all the time, behind one that cannot be told.
+func TestPendingOfWhatIsAskedForAgainAndAgainStaysSmall(t *testing.T) {
+	t.Parallel()
+	p := coherence.Pending{Most: 100}
+	p.Add(wire.Keys, "first")
+	for range 10_000 {
+		p.Add(wire.Keys, "again")
+	}
+	if n := p.Ordered(); n > 100 {
+		t.Errorf("%d entries for 2 keys", n)
+	}
+	if b := p.Next(100, p.Turn()); len(b.Names) != 2 || b.Names[0] != "first" {
+		t.Errorf("%v are delivered", b.Names)
 	}
 }

@@ -33,7 +33,9 @@ type Call[V any] struct {
 	loaded     outcome[V] // what Load returned, for the goroutine of the load
 	outcome[V]            // what the callers get: written before done is closed
 
-	waits map[*Call[V]]int // guarded by circles
+	fellows []*Call[V]       // of a Together: the loads that run as one
+	waits   map[*Call[V]]int // this and with are guarded by circles
+	with    *Call[V]         // the Together that this load is one of
 }
 
 // outcome is how a load ended.

@@ -11,7 +11,7 @@ var circles sync.Mutex
 // goroutine that it left behind does.
 func (c *Call[V]) loads(g *Group[V], key string) bool {
 	for ; c != nil && !c.ended(); c = c.parent.Load() {
-		if c.group == g && c.key == key {
+		if c.group == g && c.is(key) {
 			return true
 		}
 	}
@@ -74,6 +74,9 @@ func (c *Call[V]) reaches(target *Call[V], seen map[*Call[V]]bool) bool {
 		return true
 	}
 	seen[c] = true
+	if c.with != nil && c.with.reaches(target, seen) {
+		return true
+	}
 	for next := range c.waits {
 		if next.reaches(target, seen) {
 			return true

@@ -44,6 +44,12 @@ type Job[V any] interface {
 	// Load loads, on a goroutine of its own. Its ctx is not the caller's: it ends
 	// with the last caller's grace, or with the Timeout; see Extend.
 	Load(ctx context.Context, c *Call[V]) (V, error)
+	// Starts is called when the load of this caller is about to run, and Waits when the
+	// caller is about to wait, for its own load or another's, which may queue. A load
+	// whose caller has left can start later, and one that Launch began has no caller.
+	// Starts is called under a lock, and must not block.
+	Starts()
+	Waits()
 	// Timeout bounds a load, and Grace is how long it may go on when nobody waits.
 	Timeout() time.Duration
 	Grace() time.Duration
@@ -108,6 +114,7 @@ func (g *Group[V]) Do(ctx, base context.Context, parent *Call[V], key string, jo
 		return v, led, ErrRecursive
 	}
 	defer parent.awaited(c)
+	job.Waits()
 	select {
 	case <-c.done:
 	case <-ctx.Done():

@@ -18,6 +18,7 @@ func (g *Group[V]) start(k *slot[V], c *Call[V]) {
 	c.shard.loads[c] = struct{}{}
 	k.runs++
 	g.flying.Add(1)
+	c.job.Starts()
 	go g.run(ctx, c)
 }
 

@@ -42,13 +42,17 @@ type problem struct {
 
 // inside adds to the path that the problem lies in v, which stands at where.
 func (p *problem) inside(where string, v reflect.Value) *problem {
-	if p.deep {
-		return p
-	}
 	if v.Kind() == reflect.Interface {
 		v = v.Elem()
 	}
-	p.path = fmt.Sprintf(", %s (%s)%s", where, v.Type(), p.path)
+	return p.inType(where, v.Type())
+}
+
+// inType is inside for a value of type t.
+func (p *problem) inType(where string, t reflect.Type) *problem {
+	if !p.deep {
+		p.path = fmt.Sprintf(", %s (%s)%s", where, t, p.path)
+	}
 	return p
 }
 

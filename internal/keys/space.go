@@ -32,6 +32,7 @@ const _ = uint(maxWire - len("%XX")*MaxPrefix - len(":th:") - 2*hashBytes)
 //	<prefix>:t:<tag>      the marker of a tag; :te: and :th: as :e: and :h:
 //	<prefix>:r:<name>     the marker of the keys below a first part; :re: and :rh:
 //	<prefix>:b:<n>        a marker of the keys below longer ones, see Tree
+//	<prefix>:n:<n>        the same, below what keys are varied by
 //	<prefix>:l:<cas>:...  the lock of a refresh, see Lock
 //	<prefix>:g:<n>        record n of the log, in base 36
 //	<prefix>:seq          the counter of the log
@@ -97,21 +98,32 @@ func (s Space) hashed(k kinds, text string) string {
 
 // buckets share the markers of all keys of two parts and more: there may be
 // millions of those, and each marker is an item that nothing ends. Who meets
-// another key's invalidation in a bucket loads once more.
-const buckets = 4096
+// another key's invalidation in a bucket loads once more. All that a tenant has, or all
+// that it has of one kind, has buckets apart and more of them: it is much to load, and
+// the longer keys are invalidated far more often.
+const buckets, variedBuckets = 1 << 12, 1 << 16
 
 // Tree returns the wire key of the marker of what stands below key in the tree of
 // keys. A key of one part, which is the name of a function or of a kind of thing,
-// has a marker of its own. The longer ones fall into buckets, and one of more than
-// Depth parts has the marker of its first Depth.
+// has a marker of its own, unless it is varied, by what there may be millions of. The
+// others fall into buckets, and one of more than Depth parts has the marker of its
+// first Depth.
 func (s Space) Tree(key string) string {
-	key = head(key, Depth)
-	if !strings.Contains(key, ":") {
-		return s.place(kinds{":r:", ":re:", ":rh:"}, key)
+	root := rooted(key)
+	key = key[:root+len(head(key[root:], Depth))]
+	switch several := strings.Contains(key[root:], ":"); {
+	case several:
+		return s.bucket(":b:", key, buckets)
+	case root > 0:
+		return s.bucket(":n:", key, variedBuckets)
 	}
+	return s.place(kinds{":r:", ":re:", ":rh:"}, key)
+}
+
+func (s Space) bucket(kind, key string, of uint32) string {
 	h := fnv.New32a()
 	_, _ = io.WriteString(h, key)
-	return s.prefix + ":b:" + strconv.FormatUint(uint64(h.Sum32()%buckets), 36)
+	return s.prefix + kind + strconv.FormatUint(uint64(h.Sum32()%of), 36)
 }
 
 // Lock returns the wire key of the lock of whoever refreshes the version cas of what
@@ -139,9 +151,11 @@ func (s Space) Rotation() string { return s.rotation }
 func (s Space) Roster() string { return s.roster }
 
 // List returns the wire key of the lease of a list of nodes: it is there while a
-// process has that list. Two lists share one if half of SHA-256 collides.
-func (s Space) List(names []string) string {
+// process has that list, and goes by that order. Two lists share one if half of SHA-256
+// collides.
+func (s Space) List(order uint64, names []string) string {
 	h := sha256.New()
+	_ = binary.Write(h, binary.BigEndian, order)
 	for _, name := range names {
 		_ = binary.Write(h, binary.BigEndian, uint32(len(name)))
 		_, _ = io.WriteString(h, name)

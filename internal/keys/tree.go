@@ -41,8 +41,9 @@ func Under(key, parent string) bool {
 	return strings.HasPrefix(key, parent) && (len(key) == n || key[n] == ':')
 }
 
-// Depth is how many parts of a key have markers of their own in the shared tier,
-// see Space.Tree: as many are read with each value of a deep key.
+// Depth is how many parts of a caller's key have markers in the shared tier, see
+// Space.Tree: as many are read with each value of a deep key, and one more for each
+// value that it is varied by.
 const Depth = 4
 
 // Above yields the keys that key stands below: of Join("user", 7, "orders")
@@ -51,6 +52,22 @@ func Above(key string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for i := range len(key) {
 			if key[i] == ':' && !yield(key[:i]) {
+				return
+			}
+		}
+	}
+}
+
+// Trees yields those of the keys above key of which the markers say all that is to be
+// said of key: beyond Depth one has the marker of another that is there.
+func Trees(key string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		depth, root := 0, rooted(key)
+		for above := range Above(key) {
+			if len(above) >= root {
+				depth++
+			}
+			if depth > Depth || !yield(above) {
 				return
 			}
 		}

@@ -22,6 +22,7 @@ type process struct {
 	id     int
 	paused int64
 	dead   bool
+	behind int64 // its settle
 	r      *roster.Roster
 
 	logs    map[string]*coherence.Log
@@ -32,12 +33,32 @@ type process struct {
 	purges  map[string]int    // of a node
 	applied map[string]uint64 // of a node and a key: the last record
 	pending map[string]int
+	cut     map[string]int64 // a server that this process does not reach: until when
 }
 
+// lease is for how long p's list counts as in use: several of its polls.
+func (p *process) lease() int64 {
+	switch {
+	case p.w.short:
+		return settle / 2
+	case p.behind > settle:
+		return 2 * p.behind
+	}
+	return leaseTTL
+}
+
+// off reports whether s does not answer p.
+func (p *process) off(s *server) bool { return s.down || p.w.now < p.cut[s.name] }
+
 func (w *world) process(id int, list []string) *process {
-	p := &process{w: w, id: id, r: roster.New("secret", settle, w.now, list)}
+	behind := int64(settle)
+	if w.patient && w.chance.IntN(2) == 0 {
+		behind *= 3
+	}
+	p := &process{w: w, id: id, behind: behind, r: roster.New("secret", behind, w.now, list)}
 	p.logs, p.seqs, p.covered, p.l2 = map[string]*coherence.Log{}, map[string]uint64{}, map[string]int64{}, map[string]entry{}
 	p.turns, p.purges, p.applied, p.pending = map[string]int{}, map[string]int{}, map[string]uint64{}, map[string]int{}
+	p.cut = map[string]int64{}
 	w.log("process %d starts with %s", id, short(list))
 	for name, s := range w.ordered() {
 		w.begin(p, func(step steps) { p.follow(step, name, s) })
@@ -75,8 +96,11 @@ func (p *process) follow(step steps, name string, s *server) {
 			p.purge(name)
 		}
 		step(pollEvery/2, pollEvery)
+		if p.behind > settle {
+			step(2*settle, p.behind-3*pollEvery) // it polls as seldom as it may, and is not behind when it has
+		}
 		if p.w.now < chaos && p.w.chance.IntN(12) == 0 {
-			step(0, 5*settle/4) // what is known may be this old
+			step(0, 5*p.behind/4) // what is known may be this old
 		}
 	}
 }
@@ -100,7 +124,7 @@ func (p *process) poll(step steps, name string, s *server) {
 		}
 		wanted := l.Wanted()
 		net(step)
-		if s.down {
+		if p.off(s) {
 			net(step)
 			p.r.Failed(p.w.now, began, name)
 			return
@@ -148,17 +172,21 @@ func (p *process) poll(step steps, name string, s *server) {
 func (p *process) read(step steps, name string, s *server) bool {
 	list := p.r.List()
 	net(step)
-	if s.down {
+	if p.off(s) {
 		return false
 	}
-	s.leases[short(list)] = p.w.now + leaseTTL
+	s.leases[short(list)] = p.w.now + p.lease()
 	net(step)
 	began := p.w.now
 	net(step)
-	if s.down {
+	if p.off(s) {
 		return false
 	}
 	at, cas := s.view(), s.cas
+	net(step)
+	if p.off(s) {
+		return false
+	}
 	alive := make([]bool, len(at.Lists))
 	for i, l := range at.Lists {
 		alive[i] = s.leases[short(l)] > p.w.now
@@ -171,184 +199,58 @@ func (p *process) read(step steps, name string, s *server) bool {
 func (p *process) swap(step steps, name string, s *server, todo roster.Todo) bool {
 	if todo.Rotate {
 		net(step)
-		if s.down {
+		if p.off(s) {
 			return false
 		}
 		old := s.seq
 		net(step)
-		if s.down || s.seq != old {
+		if p.off(s) || s.seq != old {
 			return false
 		}
-		s.seq = p.w.epoch(old)
+		s.seq, s.reborn = p.w.epoch(old), true
 	}
 	net(step)
-	if s.down || s.seq == 0 {
+	if p.off(s) || s.seq == 0 {
 		return false
 	}
 	s.seq++
 	n := s.seq
 	next := todo.Next(n)
-	net(step)
-	if !s.down && s.cas == todo.CAS {
-		p.w.log("process %d at %s: %v -> %v", p.id, name, s.view(), next)
-		s.roster, s.cas = wire.AppendRoster(nil, &next), p.w.newCAS()
+	put := func() {
+		if s.cas == todo.CAS {
+			p.w.log("process %d at %s: %v -> %v", p.id, name, s.view(), next)
+			s.roster, s.cas, s.reborn = wire.AppendRoster(nil, &next), p.w.newCAS(), false
+		}
+	}
+	if p.w.late && p.w.now < chaos {
+		switch p.w.chance.IntN(10) {
+		case 0: // it arrives late, and its writer believes that it has failed
+			began := p.w.now
+			net(step)
+			p.w.begin(nil, func(step steps) {
+				step(0, 6*settle)
+				put()
+			})
+			p.r.Changed(p.w.now, name)
+			if p.w.fails {
+				p.r.Failed(p.w.now, began, name)
+			}
+			return false
+		case 1: // its writer is stopped before it
+			p.paused = p.w.now + p.w.chance.Int64N(3*settle)
+			p.w.log("process %d is stopped in a swap until %d", p.id, p.paused)
+		}
 	}
 	net(step)
-	if !s.down && s.seq != 0 && s.seq>>32 == n>>32 {
+	if !p.off(s) {
+		put()
+	}
+	net(step)
+	if !p.off(s) && s.seq != 0 && s.seq>>32 == n>>32 {
 		s.records[n] = wire.AppendRecord(nil, &wire.Record{Seq: n, Source: uint64(p.id), About: wire.Members})
 	}
 	p.r.Changed(p.w.now, name)
 	return true
 }
 
-// load asks the database.
-func (p *process) load(step steps, key string) int {
-	step(0, 20)
-	version := p.w.version[key]
-	if p.w.chance.IntN(8) == 0 {
-		step(0, 3*settle)
-	}
-	step(0, 20)
-	return version
-}
-
-// get is a read, going down and coming up.
-func (p *process) get(step steps, key string) {
-	w, start := p.w, p.w.now
-	snap := p.r.Snapshot(w.now)
-	node, ok := snap.Place(w.now, key)
-	if e, has := p.l2[key]; has && ok && e.node == node && w.now-p.covered[node] <= bound && !snap.Void(node, key, e.stamp) {
-		w.check(p, key, e.version, start, "L2")
-		return
-	}
-	turn, purges := p.turns[key], p.purges[node]
-	keep := func(stamp uint64, version int) {
-		if p.turns[key] == turn && p.purges[node] == purges && p.applied[node+key] <= stamp && stamp>>32 == p.seqs[node]>>32 {
-			p.l2[key] = entry{node, stamp, version}
-		}
-	}
-	alone := func(why string) { w.check(p, key, p.load(step, key), start, why) }
-	if !ok || !snap.Serves(node) || p.pending[key] > 0 {
-		alone("unplaced")
-		return
-	}
-	s := w.servers[node]
-	net(step)
-	if s.down || s.seq == 0 {
-		alone("away")
-		return
-	}
-	it, found, seq := s.items[key], false, s.seq
-	found = it.cas != 0 && it.stamp>>32 == seq>>32
-	life := s.life()
-	net(step)
-	if found && snap.Void(node, key, it.stamp) {
-		found = false
-	}
-	if found && it.leased {
-		alone("leased")
-		return
-	}
-	if found {
-		w.shared++
-		if it.life != life && life != 0 && it.life != 0 {
-			w.fail("process %d reads %s of an earlier life of %s", p.id, key, node)
-		}
-		keep(it.stamp, it.version)
-		w.check(p, key, it.version, start, "at "+node)
-		return
-	}
-	net(step)
-	lease := w.newCAS()
-	if s.down || s.items[key].cas != it.cas {
-		alone("lost")
-		return
-	}
-	s.items[key] = item{leased: true, stamp: seq, cas: lease}
-	version := p.load(step, key)
-	net(step)
-	if !s.down && s.items[key].cas == lease {
-		s.items[key] = item{stamp: seq, version: version, cas: w.newCAS(), life: s.life()}
-		w.log("process %d fills %s=%d at %s", p.id, key, version, node)
-		keep(seq, version)
-	}
-	w.check(p, key, version, start, "loaded for "+node)
-}
-
-// invalidate writes and tells, until it is told.
-func (p *process) invalidate(step steps, key string) {
-	w := p.w
-	step(0, 20)
-	w.version[key]++
-	version := w.version[key]
-	w.log("process %d commits %s=%d", p.id, key, version)
-	p.pending[key]++
-	p.turns[key]++
-	var nodes []string // told; to tell them again and again would be holes in their logs, and no poll complete
-	for {
-		if at, ok := p.deliver(step, key, &nodes); ok {
-			w.log("process %d has told of %s=%d", p.id, key, version)
-			w.told[key] = append(w.told[key], told{p.id, at, version})
-			w.returned++
-			p.pending[key]--
-			return
-		}
-		step(pollEvery, 2*pollEvery)
-	}
-}
-
-func (p *process) deliver(step steps, key string, told *[]string) (at int64, ok bool) {
-	w := p.w
-	forget := func() {
-		p.turns[key]++
-		delete(p.l2, key)
-	}
-	for range 5 {
-		nodes, complete := p.r.Snapshot(w.now).Tell(nil, key)
-		w.chance.Shuffle(len(nodes), func(i, j int) { nodes[i], nodes[j] = nodes[j], nodes[i] })
-		fresh := true
-		for _, node := range nodes {
-			if slices.Contains(*told, node) {
-				continue
-			}
-			fresh = false
-			if !p.deliverTo(step, key, node) {
-				return 0, false
-			}
-			*told = append(*told, node)
-		}
-		if fresh {
-			forget()
-			return w.now, complete && len(nodes) > 0 && p.r.Snapshot(w.now).Fresh(w.now)
-		}
-	}
-	return 0, false
-}
-
-func (p *process) deliverTo(step steps, key, node string) bool {
-	w, s := p.w, p.w.servers[node]
-	began := w.now
-	net(step)
-	if s.down {
-		return false
-	}
-	delete(s.items, key)
-	net(step)
-	if s.down || s.seq == 0 {
-		return false
-	}
-	s.seq++
-	n := s.seq
-	net(step)
-	if s.down || w.now-began > writeTimeout {
-		return false
-	}
-	if s.seq>>32 == n>>32 {
-		s.records[n] = wire.AppendRecord(nil, &wire.Record{Seq: n, Source: uint64(p.id), About: wire.Keys, Names: []string{key}})
-	}
-	net(step)
-	w.log("process %d tells %s of %s", p.id, node, key)
-	return w.now-began <= writeTimeout
-}
-
-var allNames = strings.Split("ABCDE", "")
+var allNames = strings.Split("ABCDEFG", "")

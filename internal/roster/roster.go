@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/tiermemo/tiermemo/internal/wire"
 )
@@ -16,20 +17,33 @@ const never = math.MinInt64 / 2
 
 // A Roster is what one process knows. It is not safe for concurrent use.
 type Roster struct {
-	rank   ranking
-	settle int64
-	own    []string
-	nodes  map[string]*node // of the own list
+	rank     ranking
+	settle   int64 // of this process
+	patience int64 // the longest settle of any
+	own      []string
+	joined   string           // own, joined
+	nodes    map[string]*node // of the own list
 
 	changed int64            // when it changed last which lists there are, and where
 	agreed  map[string]agree // the nodes that all nodes say are in use, and all lists have
+	common  []wire.Member    // what all nodes say; none: they differ
+	stood   int64            // since when
 	foreign map[string]int64 // the nodes of others: when somebody may have used one last
 
-	lists [][]string      // those that somebody has
-	used  []string        // the nodes that all of them have
-	views [][]wire.Member // what the nodes say that say something
-	blind bool            // a node of these has lost its memory, and this process does not know what was in it
+	turn  int             // counts what was learned
+	lists []string        // those that somebody has, joined
+	used  []string        // the nodes that all of them have, sorted
+	views []view          // what the nodes say that say something, each once
+	said  map[string]word // of each name in views
+	known uint64          // the Gen up to which everybody knows what the nodes say
+	heeds bool            // everybody knows all that they say
+	blind bool            // a node of these has lost its memory, and this process does not know what was in it, nor is sure
 	young bool            // nobody was here before: see pioneer
+
+	came int64 // since when this process hears of nodes, without a gap: see doubt.go
+	last int64 // when it did last, of one that every list has
+	sure bool  // what they say is not over
+	asks bool  // it may be, and there is nobody else to hear of
 
 	until int64 // when the Snapshot is over although nothing is heard
 	snap  *Snapshot
@@ -46,7 +60,8 @@ type node struct {
 	at     wire.Roster
 	was    wire.Roster // at, before the node lost its memory; only Gen and Members
 	cas    uint64
-	dead   [][]string       // those of at.Lists that nobody has any more
+	joined []string         // at.Lists, each joined
+	dead   []string         // those of joined that nobody has any more
 	listed map[string]int64 // every list, joined: when it was last seen there
 
 	up      bool  // it was read, and is not down since
@@ -54,48 +69,59 @@ type node struct {
 	unread  bool  // at is not the last word
 	since   int64 // when that was heard
 	polled  int64 // as of when at is the last word
+	steady  int64 // since when that was never long ago
 	waiting int64 // the same, once it is read again
 	failed  int64 // when it was last found to be away
 	put     int64 // when this process last wanted to change who is in use, there
+	idle    int   // there was nothing to do as of that turn
+	asked   asked
 }
 
 // New returns the Roster of a process with the list own. All processes must have the
-// same secret and the same settle.
+// same secret.
 //
-// Settle is what a process may be behind, in nanoseconds, before it counts as
+// Settle is what this process may be behind, in nanoseconds, before it counts as
 // stopped: it then reads nothing and its invalidations do not end. Whatever concerns
-// others stands for as long before anybody goes by it.
+// others stands for as long before anybody goes by it, or for the longest settle of any
+// process, which the nodes say: until they say that of this one, its invalidations do not
+// end either.
 func New(secret string, settle, now int64, own []string) *Roster {
-	r := &Roster{rank: newRanking(secret), settle: settle, nodes: map[string]*node{}, agreed: map[string]agree{}, foreign: map[string]int64{}}
+	r := &Roster{rank: newRanking(secret), settle: settle, patience: settle, young: true, nodes: map[string]*node{}, agreed: map[string]agree{}, foreign: map[string]int64{}}
 	r.Own(now, own)
-	r.young = true
 	return r
 }
+
+// MostSettle bounds what New takes, and what a node can say of others.
+const MostSettle = 24 * time.Hour
 
 // Own changes the list of this process.
 func (r *Roster) Own(now int64, names []string) {
 	own := slices.Compact(slices.Sorted(slices.Values(names)))
+	r.comes(now, own)
 	for name := range r.nodes {
-		if !slices.Contains(own, name) {
+		if !has(own, name) {
 			delete(r.nodes, name)
 		}
 	}
 	for _, name := range own {
 		if r.nodes[name] == nil {
-			r.nodes[name] = &node{listed: map[string]int64{}, read: never, polled: never, waiting: never, failed: never, put: never}
+			r.nodes[name] = &node{listed: map[string]int64{}, read: never, polled: never, steady: never, waiting: never, failed: never, put: never}
 		}
 	}
 	for _, name := range own {
 		delete(r.foreign, name)
 	}
 	before := r.own
-	r.own, r.changed, r.young = own, now, false
+	r.own, r.joined, r.changed, r.young = own, join(own), now, r.young && len(before) == 0
 	for _, name := range before {
 		r.use(name, now)
 	}
 	r.agreed = map[string]agree{}
 	r.learned(now)
 }
+
+// Order names the order of nodes for a key, which another secret makes another one.
+func (r *Roster) Order() uint64 { return r.rank.id }
 
 // List is the own list, sorted: the one whose lease this process renews.
 func (r *Roster) List() []string { return r.own }
@@ -109,25 +135,20 @@ func (r *Roster) Saw(now, began int64, name string, at wire.Roster, cas uint64, 
 	}
 	before := n.at
 	r.young = r.young && r.pioneer(&at, n.read == never)
-	if began-n.polled >= r.settle {
+	if began-n.polled >= r.settle && !r.followed(now, n) {
 		n.was = wire.Roster{} // more may have happened before the node lost its memory
 	} else if len(n.at.Members) > 0 {
 		n.was = wire.Roster{Gen: n.at.Gen, Members: n.at.Members}
 	}
+	r.patience = max(r.patience, int64(min(at.Patience, uint64(MostSettle))))
 	same := n.up && reflect.DeepEqual(at, before)
-	n.at, n.cas, n.read, n.up, n.dead = at, cas, began, true, nil
+	n.at, n.cas, n.read, n.up, n.idle = at, cas, began, true, 0
 	if !n.unread || began >= n.since {
-		n.unread, n.polled = false, max(n.polled, n.waiting, began)
+		n.unread = false
+		r.polled(name, n, max(n.waiting, began))
 	}
-	for i, list := range at.Lists {
-		if _, known := n.listed[join(list)]; !known {
-			r.changed = now
-		}
-		n.listed[join(list)] = now
-		if !alive[i] && !slices.Equal(list, r.own) {
-			n.dead = append(n.dead, list)
-		}
-	}
+	r.sure = r.answered(n, began, &at, cas) || r.sure
+	r.sawLists(now, name, &before, alive)
 	if same {
 		r.heard()
 		return
@@ -136,7 +157,7 @@ func (r *Roster) Saw(now, began int64, name string, at wire.Roster, cas uint64, 
 		r.use(m.Name, now)
 	}
 	for _, l := range at.Left {
-		if !slices.Contains(before.Left, l) {
+		if !settled(&at) && !slices.Contains(before.Left, l) {
 			r.use(l.Name, now)
 		}
 	}
@@ -160,13 +181,33 @@ func (r *Roster) Polled(began int64, name string) {
 	}
 	n.waiting = max(n.waiting, began)
 	if n.up && !n.unread {
-		n.polled = max(n.polled, began)
+		r.polled(name, n, began)
 	}
 	r.heard()
 }
 
+func (r *Roster) polled(name string, n *node, began int64) {
+	if r.met(name, began); !r.sure {
+		r.until = never
+	}
+	if began-n.polled >= r.settle {
+		n.steady = began
+	}
+	n.polled = max(n.polled, began)
+}
+
+// followed reports whether nothing has happened since n was last heard of that this process
+// does not know: another node, which every list has, was heard of all the time, and would
+// have been told.
+func (r *Roster) followed(now int64, n *node) bool {
+	return slices.ContainsFunc(r.used, func(name string) bool {
+		o := r.nodes[name]
+		return now-o.polled < r.settle && o.steady <= n.polled
+	})
+}
+
 // Failed notes that name is down: a poll failed that began at began. It is up again when
-// it is Seen.
+// read again (Saw).
 func (r *Roster) Failed(now, began int64, name string) {
 	n := r.nodes[name]
 	if n == nil {
@@ -183,9 +224,17 @@ func (r *Roster) Failed(now, began int64, name string) {
 	r.heard()
 }
 
+// Unreadable notes that a reading of name that began at began has found what others say
+// there by whom this process cannot go: a later release, or one with another secret. The
+// node is none that this process could use.
+func (r *Roster) Unreadable(now, began int64, name string) {
+	r.young = false
+	r.Failed(now, began, name)
+}
+
 // use notes that somebody may use the node name, at now.
 func (r *Roster) use(name string, now int64) {
-	if !slices.Contains(r.own, name) {
+	if !has(r.own, name) {
 		r.foreign[name] = now
 	}
 }
@@ -219,3 +268,9 @@ func (r *Roster) firstView() (view []wire.Member) {
 }
 
 func join(list []string) string { return strings.Join(list, "\x00") }
+
+// has reports whether name is in list, which is sorted.
+func has(list []string, name string) bool {
+	_, ok := slices.BinarySearch(list, name)
+	return ok
+}

@@ -24,7 +24,7 @@ func sit(t *testing.T, own ...string) *table {
 }
 
 func view(gen, settled uint64, members ...string) (r wire.Roster) {
-	r.Gen, r.Settled = gen, settled
+	r.Gen, r.Settled, r.Patience = gen, settled, settle
 	for _, name := range members {
 		r.Members = append(r.Members, wire.Member{Name: name, Since: 1})
 	}
@@ -187,6 +187,121 @@ func TestANodeThatLeavesLeavesAMark(t *testing.T) {
 	}
 }
 
+// Another process has B and C, and may have heard of B that A is out of use.
+func TestWhatEveryListHasMustSpeak(t *testing.T) {
+	t.Parallel()
+	p := sit(t, "A", "C")
+	bc, ac := []string{"B", "C"}, []string{"A", "C"}
+	p.says(view(1, 1, ab...), [][]string{ac}, "A")
+	p.says(wire.Roster{Gen: 2}, [][]string{bc, ac}, "C")
+	p.hear()
+	key := p.keyOf("A", "B")
+	p.places(key, "")
+	p.later(settle + pollEvery)
+	p.places(key, "")
+	todo := p.r.Todo(p.now, "C")
+	if next := todo.Next(9); !todo.Swap || !todo.Rotate || len(next.Members) != 1 || next.Members[0].Name != "C" {
+		t.Errorf("%+v: nobody says that C is in use, as it is", todo)
+	}
+	p.r.Own(p.now, ab) // of these every list has B, which has a word
+	p.says(view(1, 1, ab...), [][]string{bc, ab}, ab...)
+	p.later(2 * settle)
+	p.places(key, "A")
+}
+
+// Whoever has come while the list was away has not heard of it.
+func TestAListThatIsBackCountsAsNew(t *testing.T) {
+	t.Parallel()
+	without, with := [][]string{abc}, [][]string{ab, abc}
+	blank := func(p *table, names ...string) {
+		p.says(wire.Roster{}, nil, names...)
+		p.hear()
+		p.says(wire.Roster{Patience: settle}, with, names...)
+		p.hear()
+		p.says(view(1, 1, abc...), with, names...)
+	}
+	for name, test := range map[string]struct {
+		away func(p *table)
+		anew bool
+	}{
+		"it was there":        {func(p *table) {}, false},
+		"its lease has ended": {func(p *table) { p.says(view(1, 1, abc...), without, "A") }, true},
+		"a node has lost its memory, and another one had the list": {func(p *table) { blank(p, "A") }, false},
+		"all have lost their memory":                               {func(p *table) { blank(p, abc...) }, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := sit(t, abc...)
+			p.says(view(1, 1, abc...), with, abc...)
+			p.later(settle - 2*pollEvery)
+			test.away(p)
+			p.hear()
+			p.says(view(1, 1, abc...), with, abc...)
+			p.later(4 * pollEvery)
+			if todo := p.r.Todo(p.now, "A"); todo.Swap == test.anew {
+				t.Errorf("C is taken out of use: %t", todo.Swap)
+			}
+			p.later(settle)
+			if todo := p.r.Todo(p.now, "A"); !todo.Swap || len(todo.Next(1).Members) != 2 {
+				t.Errorf("C is not taken out of use: %+v", todo)
+			}
+		})
+	}
+}
+
+// All was said again until the next look, and somebody has come before that.
+func TestMemoryThatIsLostUnnoticedMakesAListNew(t *testing.T) {
+	t.Parallel()
+	p := sit(t, abc...)
+	says := func(at wire.Roster) {
+		p.says(at, [][]string{{"A", "D"}, abc}, "A") // which alone both lists have
+		p.says(view(1, 1, abc...), [][]string{abc}, "B", "C")
+	}
+	says(view(1, 1, abc...))
+	p.later(settle - 2*pollEvery)
+	says(wire.Roster{Patience: settle})
+	p.hear()
+	says(view(1, 1, abc...))
+	p.later(4 * pollEvery)
+	if todo := p.r.Todo(p.now, "A"); todo.Swap {
+		t.Error("B and C are taken out of use")
+	}
+	p.later(settle)
+	if todo := p.r.Todo(p.now, "A"); !todo.Swap || len(todo.Next(1).Members) != 1 {
+		t.Errorf("B and C are not taken out of use: %+v", todo)
+	}
+}
+
+// The own list may not have been read for nearly settle when a short outage begins.
+func TestOwnListIsNotForgottenInAShortOutage(t *testing.T) {
+	t.Parallel()
+	p := sit(t, "A")
+	p.says(view(1, 1, "A"), [][]string{{"A"}}, "A")
+	p.later(3 * settle)
+	p.now += settle * 9 / 10
+	p.r.Polled(p.now, "A")
+	p.r.Failed(p.now+1, p.now+1, "A")
+	p.now += settle * 2 / 10
+	p.says(wire.Roster{}, nil, "A")
+	p.hear()
+	if todo := p.r.Todo(p.now, "A"); !todo.Swap || len(todo.Next(1).Members) != 1 {
+		t.Errorf("A is not used at once: %+v", todo)
+	}
+}
+
+func TestMoreThanANodeTakesIsSaid(t *testing.T) {
+	t.Parallel()
+	var names []string
+	for i := range wire.MaxNodes/2 + 1 {
+		names = append(names, fmt.Sprintf("n%04d", i))
+	}
+	p := sit(t, names...)
+	p.says(wire.Roster{}, nil, names...)
+	p.hear()
+	if todo := p.r.Todo(p.now, names[0]); !todo.Full || todo.Swap || todo.Read {
+		t.Errorf("%+v: twice %d names do not fit", todo, len(names))
+	}
+}
+
 func TestANewNodeIsNotAloneToldUntilEverybodyUsesIt(t *testing.T) {
 	t.Parallel()
 	p := sit(t, "A", "B", "C")
@@ -207,7 +322,7 @@ func TestWhoHasJustStartedTellsTheOldPlaceToo(t *testing.T) {
 	t.Parallel()
 	p := sit(t, "A", "B", "C")
 	at := view(2, 1, ab...)
-	at.Members = append(at.Members, wire.Member{Name: "C", Since: 2})
+	at.Members, at.Changed = append(at.Members, wire.Member{Name: "C", Since: 2}), 2
 	p.says(at, [][]string{abc}, abc...)
 	p.hear()
 	p.tells(p.keyOf("C", "A", "B"), true, "A", "C")
@@ -253,13 +368,39 @@ func TestWhoHasJustStartedHearsOfWhatHasLeft(t *testing.T) {
 	t.Parallel()
 	p := sit(t, "A", "B")
 	at := view(2, 1, ab...)
-	at.Left = []wire.Left{{Name: "C", Seq: epoch}}
+	at.Left, at.Changed = []wire.Left{{Name: "C", Seq: epoch}}, 2
 	p.says(at, [][]string{ab}, ab...)
 	p.hear()
 	key := p.keyOf("C", "A", "B")
 	p.tells(key, false, "A")
 	p.later(settle)
 	p.tells(key, true, "A")
+	todo := p.r.Todo(p.now, "A")
+	if at = todo.Next(1); !todo.Swap || at.Settled != 2 {
+		t.Fatalf("%+v: nobody is told that all know that C has left", todo)
+	}
+	p = sit(t, "A", "B")
+	p.says(at, [][]string{ab}, ab...)
+	p.hear()
+	p.tells(key, true, "A") // that was long ago
+}
+
+func TestNobodySaysThatAllHaveHeardOfWhatHasJustLeft(t *testing.T) {
+	t.Parallel()
+	p := sit(t, "A", "B")
+	p.says(view(1, 1, abc...), [][]string{ab}, ab...)
+	p.later(2 * settle)
+	at := view(2, 1, ab...)
+	at.Left, at.Changed = []wire.Left{{Name: "C", Seq: epoch}}, 2
+	p.says(at, [][]string{ab}, ab...)
+	p.later(settle)
+	if todo := p.r.Todo(p.now, "A"); todo.Swap {
+		t.Errorf("%+v is said, and somebody may not have polled since", todo)
+	}
+	p.later(pollEvery)
+	if todo := p.r.Todo(p.now, "A"); !todo.Swap || todo.Next(1).Settled != 2 {
+		t.Errorf("%+v: nobody is told that all know that C has left", todo)
+	}
 }
 
 func TestNodesThatDoNotAgreePlaceWhatTheyAgreeOn(t *testing.T) {
@@ -330,8 +471,10 @@ func TestANodeThatIsDownHoldsNothingAndHidesNothing(t *testing.T) {
 	p.places(p.keyOf("A", "B"), "")
 	p.places(p.keyOf("B", "A"), "B")
 	p.tells(p.keyOf("A", "B"), true, "A") // which fails
-	p.now += settle
-	p.r.Polled(p.now, "B")
+	for range 2 {
+		p.now += settle / 2
+		p.r.Polled(p.now, "B")
+	}
 	p.places(p.keyOf("B", "A"), "") // A may be back, and say something else
 	p.r.Failed(p.now, p.now, "A")
 	p.places(p.keyOf("B", "A"), "B")
@@ -399,6 +542,48 @@ func TestWhoWasStoppedDoesNotKnowWhatANodeHadBeforeItLostItsMemory(t *testing.T)
 	p.places(p.keyOf("B", "A"), "")
 }
 
+// A machine takes longer to restart than settle.
+func TestANodeThatIsBackWithoutItsMemoryIsNoConcernOfTheOthers(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		pause int64    // in which this process is stopped, before the node is back
+		first string   // which of the nodes is read first then
+		list  []string // of another process
+		known bool
+	}{
+		"another node was heard of all the time":         {0, "A", ab, true},
+		"nothing was heard for a while":                  {settle, "A", ab, false},
+		"nothing was heard for a while, B is read first": {settle, "B", ab, false},
+		"somebody had the one alone":                     {0, "A", []string{"A"}, false}, // and may have told it what he did not tell B
+	} {
+		p := sit(t, "A", "B")
+		p.says(view(1, 1, ab...), [][]string{ab, c.list}, ab...)
+		p.later(2 * settle)
+		p.r.Failed(p.now, p.now, "A")
+		b := func() {
+			p.r.Polled(p.now, "B")
+			p.r.Saw(p.now, p.now, "B", p.at["B"], 1, []bool{true, true})
+		}
+		for range 5 * settle / pollEvery {
+			p.now += pollEvery
+			b()
+		}
+		p.now += c.pause
+		p.says(wire.Roster{}, [][]string{ab, c.list}, "A")
+		if c.first == "B" {
+			b()
+		}
+		p.hear()
+		if node, ok := p.snap().Place(p.now, p.keyOf("B", "A")); ok != c.known {
+			t.Errorf("%s: the key is at %q %t, want %t", name, node, ok, c.known)
+		}
+		p.later(2 * settle)
+		if todo := p.r.Todo(p.now, "A"); c.known && (!todo.Rotate || p.r.Todo(p.now, "B").Rotate) {
+			t.Errorf("%s: %+v is to be done at A, and B begins anew %t", name, todo, p.r.Todo(p.now, "B").Rotate)
+		}
+	}
+}
+
 func TestNobodyChangesTheViewByOldReadings(t *testing.T) {
 	t.Parallel()
 	p := sit(t, "A", "B", "C")
@@ -420,6 +605,22 @@ func TestAListThatIsNotEverywhereYetIsWaitedFor(t *testing.T) {
 	p.later(3 * settle)
 	if p.r.Todo(p.now, "A").Swap {
 		t.Error("C is taken out, and who asks B alone has not heard of the list")
+	}
+}
+
+// A list stands for a while after it has gone, so that nobody goes by that too early: nor to
+// take out what it did not have.
+func TestAListThatIsGoneTakesNothingOutOfUse(t *testing.T) {
+	t.Parallel()
+	p := sit(t, "A", "B", "C")
+	p.says(view(1, 1, abc...), [][]string{abc}, abc...)
+	p.later(2 * settle)
+	p.says(view(1, 1, abc...), [][]string{abc, ab}, ab...)
+	p.later(settle)
+	p.says(view(1, 1, abc...), [][]string{abc}, ab...)
+	p.later(pollEvery)
+	if todo := p.r.Todo(p.now, "A"); todo.Swap {
+		t.Errorf("A gets %+v", todo)
 	}
 }
 
@@ -459,4 +660,21 @@ func TestWhoIsNotRegisteredHasToldNobody(t *testing.T) {
 			t.Errorf("%s: complete %t", what, complete)
 		}
 	}
+}
+
+func TestWhatALaterReleaseSaysIsNotWrittenOver(t *testing.T) {
+	t.Parallel()
+	p := sit(t, "A", "B")
+	p.r.Unreadable(p.now, p.now, "A")
+	p.r.Saw(p.now, p.now, "B", wire.Roster{}, 0, nil) // a new server; or one that the later release knows well, and that has lost its memory
+	if p.r.Young() {
+		t.Error("this is no new fleet")
+	}
+	if todo := p.r.Todo(p.now, "A"); todo.Swap {
+		t.Errorf("A gets %+v", todo)
+	}
+	if todo := p.r.Todo(p.now, "B"); len(todo.Next(1).Members) > 0 {
+		t.Errorf("B hears from a process that has just come who is in use: %+v", todo)
+	}
+	p.tells("k", false, "A", "B")
 }

@@ -1,6 +1,9 @@
 package roster
 
+// snapshot.go is what a call asks: where a key is, and who is told. draw.go fills it in.
+
 import (
+	"slices"
 	"sync/atomic"
 
 	"github.com/dgryski/go-rendezvous"
@@ -18,6 +21,7 @@ type Snapshot struct {
 
 	rank   ranking
 	views  []*rendezvous.Rendezvous // what the nodes say of who is in use, each once
+	used   []string                 // the nodes that all of these have
 	serves map[string]served        // the nodes that may be read
 
 	known    []string               // the process's own list
@@ -34,17 +38,17 @@ type served struct{ marks []mark }
 type mark struct {
 	name string // "": always
 	seq  uint64
-	duel *rendezvous.Rendezvous
+	duel duel
 }
 
 // besides is a node that is told if it comes before the best of the core.
 type besides struct {
 	name string
-	duel *rendezvous.Rendezvous // it and the core
+	duel duel // it and the core
 }
 
 // before reports whether b comes before the core for key.
-func (b besides) before(key string) bool { return b.duel == nil || b.duel.Lookup(key) == b.name }
+func (b besides) before(key string) bool { return b.duel().Lookup(key) == b.name }
 
 // Fixed returns the Snapshot of a process that has one node for ever, and shares it
 // with such processes only: there is nothing to know.
@@ -68,6 +72,11 @@ func (s *Snapshot) Place(now int64, key string) (node string, ok bool) {
 		}
 	}
 	return node, true
+}
+
+// Used reports whether node holds keys, be it up or down: Place may return it.
+func (s *Snapshot) Used(node string) bool {
+	return s.only == node && node != "" || slices.Contains(s.used, node)
 }
 
 // Serves reports whether what node has may be read: it is not down, nor behind.
@@ -115,7 +124,7 @@ func (s *Snapshot) TellAll(nodes []string) (told []string, complete bool) {
 //  3. B leaves, and the key is looked for at A again
 func (s *Snapshot) Void(node, key string, stamp uint64) bool {
 	for _, m := range s.serves[node].marks {
-		if stamp>>32 == m.seq>>32 && stamp < m.seq && (m.name == "" || m.duel.Lookup(key) == m.name) {
+		if stamp>>32 == m.seq>>32 && stamp < m.seq && (m.name == "" || m.duel().Lookup(key) == m.name) {
 			return true
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/tiermemo/tiermemo/internal/wire"
 )
@@ -15,12 +16,16 @@ type Todo struct {
 	// Read: renew the lease of the own list, then read the roster and the leases of
 	// its lists, and say Saw.
 	Read bool
+	// Full: there would be more to say than a node takes (wire.Roster.Fits). Nothing
+	// changes until there are fewer nodes or lists.
+	Full bool
 	// Swap: begin a new epoch at the node if Rotate says so; draw a number; swap Next
 	// of it in, by CAS (0: add); write the record of the number, about
 	// wire.Members, whether that went well or not; say Changed.
 	Swap, Rotate bool
 	CAS          uint64
 	next         wire.Roster
+	order        uint64
 }
 
 // Next is what to swap in, under the number that was drawn for it.
@@ -29,6 +34,7 @@ type Todo struct {
 // the swap has missed it: until the record is there the number is a hole.
 func (t Todo) Next(number uint64) wire.Roster {
 	next := t.next
+	next.Order = t.order
 	next.Left = slices.Clone(next.Left)
 	for i := range next.Left {
 		if next.Left[i].Seq == 0 {
@@ -41,6 +47,9 @@ func (t Todo) Next(number uint64) wire.Roster {
 	return next
 }
 
+// renewal is how often the lease of the own list is renewed at least.
+const renewal = int64(3 * time.Second)
+
 // Todo returns what to do at name.
 func (r *Roster) Todo(now int64, name string) Todo {
 	r.Snapshot(now)
@@ -48,11 +57,17 @@ func (r *Roster) Todo(now int64, name string) Todo {
 	switch {
 	case n == nil:
 		return Todo{}
-	case !n.up || n.unread || now-n.read >= r.settle*2/3:
+	case !n.up || n.unread || now-n.read >= min(r.settle*2/3, renewal):
 		return Todo{Read: true}
 	}
-	t := Todo{CAS: n.cas, next: n.at}
-	if len(n.dead) > 0 || !n.lists(join(r.own)) {
+	if n.idle == r.turn {
+		return Todo{}
+	}
+	t := Todo{CAS: n.cas, next: n.at, order: r.rank.id}
+	t.next.Gen = r.gen() + 1
+	r.ask(n, &t)
+	t.next.Patience = max(n.at.Patience, uint64(r.patience))
+	if len(n.dead) > 0 || !n.lists(r.joined) || n.at.Patience < t.next.Patience {
 		t.Swap = true
 		t.next.Lists = r.listsAt(n)
 	}
@@ -60,44 +75,33 @@ func (r *Roster) Todo(now int64, name string) Todo {
 	if stands && r.differs(view) {
 		switch {
 		case !r.young && !r.heardOut():
-			return Todo{Read: n.read < r.changed+r.settle}
-		case now-n.put >= r.settle: // else two who cannot agree would take turns at each poll
+			return Todo{Read: n.read < r.changed+r.patience}
+		case now-n.put >= r.patience: // else two who cannot agree would take turns at each poll
 			r.put(now, name, view, &t)
 		}
 	} else if stands {
 		r.young = false
-		if settled := r.settledAt(now, n.at.Members); settled > n.at.Settled {
+		if settled := r.settledAt(now, &n.at); settled > n.at.Settled && now-r.asOf() < r.settle {
 			t.Swap = true
 			t.next.Settled = settled
+		}
+		if !t.Swap {
+			n.idle = r.turn
 		}
 	}
 	if !t.Swap {
 		return Todo{}
 	}
-	t.next.Gen = r.gen() + 1
 	if next := t.Next(math.MaxUint64); !next.Fits() {
-		return Todo{} // there are more lists than anybody has: this process stays alone
+		return Todo{Full: true}
 	}
 	return t
-}
-
-// listsAt returns those of n, less the dead, and the own.
-func (r *Roster) listsAt(n *node) (lists [][]string) {
-	for _, list := range n.at.Lists {
-		if !slices.ContainsFunc(n.dead, func(dead []string) bool { return slices.Equal(dead, list) }) {
-			lists = append(lists, list)
-		}
-	}
-	if !n.lists(join(r.own)) {
-		lists = append(lists, r.own)
-	}
-	return lists
 }
 
 // gen is the largest Gen that is known.
 func (r *Roster) gen() (gen uint64) {
 	for _, n := range r.nodes {
-		gen = max(gen, n.at.Gen)
+		gen = max(gen, n.view().gen, n.at.Gen)
 	}
 	return gen
 }
@@ -114,22 +118,23 @@ func (r *Roster) view(now int64) (view []wire.Member, stands bool) {
 		}
 	}
 	switch {
+	case !r.sure && !r.blind:
+		return nil, false
 	case r.young:
 		return r.firstView(), true
-	case now-r.changed < r.settle:
+	case now-r.changed < r.patience:
 		return nil, false
 	}
 	for _, name := range r.used {
 		for _, list := range r.lists {
-			n := r.nodes[name]
-			if _, listed := n.listed[join(list)]; n.up && !listed {
+			if n := r.nodes[name]; n.up && !r.has(name, list) {
 				return nil, false // whoever has the other list is about to say so here, or gone
 			}
 		}
 	}
 	for _, name := range r.used {
-		since, _, _ := r.says(name)
-		if since == 0 || r.blind || r.wasAway(name, since) {
+		since := r.said[name].since
+		if since == 0 || r.blind || r.went(name, since) {
 			since = r.gen() + 1
 		}
 		view = append(view, wire.Member{Name: name, Since: since})
@@ -137,60 +142,49 @@ func (r *Roster) view(now int64) (view []wire.Member, stands bool) {
 	return view, true
 }
 
-// wasAway reports whether name has gone since it came in since, or may have.
-func (r *Roster) wasAway(name string, since uint64) bool {
-	for _, n := range r.nodes {
-		view, gen := n.view()
-		if _, ok := member(view, name); n.up && len(view) > 0 && !ok && gen >= since {
-			return true
-		}
-	}
-	return false
-}
-
 func (r *Roster) differs(view []wire.Member) bool {
 	for _, n := range r.nodes {
-		if n.up && !slices.Equal(n.at.Members, view) {
-			return true
+		if n.up && len(n.at.Members) == 0 {
+			return len(view) > 0
 		}
 	}
-	return false
+	return len(r.views) != 1 || !slices.Equal(r.views[0].members, view)
 }
 
 // heardOut reports whether all nodes were read since the lists have stood.
 func (r *Roster) heardOut() bool {
 	for _, n := range r.nodes {
-		if n.up && (n.unread || n.read < r.changed+r.settle) {
+		if n.up && (n.unread || n.read < r.changed+r.patience) {
 			return false
 		}
 	}
 	return true
 }
 
-// put puts view into t, for the node name.
-func (r *Roster) put(now int64, name string, view []wire.Member, t *Todo) {
+// put puts next into t, for the node name.
+func (r *Roster) put(now int64, name string, next []wire.Member, t *Todo) {
 	old := r.nodes[name].at
-	if slices.Equal(old.Members, view) {
+	if slices.Equal(old.Members, next) {
 		return
 	}
 	t.Swap, r.nodes[name].put = true, now
-	t.next.Members = view
-	here, is := member(view, name)
+	t.next.Members, t.next.Changed = next, t.next.Gen
+	here, is := member(next, name)
 	had, was := member(old.Members, name)
 	t.Rotate = is && (!was || had != here) && !r.young
-	before := [][]wire.Member{old.Members}
+	before := []view{{members: old.Members}}
 	if len(old.Members) == 0 {
 		before = r.views
 	}
 	t.next.Left = nil
 	leave := func(l wire.Left) {
-		_, stays := member(view, l.Name)
+		_, stays := member(next, l.Name)
 		if !stays && l.Name != name && !slices.ContainsFunc(t.next.Left, func(k wire.Left) bool { return k.Name == l.Name }) {
 			t.next.Left = append(t.next.Left, l)
 		}
 	}
 	for _, v := range before {
-		for _, m := range v {
+		for _, m := range v.members {
 			leave(wire.Left{Name: m.Name})
 		}
 	}
@@ -198,19 +192,19 @@ func (r *Roster) put(now int64, name string, view []wire.Member, t *Todo) {
 		leave(l)
 	}
 	slices.SortFunc(t.next.Left, func(a, b wire.Left) int { return strings.Compare(a.Name, b.Name) })
-	t.next.Settled = max(old.Settled, r.settledAt(now, view))
+	t.next.Settled = max(old.Settled, r.settledAt(now, &t.next))
 	if r.young {
-		t.next.Settled = 1 // there is nobody who has to hear of it
+		t.next.Settled = t.next.Gen // there is nobody who has to hear of it
 	}
 }
 
-// settledAt is the Gen up to which the members of view are known to everybody.
-func (r *Roster) settledAt(now int64, view []wire.Member) uint64 {
-	settled := uint64(0)
-	for _, m := range view {
-		settled = max(settled, m.Since)
+// settledAt is the Gen up to which everybody has heard of the changes of what at says.
+func (r *Roster) settledAt(now int64, at *wire.Roster) uint64 {
+	settled := at.Changed
+	if !slices.Equal(at.Members, r.common) || now-r.stood < r.patience {
+		settled = max(settled, 1) - 1 // somebody may still use what has left
 	}
-	for _, m := range view {
+	for _, m := range at.Members {
 		if one, ok := r.agreed[m.Name]; !r.isCore(now, m.Name) || !ok || one.since != m.Since {
 			settled = min(settled, m.Since-1)
 		}

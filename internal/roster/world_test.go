@@ -43,6 +43,7 @@ type server struct {
 	roster  []byte
 	cas     uint64 // of the roster
 	leases  map[string]int64
+	reborn  bool // a new epoch has begun, and who is in use is about to be said
 }
 
 func (s *server) flush() {
@@ -58,6 +59,9 @@ func (s *server) view() (r wire.Roster) {
 }
 
 func (s *server) life() uint64 {
+	if s.reborn {
+		return 0
+	}
 	for _, m := range s.view().Members {
 		if m.Name == s.name {
 			return m.Since
@@ -74,6 +78,7 @@ type told struct {
 }
 
 type world struct {
+	story
 	chance  *rand.Rand
 	now     int64
 	steps   int
@@ -90,8 +95,8 @@ type world struct {
 	reads, shared, returned int
 }
 
-func newWorld(seed uint64, names []string) *world {
-	w := &world{chance: rand.New(rand.NewPCG(seed, 1)), now: 1, servers: map[string]*server{}, version: map[string]int{}, told: map[string][]told{}}
+func newWorld(seed uint64, s story, names []string) *world {
+	w := &world{story: s, chance: rand.New(rand.NewPCG(seed, 1)), now: 1, servers: map[string]*server{}, version: map[string]int{}, told: map[string][]told{}}
 	for _, name := range names {
 		s := &server{name: name}
 		s.flush()

@@ -40,11 +40,14 @@ func NewSet(counters int) *Set {
 	return s
 }
 
-// Stripe returns any one of the Stripes of s. Who counts more than once, such as
-// a request, takes one at its start and stays with it. The choice is random: to
-// take turns would need a counter that all share.
-func (s *Set) Stripe() *Stripe {
-	return &s.stripes[rand.Uint32()&uint32(len(s.stripes)-1)]
+// Any returns the number of any one Stripe, for At. Who counts more than once, such
+// as a request, takes one at its start and stays with it, in all Sets. The choice is
+// random: to take turns would need a counter that all share.
+func Any() uint32 { return rand.Uint32() }
+
+// At returns the Stripe of s with the number n, which may be any.
+func (s *Set) At(n uint32) *Stripe {
+	return &s.stripes[n&uint32(len(s.stripes)-1)]
 }
 
 // Add adds n to counter i. It panics if s has no such counter.

@@ -16,13 +16,13 @@ func TestNothingIsLost(t *testing.T) {
 	t.Parallel()
 	const goroutines, each = 8, 200_000
 	s := stripe.NewSet(3)
-	shared := s.Stripe()
+	shared := s.At(stripe.Any())
 	start := make(chan struct{})
 	var all sync.WaitGroup
 	for range goroutines {
 		all.Go(func() {
 			<-start
-			own := s.Stripe()
+			own := s.At(stripe.Any())
 			for range each {
 				shared.Add(0, 1)
 			}
@@ -49,7 +49,7 @@ func TestStripesAreManyAndApart(t *testing.T) {
 		s := stripe.NewSet(counters)
 		seen := map[*stripe.Stripe]bool{}
 		for range 1000 {
-			seen[s.Stripe()] = true
+			seen[s.At(stripe.Any())] = true
 		}
 		if len(seen) < 2 {
 			t.Errorf("all requests share %d Stripe", len(seen))
@@ -73,11 +73,11 @@ func TestCountersOfAStripeAreItsOwn(t *testing.T) {
 			t.Error("a counter that does not exist was counted")
 		}
 	}()
-	s.Stripe().Add(2, 1)
+	s.At(stripe.Any()).Add(2, 1)
 }
 
 func BenchmarkAdd(b *testing.B) {
-	p := stripe.NewSet(8).Stripe()
+	p := stripe.NewSet(8).At(stripe.Any())
 	for b.Loop() {
 		p.Add(3, 1)
 	}
@@ -86,7 +86,7 @@ func BenchmarkAdd(b *testing.B) {
 func BenchmarkAddParallel(b *testing.B) {
 	s := stripe.NewSet(8)
 	b.RunParallel(func(pb *testing.PB) {
-		p := s.Stripe()
+		p := s.At(stripe.Any())
 		for pb.Next() {
 			p.Add(3, 1)
 		}
@@ -96,6 +96,6 @@ func BenchmarkAddParallel(b *testing.B) {
 func BenchmarkStripe(b *testing.B) {
 	s := stripe.NewSet(8)
 	for b.Loop() {
-		s.Stripe().Add(3, 1)
+		s.At(stripe.Any()).Add(3, 1)
 	}
 }

@@ -55,14 +55,26 @@ func (c *cursor) uvarint() uint64 {
 	return n
 }
 
+// version returns the next version of the code. What is beyond the limit would be
+// written as another one.
+func (c *cursor) version() uint32 {
+	n := c.uvarint()
+	if n > MaxVersion {
+		c.bad = true
+		return 0
+	}
+	return uint32(n)
+}
+
 // field returns the next length and as many bytes, which alias the envelope.
 func (c *cursor) field() []byte { return c.take(c.uvarint()) }
 
 // count returns how many are to come. It is only a claim, made before the bytes
-// are seen: most bounds what it can make us allocate.
+// are seen: most bounds what it can make us allocate, and so does the rest of the
+// envelope, where each takes a byte at least.
 func (c *cursor) count(most uint64) uint64 {
 	n := c.uvarint()
-	if n > most {
+	if n > min(most, uint64(len(c.rest))) {
 		c.bad = true
 		return 0
 	}

@@ -14,9 +14,12 @@ import (
 	"github.com/tiermemo/tiermemo/internal/wire"
 )
 
-// The files in testdata are the format. One that has to be rewritten is one
-// that running processes of the last release cannot read: raise the version.
-var update = flag.Bool("update", false, "rewrite the golden envelopes")
+// The files in testdata/1 are the format, version 1. One that has to be rewritten is one
+// that running processes of the last release cannot read: raise the version, begin a
+// folder of that name, and leave this one as it is, for released_test.go.
+var update = flag.Bool("update", false, "rewrite the golden envelopes of this version")
+
+const thisVersion = "1"
 
 // envelope is a golden file: its bytes, and how to write and to read them.
 type envelope struct {
@@ -30,11 +33,11 @@ type envelope struct {
 func envelopes() []envelope {
 	full := wire.Value{
 		Stamp: 0x4000_0001_0000_0002, Created: 1_763_700_000_000, Fresh: 1_763_700_060_000, Stale: 60_000, StaleIfError: 3_600_000,
-		Took: 12_345, Fingerprint: 0xfeed_beef_cafe_f00d, Codec: "json", Key: "user:7:orders",
+		Took: 12_345, Version: 300, Fingerprint: 0xfeed_beef_cafe_f00d, Codec: "json", Key: "user:7:orders",
 		Tags: []string{"users", "", "größe"}, Payload: []byte(`{"id":7}`),
 	}
 	negative := wire.Value{Stamp: 3, Created: -1, Fresh: 9, Negative: true, Key: "user:8"}
-	lease := wire.Lease{Stamp: 0x4000_0001_0000_0002, Token: 0x0123_4567_89ab_cdef}
+	lease := wire.Lease{Stamp: 0x4000_0001_0000_0002, Token: 0x0123_4567_89ab_cdef, Version: 300}
 	record := wire.Record{Seq: 0x4000_0001_0000_0003, Source: 42, About: wire.Keys, Names: []string{"user:7", "user:7:orders"}}
 
 	tags := wire.Record{Seq: 0x4000_0001_0000_0004, Source: 42, About: wire.Tags, Names: []string{"users", ""}}
@@ -42,7 +45,7 @@ func envelopes() []envelope {
 	expired := wire.Record{Seq: 0x4000_0001_0000_0006, Source: 42, About: wire.Expired, Names: []string{"user:7"}}
 	members := wire.Record{Seq: 0x4000_0001_0000_0007, Source: 42, About: wire.Members}
 	roster := wire.Roster{
-		Gen: 9, Settled: 7, Lists: [][]string{{"a:11211", "b:11211"}, {"a:11211", "b:11211", "c:11211"}},
+		Order: 1 << 63, Patience: 3_000_000_000, Gen: 9, Changed: 8, Settled: 7, Lists: [][]string{{"a:11211", "b:11211"}, {"a:11211", "b:11211", "c:11211"}},
 		Members: []wire.Member{{Name: "a:11211", Since: 1}, {Name: "b:11211", Since: 8}},
 		Left:    []wire.Left{{Name: "c:11211", Seq: 0x4000_0001_0000_0007}},
 	}
@@ -95,7 +98,7 @@ func rereadRoster(data []byte) ([]byte, error) {
 
 func golden(t testing.TB, name string) []byte {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join("testdata", name+".bin"))
+	data, err := os.ReadFile(filepath.Join("testdata", thisVersion, name+".bin"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,7 +116,8 @@ func TestTheFormatIsTheCommittedOne(t *testing.T) {
 	for _, e := range envelopes() {
 		got := e.write()
 		if *update {
-			if err := os.WriteFile(filepath.Join("testdata", e.name+".bin"), got, 0o644); err != nil {
+			base := filepath.Join("testdata", thisVersion, e.name)
+			if err := errors.Join(os.WriteFile(base+".bin", got, 0o644), os.WriteFile(base+".json", meaning(t, got), 0o644)); err != nil {
 				t.Fatal(err)
 			}
 		}

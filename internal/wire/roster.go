@@ -9,17 +9,20 @@ import (
 const (
 	MaxLists = 64   // lists
 	MaxLeft  = 64   // marks of nodes that have left
-	MaxNodes = 1024 // names in all
+	MaxNodes = 4096 // names in all
 )
 
 // Roster is what a node says about all nodes: who lists which, which are in use,
 // and which have been.
 type Roster struct {
-	Gen     uint64     // of the last change; larger than any that its writer knew, of whatever node
-	Settled uint64     // Members since a later Gen may be news to some process
-	Lists   [][]string // the lists of nodes that processes have, each sorted
-	Members []Member   // the nodes that are in use, sorted by name; none: nobody has said so yet
-	Left    []Left     // the nodes that were in use, sorted by name
+	Order    uint64     // names the order of nodes that the writer goes by
+	Patience uint64     // nanoseconds: the longest time that a process which uses the node may be behind
+	Gen      uint64     // of the last change; larger than any that its writer knew, of whatever node
+	Changed  uint64     // the Gen of the last change of Members
+	Settled  uint64     // everybody has heard of the changes up to this Gen; those of Members since a later one may be news to some process
+	Lists    [][]string // the lists of nodes that processes have, each sorted
+	Members  []Member   // the nodes that are in use, sorted by name; none: nobody has said so yet
+	Left     []Left     // the nodes that were in use, sorted by name
 }
 
 // A Member is a node in use.
@@ -67,7 +70,10 @@ func order(a, b string) int {
 func AppendRoster(dst []byte, r *Roster) []byte {
 	start := len(dst)
 	dst = appendHead(dst, KindRoster, 0)
+	dst = binary.BigEndian.AppendUint64(dst, r.Order)
+	dst = binary.BigEndian.AppendUint64(dst, r.Patience)
 	dst = binary.BigEndian.AppendUint64(dst, r.Gen)
+	dst = binary.BigEndian.AppendUint64(dst, r.Changed)
 	dst = binary.BigEndian.AppendUint64(dst, r.Settled)
 	dst = binary.AppendUvarint(dst, uint64(len(r.Lists)))
 	for _, list := range r.Lists {
@@ -96,7 +102,7 @@ func ParseRoster(data []byte, r *Roster) error {
 	if err != nil {
 		return err
 	}
-	*r = Roster{Gen: c.uint64(), Settled: c.uint64()}
+	*r = Roster{Order: c.uint64(), Patience: c.uint64(), Gen: c.uint64(), Changed: c.uint64(), Settled: c.uint64()}
 	left := uint64(MaxNodes) // names, of all that may come
 	for range c.count(MaxLists) {
 		list := c.list(left)

@@ -10,8 +10,9 @@ import (
 // refuses what is beyond them: who breaks one caches nothing, and loses
 // nothing. To cut the tags short would be to miss an invalidation.
 const (
-	MaxTags  = 64
-	MaxCodec = 16 // bytes of the codec's name
+	MaxTags    = 64
+	MaxCodec   = 16 // bytes of the codec's name
+	MaxVersion = math.MaxInt32
 )
 
 const flagNegative = 1 << 0
@@ -25,6 +26,7 @@ type Value struct {
 	StaleIfError uint64 // for how long after Fresh it may be served in place of an error
 	Took         uint32 // how long the load ran, in microseconds; see Micros
 	Negative     bool   // the load said that there is no such thing
+	Version      uint32 // of the code that loaded it
 	Fingerprint  uint64 // the shape of the Go type
 	Codec        string // the codec's name
 	Key          string // the whole logical key: the item may stand under a hash of it, or be the answer to another question
@@ -60,6 +62,7 @@ func AppendValue(dst []byte, v *Value) []byte {
 	dst = binary.AppendUvarint(dst, v.Stale)
 	dst = binary.AppendUvarint(dst, v.StaleIfError)
 	dst = binary.BigEndian.AppendUint32(dst, v.Took)
+	dst = binary.AppendUvarint(dst, uint64(v.Version))
 	dst = binary.BigEndian.AppendUint64(dst, v.Fingerprint)
 	dst = appendField(dst, v.Codec)
 	dst = appendField(dst, v.Key)
@@ -88,6 +91,7 @@ func ParseValue(data []byte, v *Value) error {
 	v.Fresh = int64(c.uint64())
 	v.Stale, v.StaleIfError = c.uvarint(), c.uvarint()
 	v.Took = c.uint32()
+	v.Version = c.version()
 	v.Fingerprint = c.uint64()
 	codec, key := c.field(), c.field()
 	v.Tags = c.list(MaxTags)

@@ -19,13 +19,13 @@ func TestAValueComesBackWhole(t *testing.T) {
 	for _, v := range []wire.Value{
 		{Payload: []byte{}},
 		{Negative: true, Payload: []byte{}},
-		{Stamp: math.MaxUint64, Created: math.MinInt64, Fresh: math.MaxInt64, Stale: math.MaxUint64, StaleIfError: 1, Took: math.MaxUint32, Fingerprint: math.MaxUint64, Payload: []byte{0}},
+		{Stamp: math.MaxUint64, Created: math.MinInt64, Fresh: math.MaxInt64, Stale: math.MaxUint64, StaleIfError: 1, Took: math.MaxUint32, Version: wire.MaxVersion, Fingerprint: math.MaxUint64, Payload: []byte{0}},
 		{Codec: strings.Repeat("c", wire.MaxCodec), Key: strings.Repeat("k", 70_000), Payload: bytes.Repeat([]byte{0xF5}, 300)},
 		{Key: "\x00\xff", Tags: []string{"", "a", strings.Repeat("t", 200)}, Payload: []byte("p")},
 		{Tags: slices.Repeat([]string{"t"}, wire.MaxTags), Payload: []byte{}},
 	} {
 		// Whatever stood there before, all of it is replaced.
-		got := wire.Value{Stamp: 9, Negative: true, Codec: "gob", Key: "other", Tags: []string{"old"}, Payload: []byte("old")}
+		got := wire.Value{Stamp: 9, Version: 9, Negative: true, Codec: "gob", Key: "other", Tags: []string{"old"}, Payload: []byte("old")}
 		if err := wire.ParseValue(wire.AppendValue(nil, &v), &got); err != nil {
 			t.Errorf("%.80v: %v", v, err)
 		}
@@ -67,7 +67,7 @@ func TestWhatIsBeyondTheLimitsOfAValueIsRefused(t *testing.T) {
 // A length has one spelling, so a value has one envelope.
 func TestALengthInALongerFormIsRefused(t *testing.T) {
 	t.Parallel()
-	fixed := make([]byte, 3*8+2+4+8)
+	fixed := make([]byte, 3*8+2+4+1+8)
 	for name, c := range map[string]struct {
 		lengths string
 		want    error
@@ -84,6 +84,26 @@ func TestALengthInALongerFormIsRefused(t *testing.T) {
 		data := sealed(wire.KindValue, 0, append(slices.Clone(fixed), c.lengths...))
 		if err := wire.ParseValue(data, new(wire.Value)); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v, want %v", name, err, c.want)
+		}
+	}
+}
+
+func TestAVersionBeyondTheLimitIsRefused(t *testing.T) {
+	t.Parallel()
+	for version, want := range map[string]error{
+		"\x00":                 nil,
+		"\xff\xff\xff\xff\x07": nil, // MaxVersion
+		"\x80\x80\x80\x80\x08": wire.ErrDamaged,
+		"\x80\x80\x80\x80\x10": wire.ErrDamaged, // 0 in the 32 bits that it is kept in
+		"\x80\x00":             wire.ErrDamaged,
+	} {
+		value := sealed(wire.KindValue, 0, append(append(make([]byte, 3*8+2+4), version...), make([]byte, 8+3)...))
+		if err := wire.ParseValue(value, new(wire.Value)); !errors.Is(err, want) {
+			t.Errorf("a value with version %x: %v, want %v", version, err, want)
+		}
+		lease := sealed(wire.KindLease, 0, append(make([]byte, 2*8), version...))
+		if err := wire.ParseLease(lease, new(wire.Lease)); !errors.Is(err, want) {
+			t.Errorf("a lease with version %x: %v, want %v", version, err, want)
 		}
 	}
 }

@@ -38,12 +38,13 @@ func IsAnswer(err error) bool {
 
 // Entry is one cached value with what the engine knows about it. It is
 // immutable once stored, but for Checked and Retry: tiers and requests share it.
-// A Local keeps the pointer, as a copy would race with those two, and need not look
+// A Local keeps the pointer, as a copy would race with those three, and need not look
 // at any field.
 type Entry struct {
-	// The engine's alone, which reads and writes these two by atomic operations, and so has them first.
+	// The engine's alone, which reads and writes these three by atomic operations, and so has them first.
 	Checked uint64 // when e was last compared with the invalidations that Began counts
 	Retry   int64  // until when e is not refreshed again, since that has just failed; 0: it has not
+	Held    uint64 // since when a Local has e, counted in what emptied it; 0: none has
 
 	Key   string // under which it is stored
 	Value any    // the Go value; nil is a value
@@ -56,7 +57,8 @@ type Entry struct {
 	Created int64         // when it was first stored, in unix milliseconds: the same in every process that has this version
 	Took    time.Duration // how long the load ran; 0 for what was set
 
-	Home any // the engine's: of which Node it has to hear, to know that it is still valid
+	Home  any // the engine's: of which Node it has to hear, to know that it is still valid
+	Tally any // the engine's: where the hits of it are counted
 
 	// In nanoseconds on the engine's clock, which is one process's own.
 	Loaded  int64 // when the load, or the read of the shared tier, began

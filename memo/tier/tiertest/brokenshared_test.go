@@ -26,7 +26,9 @@ type brokenShared struct {
 }
 
 func brokenShareds() []brokenShared {
-	var processes atomic.Int64
+	// Which process of its rule this is. Each Shared that asks has a count of its
+	// own: the tests run beside one another.
+	var listing, fixing atomic.Int64
 	shareds := []brokenShared{
 		{"Nodes are named and their list is left alone", "no name", "member 0 has an empty name", func(m *tiertest.Memory) tier.Shared {
 			return tier.Single(&bentNode{Node: m.Nodes()[0], name: func() string { return "" }})
@@ -76,11 +78,11 @@ func brokenShareds() []brokenShared {
 			return bentShared{nodes: func() []tier.Node { return nodes }}
 		}},
 		{"a Fixed list is the same in every process", "a list of each process's own", "Fixed is true, and the members are", func(m *tiertest.Memory) tier.Shared {
-			nodes := m.Nodes()[processes.Add(1)%2:]
+			nodes := m.Nodes()[listing.Add(1)%2:]
 			return bentShared{fixed: true, nodes: func() []tier.Node { return nodes }}
 		}},
 		{"a Fixed list is the same in every process", "Fixed in one process alone", "in one process and", func(m *tiertest.Memory) tier.Shared {
-			return bentShared{fixed: processes.Add(1)%2 == 0, nodes: m.Nodes}
+			return bentShared{fixed: fixing.Add(1)%2 == 0, nodes: m.Nodes}
 		}},
 		{"a Node that is closed is replaced", "a member for ever", "was closed, and Nodes returned it again", func(m *tiertest.Memory) tier.Shared {
 			n := &bentNodeCloser{&bentNode{Node: m.Nodes()[0]}, func() error { return nil }}

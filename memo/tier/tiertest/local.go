@@ -36,7 +36,7 @@ func localRules() []rule[func(capacity int) tier.Local] {
 		}, "A refreshed value would not be seen, or the old one would come back once the new one has left.", setReplaces},
 		{"entries are shared and not changed", []string{
 			"It is immutable once stored, but for Checked and Retry: tiers and requests share it.",
-			"A Local keeps the pointer, as a copy would race with those two, and need not look at any field.",
+			"A Local keeps the pointer, as a copy would race with those three, and need not look at any field.",
 			"Entry is one cached value with what the engine knows about it.",
 		}, "Requests hold the same entry and read it without a lock: a change is a data race, and a copy does not know that it was invalidated.", entriesAreShared},
 		{"a Local knows nothing of time", []string{

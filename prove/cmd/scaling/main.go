@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -74,23 +75,33 @@ func measure(ctx context.Context, document string, window time.Duration) error {
 	if err != nil {
 		return err
 	}
+	several := plan // 5 s: all know that all know who is in use
+	several.Servers, several.Processes, several.Settle = 3, []int{8, 32}, 5*time.Second
+	spread, err := scaling.Measure(ctx, several)
+	if err != nil {
+		return err
+	}
 	plan.Rest, plan.Poll, plan.Processes = true, 20*time.Millisecond, []int{16} // what a poll takes of a process
 	often, err := scaling.Measure(ctx, plan)
 	if err != nil {
 		return err
 	}
-	crowd, err := scaling.Crowd(ctx, 1000, window)
+	many, err := scaling.Crowd(ctx, 1000, 8, window) // the least and the most numbers that a poll asks for
 	if err != nil {
 		return err
 	}
-	rows = append(append(rows, often...), crowd)
+	wide, err := scaling.Crowd(ctx, 100, 256, window)
+	if err != nil {
+		return err
+	}
+	rows = append(slices.Concat(rows, spread, often), many, wide)
 	text := fmt.Sprintf("`make scaling` on %s, on %s.\n\n%s\n%s", time.Now().UTC().Format(time.DateOnly),
 		page.Machine([]string{"memcached", "-V"}), scaling.Table(rows), scaling.Costs(rows))
 	fmt.Println(text)
 	err = page.Write(document, "scaling", text)
 	for _, r := range rows {
 		if r.Off() > 0.1 && r.Processes >= few {
-			err = errors.Join(err, fmt.Errorf("scaling: %d processes, %s: predicted %+v, counted %+v", r.Processes, r.Doing, r.Want, r.Got))
+			err = errors.Join(err, fmt.Errorf("scaling: %d processes, %d servers, %s: predicted %+v, counted %+v", r.Processes, r.Servers, r.Doing, r.Want, r.Got))
 		}
 	}
 	return err

@@ -160,8 +160,8 @@ func (r *Report) many(b *strings.Builder) {
 		}
 	}
 	if m := r.Moves; m != nil {
-		b.WriteString("\n| values in the shared tier | loaded anew, same list | in another order | with a server more | loads then | in use after, s |\n|--:|--:|--:|--:|--:|--:|\n")
-		fmt.Fprintf(b, "| %d | %d | %d | %d (%.1f %%) | %d | %.1f |\n", m.Keys, m.Again, m.Reordered, m.Moved, 100*float64(m.Moved)/float64(m.Keys), m.Loads, m.Seconds)
+		b.WriteString("\n| values in the shared tier | moved when the list was in another order | to the server that came | to another one then | loads then | in use after, s |\n|--:|--:|--:|--:|--:|--:|\n")
+		fmt.Fprintf(b, "| %d | %d | %d (%.1f %%) | %d | %d | %.1f |\n", m.Keys, m.Reordered, m.Moved, 100*float64(m.Moved)/float64(m.Keys), m.Strayed, m.Loads, m.Seconds)
 	}
 }
 

@@ -3,12 +3,10 @@ package fleet
 import (
 	"bytes"
 	"context"
-	"io"
 	"strings"
 	"sync"
 	"time"
 
-	"github.com/tiermemo/tiermemo/memo/memcached"
 	"github.com/tiermemo/tiermemo/memo/tier"
 )
 
@@ -25,47 +23,13 @@ const (
 	Deaf Flaw = "deaf"
 )
 
-// flawedServers is the client with a Flaw on each of its members.
-type flawedServers struct {
-	*memcached.Client
-	flaw Flaw
-
-	mu    sync.Mutex
-	nodes map[tier.Node]*flawed // a member that stays is the same Node
-}
-
-func newFlawed(c *memcached.Client, flaw Flaw) tier.Shared {
-	return &flawedServers{Client: c, flaw: flaw, nodes: map[tier.Node]*flawed{}}
-}
-
-// Nodes implements tier.Shared.
-func (s *flawedServers) Nodes() (nodes []tier.Node) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, n := range s.Client.Nodes() {
-		if s.nodes[n] == nil {
-			s.nodes[n] = &flawed{Node: n, flaw: s.flaw}
-		}
-		nodes = append(nodes, s.nodes[n])
-	}
-	return nodes
-}
-
 // flawed is a member with a Flaw.
 type flawed struct {
-	tier.Node
+	wrapped
 	flaw Flaw
 
 	mu   sync.Mutex
 	seen []byte // the counter, when it was first read
-}
-
-// Close implements io.Closer.
-func (f *flawed) Close() error {
-	if c, ok := f.Node.(io.Closer); ok {
-		return c.Close()
-	}
-	return nil
 }
 
 // Add implements tier.Node.

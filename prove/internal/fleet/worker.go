@@ -35,6 +35,9 @@ type Setup struct {
 	StaleBound   time.Duration
 	Patience     time.Duration // time-outs towards memcached, for scenarios in which a busy machine must not look like an absent server
 	Flaw         Flaw
+	Later        []Kind // it is of a later release, which has raised the version of these
+	Prefix       string // "": Prefix
+	PlacementKey string
 	Wire         bool     // it has a proxy of its own before each memcached
 	Servers      []string // its list; nil: all of the fleet's
 	Told         bool     // the list is no configuration: it asks for it again and again, see Process.Tell
@@ -91,12 +94,15 @@ func newWorker(s Setup) (*worker, error) {
 		return nil, err
 	}
 	var shared tier.Shared = client
-	if s.Flaw != "" {
-		shared = newFlawed(client, s.Flaw)
+	switch {
+	case s.Flaw != "":
+		shared = newAround(client, func(n tier.Node) tier.Node { return &flawed{wrapped: wrapped{n}, flaw: s.Flaw} })
+	case s.Later != nil:
+		shared = newAround(client, func(n tier.Node) tier.Node { return &later{wrapped{n}, s.Later} })
 	}
 	cache, err := memo.New(memo.Config{
 		Local: lru.New(cmp.Or(s.Entries, lru.DefaultSize)),
-		Name:  fmt.Sprint("process ", s.Process), Prefix: Prefix, Shared: shared,
+		Name:  fmt.Sprint("process ", s.Process), Prefix: cmp.Or(s.Prefix, Prefix), PlacementKey: s.PlacementKey, Shared: shared,
 		PollInterval: s.PollInterval, StaleBound: s.StaleBound, ReadTimeout: s.Patience, WriteTimeout: s.Patience,
 	})
 	if err != nil {

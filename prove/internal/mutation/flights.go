@@ -47,8 +47,8 @@ func flights() []Mutation {
 		Name:    "L2 forgets before memcached does",
 		Rule:    "An invalidation runs against the direction of a read: memcached first, then the flights and L2.",
 		File:    "memo/invalidate.go",
-		Old:     "	parts, err := c.tell(ctx, what)\n	switch what.about {\n	case wire.Keys:\n		c.forgetKeys(n, what.names)\n",
-		New:     "	if what.about == wire.Keys {\n		c.forgetKeys(n, what.names)\n	}\n	parts, err := c.tell(ctx, what)\n	switch what.about {\n	case wire.Keys:\n",
+		Old:     "	parts, err := c.tell(ctx, what)\n	switch what.about {\n	case everything:\n		c.forgetAll(table)\n	case wire.Keys:\n		c.forgetKeys(table, what.names)\n",
+		New:     "	if what.about == wire.Keys {\n		c.forgetKeys(table, what.names)\n	}\n	parts, err := c.tell(ctx, what)\n	switch what.about {\n	case everything:\n		c.forgetAll(table)\n	case wire.Keys:\n",
 		Package: "memo",
 		Tests:   []string{"TestR26_ReaderDuringAnInvalidationBringsNothingBack"},
 	}}

@@ -76,8 +76,8 @@ func loads() []Mutation {
 		Name:    "a Set takes no lease",
 		Rule:    "A Set takes the place of a load's lease before it draws its number, so that older loads lose.",
 		File:    "memo/set.go",
-		Old:     "		if err := d.placeLease(ctx, place, at, token); err != nil && tier.IsAnswer(err) {\n",
-		New:     "		if !at.item.Found() {\n			_ = d.placeLease(ctx, place, at, token)\n		}\n		if err := error(nil); err != nil && tier.IsAnswer(err) {\n",
+		Old:     "		if err := d.placeLease(ctx, place, at, mine); err != nil && tier.IsAnswer(err) {\n",
+		New:     "		if !at.item.Found() {\n			_ = d.placeLease(ctx, place, at, mine)\n		}\n		if err := error(nil); err != nil && tier.IsAnswer(err) {\n",
 		Package: "memo",
 		Tests:   []string{"TestG06_LoadInFlightDoesNotReplaceASet"},
 	}}

@@ -26,7 +26,7 @@ type Mutation struct {
 // All returns every Mutation, in the order of a read, of an invalidation, and of
 // what other processes hear of it.
 func All() []Mutation {
-	return slices.Concat(loads(), flights(), parts(), invalidations(), nodes(), readings(), tags(), old(), soft(), outages())
+	return slices.Concat(loads(), flights(), parts(), invalidations(), nodes(), readings(), tags(), old(), soft(), outages(), scopes())
 }
 
 // apply returns text with the rule taken out. That Old is not there, or not once,

@@ -15,8 +15,8 @@ func old() []Mutation {
 		Name:    "the lock of a refresh is given back when the value is stored",
 		Rule:    "The lock of a refresh is left behind: a late process that has read the old version cannot take it.",
 		File:    "memo/fill.go",
-		Old:     "		kept = true\n		l.cache.valueBytes",
-		New:     "		kept = true\n		if s.tokenAt != s.place && s.tokenAt != \"\" {\n			_ = d.delete(ctx, []string{s.tokenAt})\n		}\n		l.cache.valueBytes",
+		Old:     "		kept = true\n		l.tally.valueBytes",
+		New:     "		kept = true\n		if s.tokenAt != s.place && s.tokenAt != \"\" {\n			_ = d.delete(ctx, []string{s.tokenAt})\n		}\n		l.tally.valueBytes",
 		Package: "memo",
 		Tests:   []string{"TestLateProcessDoesNotRefreshWhatIsNew"},
 	}, {
@@ -31,8 +31,8 @@ func old() []Mutation {
 		Name:    "a refresh takes no lock",
 		Rule:    "One process refreshes an old value.",
 		File:    "memo/lease.go",
-		Old:     "		return d.holdOver(ctx, place, \"\", token, at), nil\n	case replace:\n",
-		New:     "		return d.holdOver(ctx, place, \"\", token, at), nil\n	case replace:\n		return d.holdOver(ctx, place, \"\", token, at), nil\n	case 255:\n",
+		Old:     "		return d.holdOver(ctx, place, \"\", mine.Token, at), nil\n	case replace:\n",
+		New:     "		return d.holdOver(ctx, place, \"\", mine.Token, at), nil\n	case replace:\n		return d.holdOver(ctx, place, \"\", mine.Token, at), nil\n	case 255:\n",
 		Package: "memo",
 		Tests:   []string{"TestOneLoadPerExpiryInAFleet"},
 	}, {

@@ -8,9 +8,9 @@ import "time"
 // go by. Other machines are faster or slower by a factor, and a busy server needs less
 // for a command than an idle one, which wakes up for each.
 const (
-	commandCPU = 16 * time.Microsecond  // of the server, for a command
-	keyCPU     = 700 * time.Nanosecond  // of the server, for each key of a `gets`
-	pollCPU    = 280 * time.Microsecond // of the process, for a poll
+	commandCPU = 24 * time.Microsecond  // of the server, for a command
+	keyCPU     = 340 * time.Nanosecond  // of the server, for each key of a `gets`
+	pollCPU    = 340 * time.Microsecond // of the process, for a poll
 )
 
 // cpu is the processor time that a server needs for t.

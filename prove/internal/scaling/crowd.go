@@ -1,9 +1,9 @@
 package scaling
 
-// crowd.go is a thousand processes that do nothing, as their server sees them: so many
+// crowd.go is many processes that do nothing but poll, as their server sees them: so many
 // connections, each of which polls by itself. A machine that has no room for so many
 // processes has room for that, and a busy server needs less for a command than one that
-// wakes up for each.
+// wakes up for each. Crowds that ask for few numbers and for many tell what a key costs.
 
 import (
 	"bufio"
@@ -20,9 +20,9 @@ import (
 	"github.com/tiermemo/tiermemo/internal/mcserver"
 )
 
-// Crowd lets so many connections poll at the default interval, and reads the counters
-// of the server for window.
-func Crowd(ctx context.Context, connections int, window time.Duration) (row Row, err error) {
+// Crowd lets so many connections poll at the default interval, for so many numbers each
+// time, and reads the counters of the server for window.
+func Crowd(ctx context.Context, connections, numbers int, window time.Duration) (row Row, err error) {
 	server, err := mcserver.Start("-c", "8192")
 	if err != nil {
 		return row, err
@@ -40,7 +40,7 @@ func Crowd(ctx context.Context, connections int, window time.Duration) (row Row,
 	defer enough()
 	f, polls, failed := Default(), atomic.Int64{}, make(chan error, connections)
 	f.Processes, f.Sizes = connections, sizes()
-	request := pollText()
+	request := pollText(numbers)
 	for range connections {
 		group.Go(func() { failed <- press(ctx, server.Addr(), request, f.PollInterval, &polls) })
 	}
@@ -67,9 +67,9 @@ func Crowd(ctx context.Context, connections int, window time.Duration) (row Row,
 	seconds := after.At.Sub(before.At).Seconds()
 	f.PollInterval = time.Duration(float64(connections) * seconds / float64(has-did) * float64(time.Second)) // as the machine could
 	row = Row{
-		Doing: "nothing (connections that poll, without processes)", Processes: connections, Servers: 1, Poll: f.PollInterval,
+		Doing: fmt.Sprintf("nothing (connections that poll for %d numbers, without processes)", numbers), Processes: connections, Servers: 1, Poll: f.PollInterval,
 		Got:  after.Traffic.Plus(before.Traffic.Times(-1)).Times(1 / seconds),
-		Want: Predict(f).Server, Connections: after.Connections - ours, CPU: time.Duration(float64(after.CPU-before.CPU) / seconds),
+		Want: f.Sizes.poll(numbers).Times(float64(connections) / f.PollInterval.Seconds()), Connections: after.Connections - ours, CPU: time.Duration(float64(after.CPU-before.CPU) / seconds),
 	}
 	row.Got.Commands = float64(has-did) / seconds
 	row.Want.Out = row.Want.Commands * float64(len("END\r\n")) // there is no counter
@@ -81,11 +81,11 @@ func read(gauge *Gauge, polls *atomic.Int64) (Counters, int64, error) {
 	return c, polls.Load(), err
 }
 
-// pollText is a poll of a fleet that invalidates nothing.
-func pollText() string {
+// pollText is a poll that has room for so many numbers, and finds none.
+func pollText(numbers int) string {
 	words := []string{"gets", prefix + ":seq"}
-	for n := range window {
-		words = append(words, fmt.Sprintf("%s:g:1y2p0ij32e8e%x", prefix, n))
+	for n := range numbers {
+		words = append(words, fmt.Sprintf("%s:g:1y2p0ij32e8%02x", prefix, n))
 	}
 	return strings.Join(words, " ") + "\r\n"
 }

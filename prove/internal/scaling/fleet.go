@@ -29,7 +29,7 @@ type Fleet struct {
 func Default() Fleet {
 	return Fleet{
 		Processes: 1, Servers: 1, PollInterval: 100 * time.Millisecond, MaxConns: 64, TTL: 10 * time.Minute,
-		Sizes: Sizes{Prefix: 4, Name: 4, Key: 15, Tag: 7, Value: 500, CAS: 8},
+		Sizes: Sizes{Prefix: 4, Name: 4, Key: 15, Tag: 7, Value: 500, CAS: 8, Server: 15},
 	}
 }
 
@@ -40,7 +40,8 @@ type Load struct {
 	Process Traffic // of each process, a second, to all servers
 
 	Records     float64       // that a poll finds, on average
-	Wide        float64       // polls that need a second command, of all
+	Numbers     float64       // that a poll asks for, on average
+	Further     float64       // commands that a poll needs beside the first, on average
 	Least, Most int           // connections of each server: at rest, and when every process uses all it may
 	CPU         time.Duration // of each server, a second
 	ProcessCPU  time.Duration // of each process for its polls alone, a second
@@ -56,7 +57,7 @@ func Predict(f Fleet) Load {
 	told, name := f.records()
 	each := s.polls(told*f.PollInterval.Seconds(), name)
 	l := Load{
-		Records: told * f.PollInterval.Seconds(), Wide: each.Commands - 1, Least: f.Processes, Most: f.Processes * f.MaxConns,
+		Records: told * f.PollInterval.Seconds(), Numbers: each.Gets - each.Commands, Further: each.Commands - 1, Least: f.Processes, Most: f.Processes * f.MaxConns,
 		Polls: each.Times(processes / f.PollInterval.Seconds()),
 	}
 	loads, hits := processes*f.Reads*f.Loads, processes*f.Reads*(1-f.Loads)
@@ -64,12 +65,12 @@ func Predict(f Fleet) Load {
 		loads, hits = loads+f.Keys, hits+f.Keys*(f.Readers-1)
 	}
 	l.Server = sum(
-		l.Polls,
+		l.Polls, s.renew(f.Servers, f.PollInterval).Times(processes/renewal.Seconds()),
 		s.hit().Times(hits/servers), s.load(f.TTL).Times(loads/servers),
 		s.key().Times(here), s.tag().Times(f.Tags), s.tree().Times(f.Trees), s.named().Times(f.Trees/servers),
 	)
 	if f.Servers > 1 {
-		l.Server = sum(l.Server, s.open().Times(f.Tags+f.Trees), s.renew(f.Servers).Times(processes/renewal.Seconds()))
+		l.Server = l.Server.Plus(s.open().Times(f.Tags + f.Trees))
 	}
 	l.Process = l.Server.Times(servers / processes)
 	l.CPU = cpu(l.Server)

@@ -138,8 +138,9 @@ func (f *fleet) play(ctx context.Context, s scene, plan Plan) (row Row, err erro
 	for i := range now {
 		row.Got = row.Got.Plus(now[i].Traffic.Plus(at[i].Traffic.Times(-1)).Times(1 / seconds / servers))
 		row.CPU += time.Duration(float64(now[i].CPU-at[i].CPU) / seconds / servers)
-		row.Connections += (now[i].Connections - ours) / row.Servers
+		row.Connections += now[i].Connections - ours
 	}
+	row.Connections /= row.Servers
 	rate := func(of func(done) float64) (sum float64) { return rates(did, has, of) }
 	row.Got.Commands = rate(func(d done) float64 { return float64(d.Commands) }) / servers
 	row.ProcessCPU = time.Duration(rate(func(d done) float64 { return float64(d.CPU) }) / float64(p))

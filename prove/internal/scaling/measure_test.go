@@ -15,7 +15,7 @@ func TestAFleetIsMeasured(t *testing.T) {
 	t.Parallel()
 	mcserver.ForTest(t) // skips where there is no memcached
 	rows, err := scaling.Measure(t.Context(), scaling.Plan{
-		Servers: 1, Poll: 100 * time.Millisecond, Processes: []int{1, 3}, Settle: 200 * time.Millisecond, Warm: 100 * time.Millisecond, Window: 500 * time.Millisecond,
+		Servers: 2, Poll: 100 * time.Millisecond, Processes: []int{1, 3}, Settle: 200 * time.Millisecond, Warm: 100 * time.Millisecond, Window: 500 * time.Millisecond,
 	})
 	must(t, err)
 	if len(rows) != 12 {
@@ -66,7 +66,7 @@ func TestAProcessThatCannotBeginIsAnError(t *testing.T) {
 func TestACrowdIsMeasured(t *testing.T) {
 	t.Parallel()
 	mcserver.ForTest(t) // skips where there is no memcached
-	row, err := scaling.Crowd(t.Context(), 20, 500*time.Millisecond)
+	row, err := scaling.Crowd(t.Context(), 20, 8, 500*time.Millisecond)
 	must(t, err)
 	if row.Connections != 20 || row.Got.Commands <= 0 || math.Abs(row.Got.Gets-9*row.Got.Commands) > row.Got.Gets/2 || math.Abs(row.Want.Commands-row.Got.Commands) > 0.01*row.Got.Commands {
 		t.Errorf("%+v, want 20 connections that poll nine keys each", row)

@@ -12,9 +12,9 @@ import (
 
 // Of the protocol between processes, as memo has it.
 const (
-	window, wide = 8, 256          // numbers beyond the last one that a poll asks for; and that it goes on with, if there were more
+	fewest, most = 8, 256          // numbers beyond the last one that a poll asks for
 	mostPolls    = 32              // in a row
-	renewal      = 2 * time.Second // between two looks at a server's roster, where there are several servers
+	renewal      = 2 * time.Second // between two looks at a server's roster, if StaleBound is that of the defaults
 
 	counterSize = 19          // the decimal counter, and every marker
 	seqName     = len(":seq") // after the prefix
@@ -34,6 +34,7 @@ type Sizes struct {
 	Tag    int
 	Value  int // as the codec makes it
 	CAS    int // digits of memcached's CAS ids: it counts its writes
+	Server int // the name of a server, "10.0.0.10:11211"
 }
 
 // gets asks for keys of these lengths, and gets those of found.
@@ -90,21 +91,50 @@ func (s Sizes) poll(n int) Traffic {
 	return gets(s, asked, s.seq())
 }
 
+// room is how many numbers a poll asks for that expects n.
+func room(n int) int { return min(max(n+n/4+6, fewest), most) }
+
 // polls is what a process asks in one PollInterval, in which so many records come on
-// average, at random, of a name that is so long. More than eight of them cost a second
-// command, which asks for 256.
+// average, at random, of a name that is so long. A poll expects what the last one has
+// found; what it has no room for costs further commands, of which each knows how much
+// is left.
 func (s Sizes) polls(records float64, name int) Traffic {
-	t := s.poll(window)
-	t.Out += records * (gets(s, nil, s.record(name)).Out - gets(s, nil).Out)
-	chance := math.Exp(-records) // of exactly n
-	for n := range int(records+10*math.Sqrt(records)) + 20 {
-		if n > window {
-			more := min(math.Ceil(float64(n-window)/wide), mostPolls-1)
-			t = t.Plus(s.poll(wide).Times(chance * more))
-		}
-		chance *= records / float64(n+1)
+	from, chances := poisson(records)
+	var rooms [most + 1]float64 // how often a poll has so much
+	for i, chance := range chances {
+		rooms[room(from+i)] += chance
 	}
+	var commands, numbers float64
+	for i, chance := range chances {
+		for first := fewest; first <= most; first++ {
+			asked, size, left := 1, first, from+i-first
+			for ; left > 0 && asked < mostPolls; asked++ {
+				more := room(left)
+				size, left = size+more, left-more
+			}
+			commands += chance * rooms[first] * float64(asked)
+			numbers += chance * rooms[first] * float64(size)
+		}
+	}
+	counter, number := s.poll(0), s.poll(1).Plus(s.poll(0).Times(-1))
+	t := counter.Times(commands).Plus(number.Times(numbers))
+	t.Out += records * (gets(s, nil, s.record(name)).Out - gets(s, nil).Out)
 	return t
+}
+
+// poisson returns the chances of exactly from, from+1 and so on, as far as they matter,
+// where on average so many come at random.
+func poisson(average float64) (from int, chances []float64) {
+	if average == 0 {
+		return 0, []float64{1}
+	}
+	width := 10*math.Sqrt(average) + 20
+	from = int(max(average-width, 0))
+	for n := from; n < int(average+width); n++ {
+		factorial, _ := math.Lgamma(float64(n) + 1)
+		chances = append(chances, math.Exp(float64(n)*math.Log(average)-average-factorial))
+	}
+	return from, chances
 }
 
 // hit is a read that memcached answers.
@@ -150,11 +180,11 @@ func (s Sizes) open() Traffic {
 
 // renew touches the lease of the list of servers, reads the roster, with the names of
 // all of them twice, and the leases of the lists in it: there is one, as a rule.
-func (s Sizes) renew(servers int) Traffic {
-	const name, perName = len("10.0.0.10:11211"), 1 + 1 + 8
+func (s Sizes) renew(servers int, poll time.Duration) Traffic {
+	const perName = 1 + 1 + 8 // their lengths, and since when it is in use
 	list := item{s.Prefix + len(":u:") + 40, 1}
-	roster := item{s.Prefix + len(":roster"), 28 + servers*(2*name+perName)}
-	touch := Traffic{Commands: 1, Touches: 1, In: float64(len("touch  11\r\n") + list.key), Out: float64(len("TOUCHED\r\n"))}
+	roster := item{s.Prefix + len(":roster"), 52 + servers*(2*s.Server+perName)}
+	touch := Traffic{Commands: 1, Touches: 1, In: float64(len("touch  \r\n") + list.key + digits(expiry(max(10*time.Second, 4*poll)))), Out: float64(len("TOUCHED\r\n"))}
 	return sum(touch, gets(s, []int{roster.key}, roster), gets(s, []int{list.key}, list))
 }
 

@@ -23,11 +23,11 @@ func (r Row) Off() (worst float64) {
 // Table returns what was counted beside what was predicted, of each server and second.
 func Table(rows []Row) string {
 	var b strings.Builder
-	b.WriteString("| processes | poll each | the fleet does | commands/s counted, predicted | keys/s asked for | KB/s in | KB/s out | off at most | connections | CPU of a server | CPU of a process |\n")
-	b.WriteString("|--:|--:|---|--:|--:|--:|--:|--:|--:|--:|--:|\n")
+	b.WriteString("| processes | servers | poll each | the fleet does | commands/s counted, predicted | keys/s asked for | KB/s in | KB/s out | off at most | connections | CPU of a server | CPU of a process |\n")
+	b.WriteString("|--:|--:|--:|---|--:|--:|--:|--:|--:|--:|--:|--:|\n")
 	for _, r := range rows {
-		fmt.Fprintf(&b, "| %d | %.0f ms | %s | %.0f, %.0f | %.0f, %.0f | %.1f, %.1f | %.1f, %.1f | %.0f %% | %d | %.2f %% | %.2f %% |\n",
-			r.Processes, 1000*r.Poll.Seconds(), r.Doing, r.Got.Commands, r.Want.Commands, r.Got.Gets, r.Want.Gets,
+		fmt.Fprintf(&b, "| %d | %d | %.0f ms | %s | %.0f, %.0f | %.0f, %.0f | %.1f, %.1f | %.1f, %.1f | %.0f %% | %d | %.2f %% | %.2f %% |\n",
+			r.Processes, r.Servers, 1000*r.Poll.Seconds(), r.Doing, r.Got.Commands, r.Want.Commands, r.Got.Gets, r.Want.Gets,
 			r.Got.In/1000, r.Want.In/1000, r.Got.Out/1000, r.Want.Out/1000, 100*r.Off(), r.Connections,
 			percent(r.CPU), percent(r.ProcessCPU))
 	}
@@ -44,8 +44,9 @@ func Costs(rows []Row) string {
 	var rest Line // processor time of a process by the polls that it makes
 	for _, r := range rows {
 		samples = append(samples, Sample{r.Got, r.CPU})
-		if r.Got.Sets+r.Got.Incrs == 0 && r.ProcessCPU > 0 { // nothing but polls
-			rest.Point(r.Got.Commands*float64(r.Servers)/float64(r.Processes), float64(r.ProcessCPU))
+		if r.Got.Sets+r.Got.Incrs == 0 && r.ProcessCPU > 0 { // nothing but polls, and three commands where it renews its list
+			polls := r.Got.Commands - 3*r.Got.Touches
+			rest.Point(polls*float64(r.Servers)/float64(r.Processes), float64(r.ProcessCPU))
 		}
 	}
 	command, key := Fit(samples)

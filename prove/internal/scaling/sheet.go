@@ -58,7 +58,8 @@ func Sheet(f Fleet) string {
 		{"  connections", fmt.Sprintf("%d at rest, %d at most", f.Servers, f.Servers*f.MaxConns)},
 		{"each poll", ""},
 		{"  invalidations heard", fmt.Sprintf("%.2f", l.Records)},
-		{"  further commands for them", fmt.Sprintf("%.3f", l.Wide)},
+		{"  numbers asked for", fmt.Sprintf("%.1f", l.Numbers)},
+		{"  further commands for them", fmt.Sprintf("%.3f", l.Further)},
 	} {
 		b.WriteString(strings.TrimRight(fmt.Sprintf("%-28s%s", line.name, line.text), " ") + "\n")
 	}
@@ -82,8 +83,8 @@ func (l Load) advice(f Fleet) (all []string) {
 	if l.Most > 65536 {
 		all = append(all, fmt.Sprintf("If all processes are busy at once a server gets %d connections. MaxConns of 4 to 8 is enough where there are many servers; -c must be above twice that times the processes.", l.Most))
 	}
-	if l.Wide > 0.1 {
-		all = append(all, fmt.Sprintf("A poll hears of %.1f invalidations, and one that hears of more than 8 sends a second command that asks for 256. Poll more often, or invalidate less: a tag for many keys; more servers where it is keys.", l.Records))
+	if l.Further > 0.5 {
+		all = append(all, fmt.Sprintf("A poll hears of %.0f invalidations, and one command asks for 256 at most. Poll more often, or invalidate less: a tag for many keys; more servers where it is keys.", l.Records))
 	}
 	if l.CPU > half {
 		all = append(all, fmt.Sprintf("A server needs %.1f processors, as measured in the quiet; it has 4 threads unless -t gives it more.", l.CPU.Seconds()))

@@ -81,7 +81,7 @@ func TestASheetSaysWhichLimitsAreMet(t *testing.T) {
 		{func(f *scaling.Fleet) { f.Processes = 512 }, ""},
 		{func(f *scaling.Fleet) { f.Processes = 513 }, "-c must be above 1026"},
 		{func(f *scaling.Fleet) { f.Processes, f.MaxConns = 500, 200 }, "MaxConns"},
-		{func(f *scaling.Fleet) { f.Tags = 100 }, "hears of 10.0 invalidations"},
+		{func(f *scaling.Fleet) { f.Tags = 4000 }, "hears of 400 invalidations"},
 		{func(f *scaling.Fleet) { f.PollInterval = time.Millisecond; f.Processes = 100 }, "threads"},
 		{func(f *scaling.Fleet) { f.Servers = 500 }, "raise PollInterval"},
 	} {

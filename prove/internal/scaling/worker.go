@@ -58,7 +58,7 @@ const (
 
 // These are what Sizes has of the traffic of workers.
 func sizes() Sizes {
-	return Sizes{Prefix: len(prefix), Name: len("user"), Key: len(key(0)), Tag: len(tag(0)), Value: valueLength + 1, CAS: 1}
+	return Sizes{Prefix: len(prefix), Name: len("user"), Key: len(key(0)), Tag: len(tag(0)), Value: valueLength + 1, CAS: 1, Server: len("127.0.0.1:40000")}
 }
 
 const (

@@ -184,9 +184,9 @@ func Markdown(results []*Result) string {
 
 // Markdown returns a soak's figures as a table.
 func (s *SoakResult) Markdown() string {
-	return fmt.Sprintf("| what happened | healthy hit ratio | back to 95 %% of it within, s, at most | heap, end / quarter | memory of the process, end / quarter | goroutines gained | open files gained | connections of a process |\n"+
-		"|--:|--:|--:|--:|--:|--:|--:|--:|\n| %d | %.3f | %.1f | %.2f | %.2f | %d | %d | %d |\n",
-		s.Happened, s.Healthy, s.Back, s.Heap, s.RSS, s.Goroutines, s.Descriptors, s.Connections)
+	return fmt.Sprintf("| what happened | healthy hit ratio | back to 95 %% of it after a fault within, s, at most | after a change of the list | heap, end / quarter | memory of the process, end / quarter | goroutines gained | open files gained | connections of a process |\n"+
+		"|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n| %d | %.3f | %.1f | %.1f | %.2f | %.2f | %d | %d | %d |\n",
+		s.Happened, s.Healthy, s.Back, s.Moved, s.Heap, s.RSS, s.Goroutines, s.Descriptors, s.Connections)
 }
 
 func (s *Result) faults() string {

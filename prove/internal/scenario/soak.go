@@ -86,7 +86,7 @@ type happening struct {
 
 func (r *run) happenings() []happening {
 	fault := func(name string, do func() error) happening {
-		return happening{5 * time.Second, func() error { return r.soak.during(name, do) }}
+		return happening{5 * time.Second, func() error { return r.soak.during(name, false, do) }}
 	}
 	listing := func(name string, away func() []*server) happening {
 		return happening{2*settling + 10*time.Second, func() error { return r.thereAndBack(name, away) }}
@@ -146,11 +146,11 @@ func (r *run) badFor(d time.Duration) error {
 // thereAndBack makes the list another one, and what it was again.
 func (r *run) thereAndBack(name string, away func() []*server) error {
 	home := r.list
-	if err := r.soak.during(name, func() error { return r.relist(away()) }); err != nil {
+	if err := r.soak.during(name, true, func() error { return r.relist(away()) }); err != nil {
 		return err
 	}
 	r.pause(between(leastCalm, settling))
-	if err := r.soak.during(name+", and back", func() error { return r.relist(home) }); err != nil {
+	if err := r.soak.during(name+", and back", true, func() error { return r.relist(home) }); err != nil {
 		return err
 	}
 	r.pause(settling) // whoever is measured next has the servers that it always had

@@ -56,6 +56,8 @@ func TestASoakIsJudged(t *testing.T) {
 		"nobody to compare":                 {func(s *soak) { s.quarter = nil }, "no process"},
 		"reads are answered late":           {slowReturn(35), `after "restart" at 20s the hit ratio was not 0.855`},
 		"reads are answered in time":        {slowReturn(34), ""},
+		"keys move late":                    {func(s *soak) { slowReturn(39)(s); s.happened[0].listing = true }, "the hit ratio was not 0.855 within 9s"},
+		"keys move in time":                 {func(s *soak) { slowReturn(38)(s); s.happened[0].listing = true }, ""},
 		"a ratio that is nearly what it was": {func(s *soak) {
 			for n := 32; n < 60; n++ {
 				s.seconds[n].hits = 86
@@ -108,7 +110,7 @@ func TestARestIsNoFault(t *testing.T) {
 	s := healthy()
 	s.began = time.Now().Add(-time.Minute)
 	s.not(time.Now().Add(-time.Second))
-	if err := s.during("flush", func() error { return context.Canceled }); err != context.Canceled {
+	if err := s.during("flush", false, func() error { return context.Canceled }); err != context.Canceled {
 		t.Error(err)
 	}
 	if r := s.result(); r.Happened != 2 || s.happened.leave(59) {

@@ -1,0 +1,36 @@
+package flight
+
+// Beside the life of one load: several, each the load of its key for those who wait for
+// it, which one run of a loader serves. What they have in common here is what they wait
+// for.
+
+// Together returns a Call that stands for the loads calls while one run serves them all:
+// what that run asks for is a part of it (see Do), so that a run which asks for the
+// result of one of its own loads is told so, also by way of others. It is in no Group:
+// nobody can join it. end is called once, when the run has ended.
+//
+// Each of the calls is in one Together at most, they are of one Group, and their leaders
+// are parts of the load parent, or, if it is nil, of none.
+func Together[V any](parent *Call[V], calls []*Call[V]) (run *Call[V], end func()) {
+	run = &Call[V]{group: calls[0].group, fellows: calls, done: make(chan struct{})}
+	run.parent.Store(parent)
+	circles.Lock()
+	defer circles.Unlock()
+	for _, c := range calls {
+		c.with = run
+	}
+	return run, func() {
+		run.parent.Store(nil)
+		close(run.done)
+	}
+}
+
+// is reports whether c is the load of key, or stands for it.
+func (c *Call[V]) is(key string) bool {
+	for _, f := range c.fellows {
+		if f.key == key {
+			return true
+		}
+	}
+	return c.fellows == nil && c.key == key
+}

@@ -1,0 +1,86 @@
+package memo
+
+import (
+	"context"
+	"runtime/debug"
+
+	"github.com/tiermemo/tiermemo/internal/coherence"
+	"github.com/tiermemo/tiermemo/internal/flight"
+	"github.com/tiermemo/tiermemo/internal/wire"
+	"github.com/tiermemo/tiermemo/memo/tier"
+)
+
+// Here a batch looks in L3: all that its loads want of one Node, in one round trip.
+
+// placesAtOnce is how many places are read at once. The budget of a read is one for all of
+// them, and a server answers nobody else meanwhile.
+const placesAtOnce, lookingsAtOnce = 500, 4
+
+// lookFor is look for several places, and wakes who waits for each.
+func (d *domain) lookFor(all []*looker) {
+	parts := (len(all) + placesAtOnce - 1) / placesAtOnce
+	_ = each(parts, lookingsAtOnce, func(i int) error {
+		part := all[i*len(all)/parts : (i+1)*len(all)/parts]
+		var err error
+		var panicked *flight.Panic
+		defer func() { // a panic of a user's tier is that of the loads, whose goroutines are rescued
+			if p := recover(); p != nil {
+				panicked = &flight.Panic{Value: p, Stack: debug.Stack()}
+			}
+			for _, w := range part {
+				w.err, w.panicked = err, panicked
+				close(w.done)
+			}
+		}()
+		err = d.lookOnce(part)
+		return nil
+	})
+}
+
+// lookOnce reads the markers of all, the counter and their places, in this order, as look
+// does: what stands in a place was there after the counter was read, and after its
+// markers were.
+func (d *domain) lookOnce(all []*looker) (err error) {
+	var names []string
+	at := make(map[string]int, 2*len(all)) // a name that is asked for twice is read once
+	ask := func(name string) {
+		if _, known := at[name]; !known {
+			at[name] = len(names)
+			names = append(names, name)
+		}
+	}
+	for _, w := range all {
+		for _, mark := range w.marks {
+			ask(mark)
+		}
+	}
+	ask(d.space.Seq())
+	for _, w := range all {
+		ask(w.place)
+	}
+	items := make([]tier.Item, len(names))
+	counter := at[d.space.Seq()]
+	for range 3 {
+		var seen look
+		seen.began, seen.turn = d.cache.clock.Exact(), d.home.fences.turn.Load()
+		if err := d.read(context.Background(), names, items); err != nil {
+			return err
+		}
+		if seen.seq, err = wire.ParseSeq(items[counter].Value); err == nil {
+			for _, w := range all {
+				w.at = seen
+				w.at.item = items[at[w.place]]
+				marked := make([]tier.Item, len(w.marks))
+				for i, mark := range w.marks {
+					marked[i] = items[at[mark]]
+				}
+				w.at.marks = coherence.ReadMarks(marked, seen.seq)
+			}
+			return nil
+		}
+		if err := d.newCounter(context.Background(), items[counter]); err != nil {
+			return err
+		}
+	}
+	return &TierError{Op: "get_multi", Tier: d.node.Name(), Err: err}
+}
