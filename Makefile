@@ -21,9 +21,9 @@ MODULES = $(shell \
 	  find . -name go.mod; } | grep -v '/testdata/' | sed 's|^\./||; s|/*go\.mod$$||; s|^$$|.|' | sort -u)
 NESTED  = $(filter-out .,$(MODULES))
 
-# $(call each,FOLDERS,COMMAND) runs COMMAND in every folder and stops at the
-# first that fails. To make, a comma in COMMAND would end it.
-each = @set -e; for module in $(1); do (set -e; cd "$$module"; $(2)); done
+# $(call each,FOLDERS,COMMAND) runs COMMAND in every folder, also after one where it
+# failed: one run says all there is to say. To make, a comma in COMMAND would end it.
+each = @failed=0; for module in $(1); do (set -e; cd "$$module"; $(2)); [ $$? -eq 0 ] || failed=1; done; exit $$failed
 
 .PHONY: help
 help: ## list the targets (the default)

@@ -20,10 +20,10 @@ const (
 	seqName     = len(":seq") // after the prefix
 	recordName  = 3 + 13      // ":g:" and the number in base 36
 	kindName    = len(":v:")  // before a key, a tag, or the name of a tree
-	leaseSize   = 24          // envelope
+	leaseSize   = 25          // envelope
 	recordSize  = 26          // envelope, without its names
 	nameSize    = 1           // of the length of a name in it
-	valueSize   = 53          // envelope, without key and payload
+	valueSize   = 54          // envelope, without key and payload
 )
 
 // Sizes is how long things are, in bytes.
