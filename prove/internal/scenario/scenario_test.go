@@ -57,6 +57,9 @@ func TestNoReadIsStaleWhereItMustNotBe(t *testing.T) {
 			turn <- struct{}{}
 			defer func() { <-turn }()
 			r := play(t, s, writing)
+			if r.Few() { // on a busy machine
+				r = play(t, s, 4*writing)
+			}
 			for _, failure := range r.Failures {
 				t.Error(failure)
 			}
