@@ -97,6 +97,13 @@ fuzz: ## each fuzz target for FUZZTIME (50000x, or 30s)
 bench: ## compare with other caches (bench/)
 	$(MAKE) -C bench
 
+# Two sizes of each curve are a part of `make test`. CURVES = -only tags: one of them;
+# -most 100000: without the large ones; -draw: the plots again, and nothing measured.
+CURVES ?=
+.PHONY: curves
+curves: tools ## how cost grows with goroutines, entries, tags, processes, bytes and keys (ten minutes, 6 GB): docs/performance.md
+	cd bench && $(GO) run ./scale $(CURVES)
+
 # Two and a half seconds of a scenario of each kind are a part of `make test`.
 LENGTH ?= 35s
 NODES  ?= 1
