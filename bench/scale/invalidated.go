@@ -81,8 +81,8 @@ func (w *walls) time(line string, n, atOnce, caches int, open func(i int) (*memo
 func (w *walls) times(srv *server, round, n int) error {
 	alone := func(int) (*memo.Cache, error) { return process(1) }
 	err := errors.Join(
-		w.time("one call for each, no memcached", n, 1, max(1, 1000/n), alone),
-		w.time("a thousand in a call, no memcached", n, atOnce, max(1, 1000/n), alone),
+		w.time("one call for each, no memcached", n, 1, max(1, 100/n), alone),
+		w.time("a thousand in a call, no memcached", n, atOnce, max(1, 100/n), alone),
 	)
 	if err != nil || n > mostShared {
 		return err
