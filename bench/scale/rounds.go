@@ -152,7 +152,6 @@ func (f *Figure) byCPU(cells []*cell) {
 // heap is what is in use on the heap.
 func heap() float64 {
 	runtime.GC()
-	runtime.GC() // what has a finalizer, or was being swept
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return float64(m.HeapAlloc)
