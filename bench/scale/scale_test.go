@@ -21,7 +21,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // tiny has two sizes of each curve.
 func tiny(curve string) *setting {
-	s := &setting{rounds: 2, each: time.Millisecond, watched: 300, root: "../.."}
+	s := &setting{rounds: 1, each: time.Millisecond, watched: 300, root: "../.."}
 	s.most = map[string]float64{"goroutines": 2, "entries": 1e4, "tags": 1, "invalidated": 10, "processes": 2, "size": 100, "batch": 3}[curve]
 	return s
 }
