@@ -36,7 +36,8 @@ type lane struct {
 	dialed   bool        // the connection is new: it was not in the pool before
 	clean    bool        // the operation ran to its end
 	reply    reply
-	fault    error // what the dialer or the connection reported, reply included
+	fault    error  // what the dialer or the connection reported, reply included
+	request  []byte // room for one, see gets.go
 
 	mu   sync.Mutex
 	conn *conn // nil: none, or closed

@@ -54,63 +54,11 @@ func (n *node) GetMulti(ctx context.Context, keys []string, items []tier.Item) e
 	if len(keys) == 0 {
 		return nil
 	}
-	err := n.do(ctx, "get", keys, func(l *lane) error {
-		if len(keys) == 1 {
-			return getOne(l, keys[0], &items[0])
-		}
-		return getMany(l, keys, items)
-	})
+	err := n.do(ctx, "get", keys, func(l *lane) error { return l.get(keys, items) })
 	if err != nil {
 		clear(items)
 	}
 	return err
-}
-
-// getOne spares gomemcache's map and goroutine.
-func getOne(l *lane, key string, item *tier.Item) error {
-	var got *memcache.Item
-	err := l.ask(1, func(c *memcache.Client) (err error) { got, err = c.Get(key); return err })
-	if errors.Is(err, memcache.ErrCacheMiss) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if got.Key != key {
-		return l.distrust(errForeignKey)
-	}
-	return fill(l, item, got)
-}
-
-func getMany(l *lane, keys []string, items []tier.Item) error {
-	var got map[string]*memcache.Item
-	err := l.ask(len(keys), func(c *memcache.Client) (err error) { got, err = c.GetMulti(keys); return err })
-	if err != nil {
-		return err
-	}
-	asked := 0
-	for i, key := range keys {
-		item := got[key]
-		if item == nil {
-			continue
-		}
-		asked++
-		if err := fill(l, &items[i], item); err != nil {
-			return err
-		}
-	}
-	if l.reply.values > asked { // a key that is asked twice is answered twice
-		return l.distrust(errForeignKey)
-	}
-	return nil
-}
-
-func fill(l *lane, item *tier.Item, got *memcache.Item) error {
-	if got.CasID == 0 { // something in between that does not know `gets`
-		return l.distrust(errNoCAS)
-	}
-	*item = tier.Item{Value: got.Value, CAS: got.CasID}
-	return nil
 }
 
 // Add may answer ErrExists although it stored the item: if the connection died

@@ -38,9 +38,10 @@ type pool struct {
 	running int       // lanes that are taken, or are being closed
 	waiting list.List // of *waiter, in the order of their coming; see queue.go
 	quiet   sync.Cond
-	era     uint64 // connections of an earlier era are not trusted to be alive
-	heard   uint64 // operations that left their connection in order: the server answered them
-	closed  error  // why no operation is served any more; nil: they are
+	era     uint64    // connections of an earlier era are not trusted to be alive
+	heard   uint64    // operations that left their connection in order: the server answered them
+	buffers sync.Pool // of *[bufferSize]byte, see gets.go
+	closed  error     // why no operation is served any more; nil: they are
 }
 
 func newPool(cfg Config, addr address, login *login) *pool {

@@ -7,7 +7,6 @@ package memcached
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"strconv"
 	"strings"
 )
@@ -93,7 +92,7 @@ func (r *reply) take(line []byte) error {
 		case err != nil:
 			return err
 		case size > uint64(r.largest):
-			return fmt.Errorf("the server announced a value of %d bytes, more than Config.MaxItemSize (%d)", size, r.largest)
+			return tooLarge(size, r.largest)
 		case r.values == r.asked:
 			return errForeignKey
 		}
