@@ -36,7 +36,7 @@ type domain struct {
 	failing  atomic.Bool   // the last read failed
 	begun    atomic.Uint64 // polls; one runs at a time
 
-	life context.Context // of the poller's calls; ends when Close has no more time
+	life context.Context // of every call; ends when Close has no more time
 	quit context.CancelFunc
 
 	attached chan struct{} // closed after the first poll, however it ended
@@ -153,9 +153,17 @@ type look struct {
 // look reads markers, the counter and place, in this order, in one round trip. A
 // Node without a counter gets one.
 func (d *domain) look(ctx context.Context, place string, marks ...string) (at look, err error) {
+	var few struct { // names and items of most looks, in one allocation
+		names [6]string
+		items [6]tier.Item
+	}
 	n := len(marks)
-	names := append(append(make([]string, 0, n+2), marks...), d.space.Seq(), place)
-	items := make([]tier.Item, n+2)
+	names := append(append(append(few.names[:0], marks...), d.space.Seq()), place)
+	items := few.items[:]
+	if n+2 > len(items) {
+		items = make([]tier.Item, n+2)
+	}
+	items = items[:n+2]
 	for range 3 {
 		at.began, at.turn = d.cache.clock.Exact(), d.home.fences.turn.Load()
 		if err := d.read(ctx, names, items); err != nil {
@@ -250,47 +258,4 @@ func (d *domain) compareAndDelete(ctx context.Context, key string, cas uint64) e
 
 func (d *domain) touch(ctx context.Context, key string, ttl time.Duration) error {
 	return d.do(ctx, "touch", func(ctx context.Context) error { return d.node.Touch(ctx, key, ttl) })
-}
-
-// do makes one call of a read's path, within its budget, and tells the health of
-// the Node about it.
-func (d *domain) do(ctx context.Context, op string, fn func(ctx context.Context) error) error {
-	limited, cancel := context.WithTimeout(ctx, d.cache.cfg.ReadTimeout)
-	defer cancel()
-	err := d.measured(limited, op, fn)
-	switch {
-	case tier.IsAnswer(err):
-		d.readAnswered()
-	case ctx.Err() == nil: // else it is the caller's end, not the Node's
-		d.errs.Add(1)
-		d.readFailed(err)
-	}
-	return err
-}
-
-// timed makes one call of the protocol, within the time that ctx has for all of them,
-// and counts its failure.
-func (d *domain) timed(ctx context.Context, op string, fn func(ctx context.Context) error) error {
-	err := d.measured(ctx, op, fn)
-	if !tier.IsAnswer(err) {
-		d.errs.Add(1)
-	}
-	return err
-}
-
-// measured counts one call, and names its failure. The call ends with d.life,
-// which a write's own ctx does not: Close would wait for it, however little time
-// it has.
-func (d *domain) measured(ctx context.Context, op string, fn func(ctx context.Context) error) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	defer context.AfterFunc(d.life, cancel)()
-	begin := d.cache.clock.Exact()
-	err := fn(ctx)
-	d.ops.Add(1)
-	d.opTime.Add(d.cache.clock.Exact() - begin)
-	if err == nil {
-		return nil
-	}
-	return &TierError{Op: op, Tier: d.node.Name(), Err: err}
 }

@@ -31,7 +31,7 @@ func (l *load) shared(ctx context.Context, f *call, d *domain) (landing, error) 
 	nap := leastWait
 	defer d.held.Delete(mine.Token)
 	for lost := 0; lost < mostTurns; {
-		at, err := l.look(ctx, d, place, d.marks(l.key, tags))
+		at, err := l.look(loading{ctx}, d, place, d.marks(l.key, tags))
 		if err != nil {
 			return l.withoutShared(ctx, f)
 		}

@@ -80,6 +80,14 @@ func (s Space) place(k kinds, text string) string {
 	if legal(text) {
 		return s.prefix + k.plain + text
 	}
+	return s.escaped(k, text, room)
+}
+
+// escaped is for texts that cannot stand as they are. It is not inlined: its room would
+// be on the stack of every load, which begins with a small one.
+//
+//go:noinline
+func (s Space) escaped(k kinds, text string, room int) string {
 	var stack [len("%XX") * maxWire]byte
 	escaped := appendLegal(stack[:0], text, '%')
 	if len(escaped) > room-len(k.escaped) {

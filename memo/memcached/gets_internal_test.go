@@ -84,8 +84,8 @@ func TestAReplyOfManyBuffers(t *testing.T) {
 func TestWhatIsNoReply(t *testing.T) {
 	t.Parallel()
 	for sent, want := range map[string]error{
-		"END\r\nEND\r\n":                            errSurplus,
-		"VALUE a 0 1 7\r\nx\r\nEND\r\nSTORED\r\n":   errSurplus,
+		"END\r\nEND\r\n": errSurplus,
+		"VALUE a 0 1 7\r\nx\r\nEND\r\nSTORED\r\n": errSurplus,
 		"STORED\r\n":                                errMalformed,
 		"END\n":                                     errMalformed,
 		"\n":                                        errMalformed,

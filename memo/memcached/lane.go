@@ -67,6 +67,18 @@ func (l *lane) begin(ctx context.Context, deadline time.Time) {
 		_ = l.conn.Conn.SetDeadline(deadline) // fails on a closed connection, and so will the next read
 	}
 	l.mu.Unlock()
+	l.watch(ctx)
+}
+
+// watch has ctx interrupt the lane. The deadline is on the connection, and a ctx of the
+// engine's can leave its part of that out.
+func (l *lane) watch(ctx context.Context) {
+	if c, ok := ctx.(interface {
+		Interrupts(f func()) (stop func() bool)
+	}); ok {
+		l.stop = c.Interrupts(l.interrupter)
+		return
+	}
 	if ctx.Done() != nil {
 		l.stop = context.AfterFunc(ctx, l.interrupter)
 	}

@@ -1,0 +1,142 @@
+package memo
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/tiermemo/tiermemo/memo/tier"
+)
+
+// Between domain.go and a Node: one call, with the time that it has, its end, and what is
+// counted of it.
+
+// do makes one call of a read's path, within its budget, and tells the health of
+// the Node about it.
+func (d *domain) do(ctx context.Context, op string, fn func(ctx context.Context) error) error {
+	deadline := time.Now().Add(d.cache.cfg.ReadTimeout)
+	if own, ok := ctx.Deadline(); ok && own.Before(deadline) {
+		deadline = own
+	}
+	err := d.measured(&trip{Context: ctx, life: d.life, deadline: deadline}, op, fn)
+	switch {
+	case tier.IsAnswer(err):
+		d.readAnswered()
+	case ctx.Err() == nil: // else it is the caller's end, not the Node's
+		d.errs.Add(1)
+		d.readFailed(err)
+	}
+	return err
+}
+
+// timed makes one call of the protocol, within the time that ctx has for all of them,
+// and counts its failure.
+func (d *domain) timed(ctx context.Context, op string, fn func(ctx context.Context) error) error {
+	deadline, _ := ctx.Deadline()
+	err := d.measured(&trip{Context: ctx, life: d.life, deadline: deadline}, op, fn)
+	if !tier.IsAnswer(err) {
+		d.errs.Add(1)
+	}
+	return err
+}
+
+// measured counts one call, and names its failure.
+func (d *domain) measured(t *trip, op string, fn func(ctx context.Context) error) error {
+	defer t.over()
+	begin := d.cache.clock.Exact()
+	err := fn(t)
+	d.ops.Add(1)
+	d.opTime.Add(d.cache.clock.Exact() - begin)
+	if err == nil {
+		return nil
+	}
+	return &TierError{Op: op, Tier: d.node.Name(), Err: err}
+}
+
+// trip is the ctx of one call of a Node. It ends with its caller's, after its time, and
+// with the domain's life, which a write's own ctx does not: Close would wait for it,
+// however little time it has.
+//
+// A ctx that can end in three ways is a timer and three registrations, made and taken
+// back for each call: a tenth of a hit in the shared tier. So a trip makes them when it
+// is asked for its Done. memo/memcached, which knows the deadline and puts it on its
+// connection, asks for what it needs beside it: see Interrupts.
+type trip struct {
+	context.Context // its caller's
+	life            context.Context
+	deadline        time.Time // zero: none
+
+	mu    sync.Mutex
+	whole context.Context // as anybody else would make it; nil: nobody has asked
+	end   func()
+	ended bool
+}
+
+// loading is the ctx of a load: it ends when Close has no more time, and before the
+// domain's life.
+type loading struct{ context.Context }
+
+// Deadline implements context.Context.
+func (t *trip) Deadline() (time.Time, bool) { return t.deadline, !t.deadline.IsZero() }
+
+// Done implements context.Context.
+func (t *trip) Done() <-chan struct{} { return t.made().Done() }
+
+// Err implements context.Context.
+func (t *trip) Err() error {
+	t.mu.Lock()
+	whole := t.whole
+	t.mu.Unlock()
+	switch {
+	case whole != nil:
+		return whole.Err()
+	case t.Context.Err() != nil:
+		return t.Context.Err()
+	case t.life.Err() != nil:
+		return t.life.Err()
+	case !t.deadline.IsZero() && !time.Now().Before(t.deadline):
+		return context.DeadlineExceeded
+	}
+	return nil
+}
+
+// Interrupts runs f, on a goroutine of its own, when t ends before its deadline, and
+// maybe then, until stop is called; stop is that of context.AfterFunc.
+func (t *trip) Interrupts(f func()) (stop func() bool) {
+	if t.Context.Done() == nil {
+		return context.AfterFunc(t.life, f)
+	}
+	if l, ok := t.Context.(loading); ok {
+		return context.AfterFunc(l.Context, f)
+	}
+	return context.AfterFunc(t.made(), f)
+}
+
+func (t *trip) made() context.Context {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.whole == nil {
+		var cancel context.CancelFunc
+		if t.deadline.IsZero() {
+			t.whole, cancel = context.WithCancel(t.Context)
+		} else {
+			t.whole, cancel = context.WithDeadline(t.Context, t.deadline)
+		}
+		stop := context.AfterFunc(t.life, cancel)
+		t.end = func() { stop(); cancel() }
+		if t.ended { // a Node's goroutine that was left behind
+			t.end()
+		}
+	}
+	return t.whole
+}
+
+// over ends t with its call.
+func (t *trip) over() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.ended = true
+	if t.end != nil {
+		t.end()
+	}
+}
