@@ -25,6 +25,12 @@ const (
 
 // shared looks in the shared tier, and loads for the fleet if nobody else does.
 func (l *load) shared(ctx context.Context, f *call, d *domain) (landing, error) {
+	deepen(0) // before a frame of any size
+	return l.fleet(ctx, f, d)
+}
+
+// fleet looks, and loads if that is up to this process.
+func (l *load) fleet(ctx context.Context, f *call, d *domain) (landing, error) {
 	place, mine := d.space.Value(l.key), wire.Lease{Token: l.cache.token(), Version: l.policy.version}
 	patience := l.cache.clock.Exact() + int64(l.policy.loadTimeout)
 	tags := l.likelyTags()
