@@ -119,10 +119,10 @@ func (l *load) plan(e *tier.Entry, verdict coherence.Verdict, at look, token uin
 		case l.replaces == nil && a == fresh:
 			return leave // it may be about to be deleted
 		case a == gone: // since it was judged; others judge it to be over
-			if e.Stale == 0 && e.StaleIfError == 0 && l.policy.early == 0 {
-				return begin
+			if l.renewed(e.Stale, e.StaleIfError) {
+				return inherit
 			}
-			return inherit
+			return begin
 		}
 		return replace
 	case coherence.Past:
@@ -186,8 +186,8 @@ func (l *load) judge(f *call, at look, tags []string) (e *tier.Entry, _ coherenc
 			return e, coherence.Valid, tags
 		} // else its writer's codec did not keep its word, or its marker is about to be raised
 	case coherence.Past:
-		if at.marks.Hide(v.Stamp) || v.Stale == 0 && v.StaleIfError == 0 && l.policy.early == 0 {
-			verdict = coherence.Void // nobody will replace it
+		if at.marks.Hide(v.Stamp) || !l.renewed(ofMillis(v.Stale), ofMillis(v.StaleIfError)) {
+			verdict = coherence.Void
 		}
 	case coherence.Foreign:
 		if v.Stamp != 0 && at.marks.Hide(v.Stamp) { // 0: of a version that cannot be read
@@ -196,6 +196,12 @@ func (l *load) judge(f *call, at look, tags []string) (e *tier.Entry, _ coherenc
 	}
 	f.Stamp(at.seq)
 	return nil, verdict, tags
+}
+
+// renewed reports whether somebody may be about to put the next version in place of a
+// value with these windows, which is over: who refreshes behind its readers.
+func (l *load) renewed(stale, ifError time.Duration) bool {
+	return stale > 0 || ifError > 0 || l.policy.early > 0
 }
 
 // reader says which values l can use.
