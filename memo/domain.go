@@ -85,16 +85,24 @@ func newDomain(c *Cache, node tier.Node, space keys.Space) *domain {
 // attach waits for the first poll, so that what a read keeps in L2 is covered by
 // the log from its begin. Afterwards it costs nothing.
 func (d *domain) attach(ctx context.Context) {
-	select {
-	case <-d.attached:
+	if d.isAttached() {
 		return
-	default:
 	}
 	ctx, cancel := context.WithTimeout(ctx, d.cache.cfg.ReadTimeout)
 	defer cancel()
 	select {
 	case <-d.attached:
 	case <-ctx.Done():
+	}
+}
+
+// isAttached reports whether the first poll has ended.
+func (d *domain) isAttached() bool {
+	select {
+	case <-d.attached:
+		return true
+	default:
+		return false
 	}
 }
 

@@ -109,7 +109,7 @@ func (g *gather) depart() {
 	}
 	g.mu.Unlock()
 	for d, lookers := range looks {
-		go d.lookFor(lookers)
+		go d.lookFor(context.Background(), lookers)
 	}
 	if len(runs) > 0 {
 		go g.runAll(runs)
@@ -199,7 +199,7 @@ func (s *seat) refreshing() *seat {
 type looker struct {
 	place string
 	marks []string
-	done  chan struct{} // closed when at and err are there
+	done  chan struct{} // closed when at and err are there; nil: nobody else waits
 	at    look
 	err   error
 

@@ -26,6 +26,7 @@ type load struct {
 	typ     *typeInfo
 	tagger  func(v any) []string                   // of TagsFrom; nil: none
 	run     func(ctx context.Context) (any, error) // nil: seat has a loader of many keys
+	ahead   *ahead                                 // what its batch has seen for it; nil: nothing
 	seat    *seat                                  // in the batch that it travels with; nil: none
 	started int64                                  // on the cache's clock; before anything was read
 	asked   uint64                                 // the turn of the fences when its caller asked
@@ -158,7 +159,9 @@ func (l *load) accepts(land landing) bool {
 func (c *Cache) fly(ctx context.Context, l *load) (landing, error) {
 	base := l.base(ctx)
 	l.seat.goesOn()
-	l.begins()
+	if !l.ahead.held() { // else it began before what it has seen
+		l.begins()
+	}
 	land, led, err := c.flights.Do(ctx, base, l.parent.flight(), l.key, l)
 	l.led = led
 	if !led && land.from == outcomeLoad {

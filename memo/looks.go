@@ -3,6 +3,7 @@ package memo
 import (
 	"context"
 	"runtime/debug"
+	"slices"
 
 	"github.com/tiermemo/tiermemo/internal/coherence"
 	"github.com/tiermemo/tiermemo/internal/flight"
@@ -17,7 +18,7 @@ import (
 const placesAtOnce, lookingsAtOnce = 500, 4
 
 // lookFor is look for several places, and wakes who waits for each.
-func (d *domain) lookFor(all []*looker) {
+func (d *domain) lookFor(ctx context.Context, all []*looker) {
 	parts := (len(all) + placesAtOnce - 1) / placesAtOnce
 	_ = each(parts, lookingsAtOnce, func(i int) error {
 		part := all[i*len(all)/parts : (i+1)*len(all)/parts]
@@ -28,11 +29,12 @@ func (d *domain) lookFor(all []*looker) {
 				panicked = &flight.Panic{Value: p, Stack: debug.Stack()}
 			}
 			for _, w := range part {
-				w.err, w.panicked = err, panicked
-				close(w.done)
+				if w.err, w.panicked = err, panicked; w.done != nil {
+					close(w.done)
+				}
 			}
 		}()
-		err = d.lookOnce(part)
+		err = d.lookOnce(ctx, part)
 		return nil
 	})
 }
@@ -40,7 +42,7 @@ func (d *domain) lookFor(all []*looker) {
 // lookOnce reads the markers of all, the counter and their places, in this order, as look
 // does: what stands in a place was there after the counter was read, and after its
 // markers were.
-func (d *domain) lookOnce(all []*looker) (err error) {
+func (d *domain) lookOnce(ctx context.Context, all []*looker) (err error) {
 	var names []string
 	at := make(map[string]int, 2*len(all)) // a name that is asked for twice is read once
 	ask := func(name string) {
@@ -49,7 +51,10 @@ func (d *domain) lookOnce(all []*looker) (err error) {
 			names = append(names, name)
 		}
 	}
-	for _, w := range all {
+	for i, w := range all {
+		if i > 0 && slices.Equal(w.marks, all[i-1].marks) {
+			continue
+		}
 		for _, mark := range w.marks {
 			ask(mark)
 		}
@@ -63,13 +68,17 @@ func (d *domain) lookOnce(all []*looker) (err error) {
 	for range 3 {
 		var seen look
 		seen.began, seen.turn = d.cache.clock.Exact(), d.home.fences.turn.Load()
-		if err := d.read(context.Background(), names, items); err != nil {
+		if err := d.read(ctx, names, items); err != nil {
 			return err
 		}
 		if seen.seq, err = wire.ParseSeq(items[counter].Value); err == nil {
-			for _, w := range all {
+			for i, w := range all {
 				w.at = seen
 				w.at.item = items[at[w.place]]
+				if i > 0 && slices.Equal(w.marks, all[i-1].marks) { // as with most of a batch
+					w.at.marks = all[i-1].at.marks
+					continue
+				}
 				marked := make([]tier.Item, len(w.marks))
 				for i, mark := range w.marks {
 					marked[i] = items[at[mark]]
@@ -78,7 +87,7 @@ func (d *domain) lookOnce(all []*looker) (err error) {
 			}
 			return nil
 		}
-		if err := d.newCounter(context.Background(), items[counter]); err != nil {
+		if err := d.newCounter(ctx, items[counter]); err != nil {
 			return err
 		}
 	}

@@ -49,7 +49,10 @@ func (b *many[K, V]) miss(ctx context.Context, n *node, missed []int, results []
 	case b.single != nil:
 		b.apart(ctx, n, members)
 	default:
-		beside(members, func(m *member) { m.entry, m.from, m.err = m.ask(ctx, n) })
+		beside(b.glance(ctx, n, members), func(m *member) {
+			defer m.ahead.drop()
+			m.entry, m.from, m.err = m.ask(ctx, n)
+		})
 	}
 	b.collect(ctx, n, members, clone, results)
 	b.around(ctx, n, exempt, results)
@@ -85,9 +88,10 @@ func (b *many[K, V]) members(ctx context.Context, n *node, missed []int, results
 		}
 	}
 	members = make([]*member, 0, len(missed))
+	all, loads := make([]member, len(missed)), make([]load, len(missed)) // in two allocations
 	var g *gather
-	for _, i := range missed {
-		l := &load{}
+	for at, i := range missed {
+		l := &loads[at]
 		if shared != nil {
 			*l = *shared
 		} else {
@@ -114,7 +118,8 @@ func (b *many[K, V]) members(ctx context.Context, n *node, missed []int, results
 			g = b.gather(ctx, n, l.policy.batchSize)
 		}
 		l.seat = g.seat(b.args[i])
-		members = append(members, &member{load: l, at: i})
+		all[at] = member{load: l, at: i}
+		members = append(members, &all[at])
 	}
 	return members, exempt, clone, nil
 }

@@ -37,8 +37,8 @@ func (l *load) fleet(ctx context.Context, f *call, d *domain) (landing, error) {
 	nap := leastWait
 	defer d.held.Delete(mine.Token)
 	for lost := 0; lost < mostTurns; {
-		at, err := l.look(loading{ctx}, d, place, d.marks(l.key, tags))
-		if err != nil {
+		at, marked, err := l.first(ctx, d, place, tags)
+		if tags = marked; err != nil {
 			return l.withoutShared(ctx, f)
 		}
 		e, verdict, all := l.judge(f, at, tags)

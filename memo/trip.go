@@ -14,11 +14,11 @@ import (
 // do makes one call of a read's path, within its budget, and tells the health of
 // the Node about it.
 func (d *domain) do(ctx context.Context, op string, fn func(ctx context.Context) error) error {
-	deadline := time.Now().Add(d.cache.cfg.ReadTimeout)
-	if own, ok := ctx.Deadline(); ok && own.Before(deadline) {
-		deadline = own
+	t := &trip{Context: ctx, life: d.life, budget: time.Now().Add(d.cache.cfg.ReadTimeout)}
+	if own, ok := ctx.Deadline(); ok && !t.budget.Before(own) {
+		t.budget = time.Time{}
 	}
-	err := d.measured(&trip{Context: ctx, life: d.life, deadline: deadline}, op, fn)
+	err := d.measured(t, op, fn)
 	switch {
 	case tier.IsAnswer(err):
 		d.readAnswered()
@@ -32,8 +32,7 @@ func (d *domain) do(ctx context.Context, op string, fn func(ctx context.Context)
 // timed makes one call of the protocol, within the time that ctx has for all of them,
 // and counts its failure.
 func (d *domain) timed(ctx context.Context, op string, fn func(ctx context.Context) error) error {
-	deadline, _ := ctx.Deadline()
-	err := d.measured(&trip{Context: ctx, life: d.life, deadline: deadline}, op, fn)
+	err := d.measured(&trip{Context: ctx, life: d.life}, op, fn)
 	if !tier.IsAnswer(err) {
 		d.errs.Add(1)
 	}
@@ -64,7 +63,7 @@ func (d *domain) measured(t *trip, op string, fn func(ctx context.Context) error
 type trip struct {
 	context.Context // its caller's
 	life            context.Context
-	deadline        time.Time // zero: none
+	budget          time.Time // zero: the caller's deadline is nearer, or there is none
 
 	mu    sync.Mutex
 	whole context.Context // as anybody else would make it; nil: nobody has asked
@@ -77,7 +76,12 @@ type trip struct {
 type loading struct{ context.Context }
 
 // Deadline implements context.Context.
-func (t *trip) Deadline() (time.Time, bool) { return t.deadline, !t.deadline.IsZero() }
+func (t *trip) Deadline() (time.Time, bool) {
+	if t.budget.IsZero() {
+		return t.Context.Deadline()
+	}
+	return t.budget, true
+}
 
 // Done implements context.Context.
 func (t *trip) Done() <-chan struct{} { return t.made().Done() }
@@ -94,7 +98,7 @@ func (t *trip) Err() error {
 		return t.Context.Err()
 	case t.life.Err() != nil:
 		return t.life.Err()
-	case !t.deadline.IsZero() && !time.Now().Before(t.deadline):
+	case !t.budget.IsZero() && !time.Now().Before(t.budget):
 		return context.DeadlineExceeded
 	}
 	return nil
@@ -117,10 +121,10 @@ func (t *trip) made() context.Context {
 	defer t.mu.Unlock()
 	if t.whole == nil {
 		var cancel context.CancelFunc
-		if t.deadline.IsZero() {
+		if t.budget.IsZero() { // a timer of its own could ring before the caller's
 			t.whole, cancel = context.WithCancel(t.Context)
 		} else {
-			t.whole, cancel = context.WithDeadline(t.Context, t.deadline)
+			t.whole, cancel = context.WithDeadline(t.Context, t.budget)
 		}
 		stop := context.AfterFunc(t.life, cancel)
 		t.end = func() { stop(); cancel() }

@@ -74,6 +74,25 @@ func Trees(key string) iter.Seq[string] {
 	}
 }
 
+// SameTrees reports whether Trees yields the same for a and b.
+func SameTrees(a, b string) bool {
+	var above [2 * Depth]string
+	n, same := 0, true
+	for t := range Trees(a) {
+		if n == len(above) {
+			return a == b
+		}
+		above[n] = t
+		n++
+	}
+	i := 0
+	for t := range Trees(b) {
+		same = same && i < n && above[i] == t
+		i++
+	}
+	return same && i == n
+}
+
 // head is the first parts of key, at most n.
 func head(key string, n int) string {
 	for i := range len(key) {

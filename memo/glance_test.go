@@ -1,0 +1,138 @@
+package memo_test
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/tiermemo/tiermemo/memo"
+	"github.com/tiermemo/tiermemo/memo/tier/tiertest"
+)
+
+// The look that a batch takes in the shared tier before it loads anything.
+
+// overLook is a batch for a and b in a process that has them not, and what happens when
+// its look has its answer and it does not know it yet.
+func (f *fleet) overLook(t *testing.T, c *memo.Cache, wire *tiertest.Faulty, happens func(), opts ...memo.Option) {
+	t.Helper()
+	wire.Inject(tiertest.Fault{Ops: []tiertest.Op{tiertest.OpGetMulti}, Match: "t:v:a", Times: 1, After: func(context.Context, tiertest.Op, []string) { happens() }})
+	_, err := memo.DoMany(c.With(context.Background()), []string{"a", "b"}, f.db.readAll, opts...)
+	must(t, err)
+}
+
+func (d *database) readAll(_ context.Context, missing []string) (map[string]int, error) {
+	found := map[string]int{}
+	for _, key := range missing {
+		found[key] = d.read(key)
+	}
+	return found, nil
+}
+
+// 1. a batch finds version 0 of a in the shared tier
+// 2. a is written, and its invalidation returns
+// 3. the batch keeps version 0
+func TestG06_BatchThatLooksKeepsNothingThatWasInvalidatedMeanwhile(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet()
+		there, _ := f.process(t)
+		here, wire := f.process(t, slowPoll)
+		f.db.do(t, there.With(context.Background()), "a")
+		f.db.do(t, there.With(context.Background()), "b")
+		f.overLook(t, here, wire, func() {
+			f.db.write("a")
+			must(t, here.Invalidate(context.Background(), "a"))
+		})
+		if v := f.db.do(t, here.With(context.Background()), "a"); v != 1 {
+			t.Errorf("version %d after the invalidation of version 0", v)
+		}
+		if n := f.db.queries("b"); n != 1 {
+			t.Errorf("b was loaded %d times, want once", n)
+		}
+	})
+}
+
+// 1. a batch finds version 0 of a in the shared tier, which is past its time, and may be served once more
+// 2. a is written, and its invalidation returns
+// 3. the load of a takes along what the batch has seen, and keeps version 0
+func TestG06_LoadTakesNothingAlongThatWasInvalidatedMeanwhile(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet()
+		there, _ := f.process(t)
+		here, wire := f.process(t, slowPoll)
+		opts := []memo.Option{memo.TTL(time.Second), memo.Stale(time.Hour)}
+		f.db.do(t, there.With(context.Background()), "a", opts...)
+		f.db.do(t, there.With(context.Background()), "b", opts...)
+		time.Sleep(2 * time.Second)
+		f.overLook(t, here, wire, func() {
+			f.db.write("a")
+			must(t, here.Invalidate(context.Background(), "a"))
+		}, opts...)
+		if v := f.db.do(t, here.With(context.Background()), "a", opts...); v != 1 {
+			t.Errorf("version %d after the invalidation of version 0", v)
+		}
+	})
+}
+
+// What one batch looks at, others that come meanwhile join, and do not look at as well.
+func TestBatchesAtOnceDoNotAllLook(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet()
+		there, _ := f.process(t)
+		here, wire := f.process(t, slowPoll)
+		keys := keysOf("user", 10)
+		_, err := memo.DoMany(there.With(context.Background()), keys, f.db.readAll)
+		must(t, err)
+		var mu sync.Mutex
+		looks := 0
+		wire.Inject(tiertest.Fault{Ops: []tiertest.Op{tiertest.OpGetMulti}, Match: "t:v:", Delay: trip, Before: func(_ context.Context, _ tiertest.Op, names []string) {
+			mu.Lock()
+			defer mu.Unlock()
+			for _, name := range names {
+				if strings.HasPrefix(name, "t:v:") {
+					looks++
+				}
+			}
+		}})
+		var batches sync.WaitGroup
+		for range 20 {
+			batches.Go(func() {
+				got, err := memo.DoMany(here.With(context.Background()), keys, f.db.readAll)
+				if err != nil || len(got) != len(keys) {
+					t.Error(got, err)
+				}
+			})
+		}
+		batches.Wait()
+		if looks > 2*len(keys) {
+			t.Errorf("%d values were asked for by 20 batches of the same %d keys, want each twice at most", looks, len(keys))
+		}
+		for _, key := range keys {
+			if n := f.db.queries(key); n != 1 {
+				t.Errorf("%s was loaded %d times", key, n)
+			}
+		}
+	})
+}
+
+// The caller of a batch leaves when its ctx ends, also while it looks.
+func TestBatchLeavesItsLook(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet()
+		here, wire := f.process(t, slowPoll, func(cfg *memo.Config) { cfg.ReadTimeout = time.Minute })
+		wire.Inject(tiertest.Fault{Ops: []tiertest.Op{tiertest.OpGetMulti}, Match: "t:v:a", Hang: true})
+		ctx, cancel := context.WithTimeout(here.With(context.Background()), time.Second)
+		defer cancel()
+		begin := time.Now()
+		_, err := memo.DoMany(ctx, []string{"a", "b"}, f.db.readAll)
+		if took := time.Since(begin); err == nil || took != time.Second {
+			t.Errorf("left after %v with %v, want after a second with the end of its ctx", took, err)
+		}
+	})
+}
