@@ -10,6 +10,7 @@
 // client and its connection (lane.go, dial.go, conn.go):
 //
 //	engine → Node → pool → lane → gomemcache → conn → memcached
+//	                            → gets ─────────┘
 //
 // A lane is one client with one connection, used by one operation at a time.
 // That is what makes the promises below cheap to keep.
