@@ -69,3 +69,21 @@ func TestRefusedKeysKeepTheirKind(t *testing.T) {
 		}
 	}
 }
+
+func TestSameTrees(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		a, b string
+		want bool
+	}{
+		{"user:1", "user:2", true}, {"user", "page", true}, {"user:1", "page:1", false}, {"user:1", "user:1:orders", false},
+		{"a:b:c:d:e:1", "a:b:c:d:e:2", true}, {"a:b:c:d:e:1", "a:b:c:x:e:1", false}, {"user:1", "user", false}, {"", "", true},
+	} {
+		for range 2 {
+			if got := keys.SameTrees(c.a, c.b); got != c.want {
+				t.Errorf("SameTrees(%q, %q) = %t", c.a, c.b, got)
+			}
+			c.a, c.b = c.b, c.a
+		}
+	}
+}

@@ -49,6 +49,22 @@ func loads() []Mutation {
 		Package: "memo",
 		Tests:   []string{"TestG06_ValueDecodedAcrossTheRecord"},
 	}, {
+		Name:    "a batch keeps what it saw before an invalidation",
+		Rule:    "A batch watches the keys that it looks at, and keeps nothing that was invalidated meanwhile.",
+		File:    "memo/glance.go",
+		Old:     "		l.keep(a.watch, e)\n",
+		New:     "		l.put(e)\n",
+		Package: "memo",
+		Tests:   []string{"TestG06_BatchThatLooksKeepsNothingThatWasInvalidatedMeanwhile"},
+	}, {
+		Name:    "a load uses what its batch saw before an invalidation",
+		Rule:    "What a batch has seen for a load is not used if its key was invalidated before the load was in flight.",
+		File:    "memo/glance.go",
+		Old:     "	return a.watch.Keep(func() {})\n",
+		New:     "	return true\n",
+		Package: "memo",
+		Tests:   []string{"TestG06_LoadTakesNothingAlongThatWasInvalidatedMeanwhile"},
+	}, {
 		Name:    "values of an old epoch count",
 		Rule:    "A value of another epoch is void.",
 		File:    "internal/coherence/judge.go",
