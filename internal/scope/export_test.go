@@ -11,5 +11,5 @@ func AddTable(s *Scope, owner any) *Table { return s.addTable(owner) }
 func (t *Table) Len() int {
 	t.scope.mu.Lock()
 	defer t.scope.mu.Unlock()
-	return t.live
+	return int(t.live)
 }

@@ -36,7 +36,7 @@ func (t *Table) keys() []string {
 	t.scope.mu.Lock()
 	defer t.scope.mu.Unlock()
 	t.epoch.Add(1)
-	keys := make([]string, 0, t.live+t.calls.n)
+	keys := make([]string, 0, int(t.live)+t.calls.n)
 	for c := range t.calls.all {
 		keys = append(keys, c.key)
 	}

@@ -4,6 +4,7 @@
 package scope
 
 import (
+	"math"
 	"sync"
 	"sync/atomic"
 )
@@ -28,11 +29,11 @@ type Scope struct {
 	head   atomic.Pointer[Table] // &first, and by way of next all others
 	closed atomic.Bool
 
+	limit   int32      // this and all that is counted is small, as every request pays for it
 	mu      sync.Mutex // serializes every change; those who only look never take it
-	limit   int
-	live    int    // values in all tables
-	running int    // calls that may yet become a value
-	walk    uint64 // names the current search for a circle
+	live    int32      // values in all tables
+	running int32      // calls that may yet become a value
+	walk    uint64     // names the current search for a circle
 
 	first Table // most requests meet one owner: it costs no allocation
 }
@@ -40,7 +41,17 @@ type Scope struct {
 // Init sets the most entries that all tables together may hold, calls that are
 // still running included; limit below 1 means 10 000. It is to be called before
 // the first use, if at all.
-func (s *Scope) Init(limit int) { s.limit = limit }
+func (s *Scope) Init(limit int) { s.limit = int32(min(limit, math.MaxInt32)) }
+
+// InitFor is Init, and returns the Table of the first owner: nobody else can be
+// there yet, which saves the lock.
+func (s *Scope) InitFor(limit int, owner any) *Table {
+	s.Init(limit)
+	t := &s.first
+	t.scope, t.owner = s, owner
+	s.head.Store(t)
+	return t
+}
 
 // Table returns the part of owner, a comparable value: equal keys of two owners
 // never meet. An owner gets the same Table every time. It does not allocate,
@@ -76,8 +87,11 @@ func (s *Scope) addTable(owner any) *Table {
 // Close seals s: from now on Get finds nothing, Begin passes its caller
 // through, and Add, Put and Done keep nothing. The values are released even if
 // a goroutine that was left behind still holds the request's context. Callers
-// that wait for a running Call still get its result.
+// that wait for a running Call still get its result. A nil Scope is closed.
 func (s *Scope) Close() {
+	if s == nil {
+		return
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closed.Store(true)
@@ -104,7 +118,7 @@ func (s *Scope) clear() {
 func (s *Scope) Len() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.live
+	return int(s.live)
 }
 
 // room reports whether s may take one more entry.

@@ -13,26 +13,9 @@ type Table struct {
 
 	few atomic.Pointer[few] // nil: empty
 
-	epoch atomic.Uint64 // rises with everything that is forgotten
-	live  int           // values; this and calls are under Scope.mu
+	epoch atomic.Uint32 // rises with everything that is forgotten
+	live  int32         // values; this and calls are under Scope.mu
 	calls calls
-}
-
-// Get returns the value of key, or nil. It takes no lock, allocates nothing and
-// does not keep key: a key that was concatenated for the call can stay on the
-// caller's stack.
-func (t *Table) Get(key string) any {
-	f := t.few.Load()
-	if f == nil {
-		return nil
-	}
-	if f.many != nil {
-		return f.many.get(key)
-	}
-	if i := f.find(key); i >= 0 {
-		return f.slots[i].value
-	}
-	return nil
 }
 
 // Add keeps v under key unless key has a value, and returns the value that key
@@ -45,7 +28,7 @@ func (t *Table) Add(key string, v any) any {
 }
 
 // Epoch is for AddSince.
-func (t *Table) Epoch() uint64 { return t.epoch.Load() }
+func (t *Table) Epoch() uint64 { return uint64(t.epoch.Load()) }
 
 // AddSince is Add for a value that was read below, without a Call, after Epoch
 // returned epoch. If anything has been forgotten since, it keeps nothing and
@@ -57,7 +40,7 @@ func (t *Table) Epoch() uint64 { return t.epoch.Load() }
 func (t *Table) AddSince(epoch uint64, key string, v any) any {
 	t.scope.mu.Lock()
 	defer t.scope.mu.Unlock()
-	if t.epoch.Load() != epoch {
+	if t.Epoch() != epoch {
 		return v
 	}
 	return t.add(key, v)
@@ -87,7 +70,7 @@ func (t *Table) Put(key string, v any) {
 func (t *Table) PutSince(epoch uint64, key string, v any) {
 	t.scope.mu.Lock()
 	defer t.scope.mu.Unlock()
-	if t.epoch.Load() == epoch {
+	if t.Epoch() == epoch {
 		t.replace(key, v)
 	}
 }

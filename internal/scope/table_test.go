@@ -49,6 +49,31 @@ func TestKeyThatMixesToNothing(t *testing.T) {
 	holds(t, table, "behind", 2)
 }
 
+// All keys that begin with these 8 bytes have one print, and one slot where they would
+// lie: only their text tells them apart.
+func TestKeysOfOnePrint(t *testing.T) {
+	t.Parallel()
+	for length := 16; length <= 17; length++ {
+		_, table := open(t, 0)
+		keys := []string{}
+		for n := range 8 {
+			head := binary.LittleEndian.AppendUint64(nil, 0x9e3779b97f4a7c15^uint64(length))
+			keys = append(keys, string(head)+fmt.Sprintf("%0*d", length-8, n))
+		}
+		for i, key := range keys {
+			holds(t, table, key, -1)
+			table.Add(key, val(i))
+		}
+		table.Forget(keys[2])
+		for i, key := range keys {
+			if i == 2 {
+				i = -1
+			}
+			holds(t, table, key, i)
+		}
+	}
+}
+
 // A reader that sees a print must see the whole slot. That is for the race
 // detector to say.
 func TestReaderSeesWholeSlots(t *testing.T) {

@@ -1,0 +1,107 @@
+package scope
+
+import (
+	"encoding/binary"
+	"math/bits"
+	"unsafe"
+)
+
+// This file is the hit: what a Table does when it has the key. It is written for the
+// processor, as nothing else here is. What a trick gains is said of a whole hit of
+// memo.Do, of 10 ns.
+
+// Get returns the value of key, or nil. It takes no lock, allocates nothing and
+// does not keep key: a key that was concatenated for the call can stay on the
+// caller's stack.
+//
+// All is in one function, as a call costs what it saves and restores, which with the
+// comparison below comes to 13 %.
+func (t *Table) Get(key string) any {
+	f := t.few.Load()
+	if f == nil {
+		return nil
+	}
+	if f.many != nil {
+		return f.many.get(key)
+	}
+	head, tail := ends(key)
+	p := mix(len(key), head, tail)
+	for i, end := first(key), first(key)+slots; i < end; i++ {
+		switch f.prints[i%slots].Load() {
+		case p:
+			s := &f.slots[i%slots]
+			switch {
+			case len(s.key) != len(key):
+			case len(key) > 16:
+				if s.key == key { // which is a call
+					return s.value
+				}
+			default: // the ends are all of it
+				if h, t := ends(s.key); h == head && t == tail {
+					return s.value
+				}
+			}
+		case unused:
+			return nil
+		}
+	}
+	return nil
+}
+
+// find returns the slot of key, or -1.
+func (f *few) find(key string) int {
+	p := printOf(key)
+	for i, end := first(key), first(key)+slots; i < end; i++ {
+		switch f.prints[i%slots].Load() {
+		case p:
+			if f.slots[i%slots].key == key {
+				return int(i % slots)
+			}
+		case unused:
+			return -1
+		}
+	}
+	return -1
+}
+
+// first is where key is looked for first. Numbers in a row, which end most keys, have a
+// slot of their own each: in order, a request with eight keys looks at three others
+// before, 17 %. Not the print: a key that was written for the call takes the processor 5 ns
+// to read, and it goes on meanwhile, by guessing, if it knows where.
+func first(key string) uint32 {
+	if key == "" {
+		return 0
+	}
+	return uint32(key[len(key)-1])
+}
+
+// printOf mixes the length and both ends of key: most keys differ there
+// ("user", 7 and "user", 8), and reading all of a long key would cost more than
+// the one comparison of whole keys that follows a match. Keys chosen to
+// collide cost eight such comparisons, and no more.
+func printOf(key string) uint32 {
+	head, tail := ends(key)
+	return mix(len(key), head, tail)
+}
+
+func mix(n int, head, tail uint64) uint32 {
+	const k1, k2 = 0x9e3779b97f4a7c15, 0xd6e8feb86659fd93
+	hi, lo := bits.Mul64(head^k1^uint64(n), tail^k2)
+	return uint32(hi^lo) | 2 // neither unused nor forgotten
+}
+
+// ends are the first 8 bytes of key and the last 8, which overlap in one of less than
+// 16; of one of less than 8 the first and last 4; and of one of less than 4 all three.
+func ends(key string) (head, tail uint64) {
+	b := unsafe.Slice(unsafe.StringData(key), len(key)) // as there is no such load of a string
+	switch n := len(b); {
+	case n >= 8:
+		return binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[n-8:])
+	case n >= 4:
+		return uint64(binary.LittleEndian.Uint32(b)), uint64(binary.LittleEndian.Uint32(b[n-4:]))
+	case n == 0:
+		return 0, 0
+	default:
+		return uint64(b[0]), uint64(b[n/2])<<8 | uint64(b[n-1])
+	}
+}
