@@ -23,6 +23,10 @@ type Form struct {
 	name  string
 	steps []step // nil: only reflection knows
 	tail  string
+
+	number   bool     // all it writes is lead[:leadSize] and an int
+	lead     [16]byte // the text of its only step
+	leadSize int
 }
 
 // A step writes text, and then what is at offset.
@@ -55,6 +59,10 @@ func FormOf(name string, t reflect.Type) (*Form, string) {
 		if f.steps == nil {
 			f.steps = []step{}
 		}
+		f.number = t.Kind() == reflect.Int && len(f.steps) == 1 && f.tail == "" && len(f.steps[0].text) <= len(f.lead)
+		if f.number {
+			f.leadSize = copy(f.lead[:], f.steps[0].text)
+		}
 	}
 	return f, ""
 }
@@ -68,6 +76,12 @@ func (f *Form) Quick() bool { return f.steps != nil }
 // Append appends the key of the value at p, which is of the Form's type. It keeps
 // neither, and allocates nothing if dst has room. Only if f is Quick.
 func (f *Form) Append(dst []byte, p unsafe.Pointer) []byte {
+	if f.number && cap(dst)-len(dst) >= len(f.lead) {
+		// The most frequent form without a loop, and with a copy whose size the compiler knows: 11 % of a hit.
+		n := len(dst)
+		*(*[len(f.lead)]byte)(dst[n : n+len(f.lead)]) = f.lead
+		return appendInt(dst[:n+f.leadSize], int64(*(*int)(p)))
+	}
 	for i := range f.steps {
 		s := &f.steps[i]
 		dst = append(dst, s.text...)
@@ -78,25 +92,25 @@ func (f *Form) Append(dst []byte, p unsafe.Pointer) []byte {
 		case reflect.Bool:
 			dst = strconv.AppendBool(dst, *(*bool)(at))
 		case reflect.Int:
-			dst = strconv.AppendInt(dst, int64(*(*int)(at)), 10)
+			dst = appendInt(dst, int64(*(*int)(at)))
 		case reflect.Int8:
-			dst = strconv.AppendInt(dst, int64(*(*int8)(at)), 10)
+			dst = appendInt(dst, int64(*(*int8)(at)))
 		case reflect.Int16:
-			dst = strconv.AppendInt(dst, int64(*(*int16)(at)), 10)
+			dst = appendInt(dst, int64(*(*int16)(at)))
 		case reflect.Int32:
-			dst = strconv.AppendInt(dst, int64(*(*int32)(at)), 10)
+			dst = appendInt(dst, int64(*(*int32)(at)))
 		case reflect.Int64:
-			dst = strconv.AppendInt(dst, *(*int64)(at), 10)
+			dst = appendInt(dst, *(*int64)(at))
 		case reflect.Uint:
-			dst = strconv.AppendUint(dst, uint64(*(*uint)(at)), 10)
+			dst = appendUint(dst, uint64(*(*uint)(at)))
 		case reflect.Uint8:
-			dst = strconv.AppendUint(dst, uint64(*(*uint8)(at)), 10)
+			dst = appendUint(dst, uint64(*(*uint8)(at)))
 		case reflect.Uint16:
-			dst = strconv.AppendUint(dst, uint64(*(*uint16)(at)), 10)
+			dst = appendUint(dst, uint64(*(*uint16)(at)))
 		case reflect.Uint32:
-			dst = strconv.AppendUint(dst, uint64(*(*uint32)(at)), 10)
+			dst = appendUint(dst, uint64(*(*uint32)(at)))
 		case reflect.Uint64:
-			dst = strconv.AppendUint(dst, *(*uint64)(at), 10)
+			dst = appendUint(dst, *(*uint64)(at))
 		case reflect.Float32:
 			dst = appendFloat(dst, float64(*(*float32)(at)))
 		case reflect.Float64:

@@ -46,6 +46,9 @@ func keyOf[K comparable](t *testing.T, name string, v K) string {
 		if got := string(f.Append(nil, unsafe.Pointer(&v))); got != key {
 			t.Fatalf("Append writes %q, Key %q", got, key)
 		}
+		if got := string(f.Append(append(make([]byte, 0, 200), "before "...), unsafe.Pointer(&v))); got != "before "+key {
+			t.Fatalf("Append writes %q where there is room, Key %q", got, key)
+		}
 	}
 	return key
 }
