@@ -86,11 +86,11 @@ func TestRequestAllocations(t *testing.T) {
 	who := hit(t, user{ID: 7, Name: "Ada"})
 	outer := c.With(context.Background())
 	who(memo.Do(outer, "user:7", loadUser))
-	allocates(t, "a request without a call", 2, func() {
+	allocates(t, "a request without a call", 1, func() {
 		_, end := c.Begin(context.Background())
 		end()
 	})
-	allocates(t, "a request with one hit in L2, and two in L1", 3, func() {
+	allocates(t, "a request with one hit in L2, and two in L1", 2, func() {
 		ctx, end := c.Begin(context.Background())
 		for range 3 {
 			who(memo.Do(ctx, "user:7", loadUser))

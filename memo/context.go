@@ -93,21 +93,18 @@ func From(ctx context.Context) *Cache {
 // A nil c, or one that New did not make, is no cache: Begin and With then return
 // ctx as it is, so that memo.From(ctx).With(ctx) is safe where there is none.
 func (c *Cache) Begin(ctx context.Context) (_ context.Context, end func()) {
+	ctx, opened := c.begin(ctx)
+	return ctx, opened.Close // which is on the caller's stack, as Begin is so small that it becomes a part of its caller: 1 allocation
+}
+
+// begin is Begin; opened is nil if this call did not open a request.
+func (c *Cache) begin(ctx context.Context) (_ context.Context, opened *scope.Scope) {
 	if ctx == nil {
 		ctx = context.Background()
 	}
 	if c.none() {
-		return ctx, func() {}
+		return ctx, nil
 	}
-	n, opened := c.begin(ctx)
-	if opened == nil {
-		return n, func() {}
-	}
-	return n, opened.Close
-}
-
-// begin is Begin; opened is nil if this call did not open a request.
-func (c *Cache) begin(ctx context.Context) (_ *node, opened *scope.Scope) {
 	outer := find(ctx)
 	if outer != nil && outer.load != nil {
 		return c.bind(ctx, outer), nil
@@ -121,9 +118,8 @@ func (c *Cache) begin(ctx context.Context) (_ *node, opened *scope.Scope) {
 		return n, nil
 	}
 	r := &request{node: node{Context: ctx, cache: c, lane: stripe.Any(), asks: asksOf(ctx, outer)}}
-	r.memory.Init(c.cfg.MaxRequestEntries)
 	r.scope = &r.memory
-	r.table = r.memory.Table(c)
+	r.table = r.memory.InitFor(c.cfg.MaxRequestEntries, c)
 	return &r.node, &r.memory
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/tiermemo/tiermemo/internal/keys"
 	"github.com/tiermemo/tiermemo/internal/wire"
+	"github.com/tiermemo/tiermemo/memo/tier"
 )
 
 // A Func is a way into everything else with a name, a key and options that were
@@ -44,15 +45,20 @@ func (f *Func[K, V]) Do(ctx context.Context, k K, opts ...Option) (v V, err erro
 	if !ok {
 		n = find(ctx)
 	}
-	if m := f.known.Load(); n != nil && f.quick && m.of(n.cache) && silent(opts) {
+	if m := f.known.Load(); n != nil && f.quick && m.of(n.cache) {
 		var stack [128]byte
-		if e, from := n.hit(keys.View(f.form.Append(stack[:0], unsafe.Pointer(&k))), 0); e != nil {
-			if v, ok := e.Value.(V); ok {
-				t := m.tally
-				if len(opts) > 0 {
-					t = n.cache.tallyNamed(opts, t)
+		key := keys.View(f.form.Append(stack[:0], unsafe.Pointer(&k)))
+		if n.table != nil && n.quick(key, opts) {
+			if e, ok := n.table.Get(key).(*tier.Entry); ok {
+				if v, ok := e.Value.(V); ok {
+					m.tally.count(n.lane, outcomeL1)
+					return v, nil
 				}
-				t.count(n.lane, from)
+			}
+		}
+		if e, counter := n.answer(key, opts, m.tally); e != nil {
+			if v, ok := e.Value.(V); ok {
+				counter.Add(1)
 				return v, nil
 			}
 		}

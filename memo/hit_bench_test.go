@@ -117,6 +117,55 @@ func BenchmarkHit(b *testing.B) {
 	})
 }
 
+// What a request's memory costs with several keys in it, and below others' contexts.
+func BenchmarkHitOfSeveral(b *testing.B) {
+	c := newCache(b, memo.Config{})
+	for _, n := range []int{1, 8, 100} {
+		ctx, end := c.Begin(context.Background())
+		keys := make([]string, n)
+		for i := range keys {
+			keys[i] = fmt.Sprintf("user:%d", 1_000_000+i)
+		}
+		at := 0
+		benchmarkHit(b, fmt.Sprint("L1 of ", n), func() (user, error) {
+			if at++; at == n {
+				at = 0
+			}
+			return memo.Do(ctx, keys[at], loadUser)
+		})
+		end()
+	}
+	type layer int
+	ctx, end := c.Begin(context.Background())
+	defer end()
+	for i := range 4 {
+		ctx = context.WithValue(ctx, layer(i), i)
+	}
+	benchmarkHit(b, "L1 4 contexts deep", func() (user, error) { return memo.Do(ctx, "user:1000007", loadUser) })
+}
+
+func BenchmarkHitOfABatch(b *testing.B) {
+	c := newCache(b, memo.Config{})
+	f := memo.NewFunc(c, "number", func(context.Context, int) (user, error) { return user{ID: 7}, nil })
+	ks := make([]int, 100)
+	for i := range ks {
+		ks[i] = 1_000_000 + i
+	}
+	dst := make([]memo.Result[user], 0, len(ks))
+	request, end := c.Begin(context.Background())
+	defer end()
+	for where, ctx := range map[string]context.Context{"L1": request, "L2": c.With(context.Background())} {
+		b.Run(where+" 100 into the caller's slice", func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := f.AppendMany(ctx, dst, ks); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
 // What a Func adds to a hit is that it writes the key.
 func BenchmarkFuncHit(b *testing.B) {
 	c := newCache(b, memo.Config{})

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/tiermemo/tiermemo/internal/keys"
+	"github.com/tiermemo/tiermemo/memo/tier"
 )
 
 // DoMany is where a read of several keys begins. What L1 and L2 have is answered in one
@@ -156,18 +157,10 @@ func (b *many[K, V]) argProblem(i int) *UsageError {
 // anyone. The read counts for the name in opts, or for t, or, where t is nil, for that of
 // the key.
 func hit[V any](n *node, key string, opts []Option, t *tally, r *Result[V]) bool {
-	e, from := n.hit(key, 0)
+	e, from := inHand(n, key, r)
 	if e == nil {
 		return false
 	}
-	v, ok := e.Value.(V)
-	switch {
-	case e.Err != nil:
-		r.Err, from = e.Err, outcomeNegative
-	case !ok:
-		return false
-	}
-	r.Value = v
 	if t == nil {
 		t = e.Tally.(*tally)
 	}
@@ -176,6 +169,23 @@ func hit[V any](n *node, key string, opts []Option, t *tally, r *Result[V]) bool
 	}
 	t.count(n.lane, from)
 	return true
+}
+
+// inHand is hit without the count: it returns the entry, or nil, and what the read is.
+func inHand[V any](n *node, key string, r *Result[V]) (*tier.Entry, outcome) {
+	e, from := n.hit(key, 0)
+	if e == nil {
+		return nil, 0
+	}
+	v, ok := e.Value.(V)
+	switch {
+	case e.Err != nil:
+		r.Err, from = e.Err, outcomeNegative
+	case !ok:
+		return nil, 0
+	}
+	r.Value = v
+	return e, from
 }
 
 // again counts the read of a key that was named before.

@@ -28,7 +28,12 @@ type tally struct {
 func newTally(name string) *tally { return &tally{name: name, calls: *stripe.NewSet(outcomes)} }
 
 // count counts one read, on the lane of its request.
-func (t *tally) count(lane uint32, from outcome) { t.calls.At(lane).Add(int(from), 1) }
+func (t *tally) count(lane uint32, from outcome) { t.counter(lane, from).Add(1) }
+
+// counter is where a read with this outcome counts, on the lane of its request.
+func (t *tally) counter(lane uint32, from outcome) *atomic.Uint64 {
+	return t.calls.At(lane).Counter(int(from))
+}
 
 // invalidated counts n names of one kind that were invalidated here. Of the tags, and
 // of everything, there is a count for the cache alone.

@@ -42,6 +42,23 @@ func ExampleMiddleware_Begin() {
 	// hello
 }
 
+// Where the handler is an http.Handler, this is all of an adapter.
+func ExampleMiddleware_Serve() {
+	c, err := memo.New(memo.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer c.Close(context.Background())
+
+	m := middleware.New(c)
+	handler := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		greeting, _ := memo.Do(r.Context(), "greeting", func(context.Context) (string, error) { return "hello", nil })
+		fmt.Println(greeting, reqcache.From(r.Context()).Len())
+	})
+	m.Serve(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil), handler)
+	// Output: hello 1
+}
+
 // A second middleware of one request joins the first: it may stand before the
 // router and in a group, and the request has one memory all the same.
 func ExampleNew() {

@@ -18,9 +18,7 @@ func Middleware(c *memo.Cache, opts ...middleware.Option) func(http.Handler) htt
 			panic("nethttp: the handler behind the middleware is nil")
 		}
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			r, end := m.Begin(r)
-			defer end()
-			next.ServeHTTP(w, r)
+			m.Serve(w, r, next)
 		})
 	}
 }

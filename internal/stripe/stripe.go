@@ -51,7 +51,11 @@ func (s *Set) At(n uint32) *Stripe {
 }
 
 // Add adds n to counter i. It panics if s has no such counter.
-func (s *Stripe) Add(i int, n uint64) { s.cells[i].Add(n) }
+func (s *Stripe) Add(i int, n uint64) { s.Counter(i).Add(n) }
+
+// Counter returns counter i, for who counts elsewhere than where it is chosen. It panics
+// if s has no such counter.
+func (s *Stripe) Counter(i int) *atomic.Uint64 { return &s.cells[i] }
 
 // Sum returns counter i: at least what was added before the call began, at most
 // what was before it returned. It panics if s has no such counter.

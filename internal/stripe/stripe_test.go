@@ -56,7 +56,7 @@ func TestStripesAreManyAndApart(t *testing.T) {
 		}
 		for a := range seen {
 			for b := range seen {
-				from, to := uintptr(unsafe.Pointer(stripe.Cell(a, counters-1))), uintptr(unsafe.Pointer(stripe.Cell(b, 0)))
+				from, to := uintptr(unsafe.Pointer(a.Counter(counters-1))), uintptr(unsafe.Pointer(b.Counter(0)))
 				if a != b && to > from && to-from < 64+8 {
 					t.Errorf("%d counters: %d bytes between two Stripes", counters, to-from)
 				}

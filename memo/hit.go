@@ -1,0 +1,74 @@
+package memo
+
+import (
+	"sync/atomic"
+
+	"github.com/tiermemo/tiermemo/internal/keys"
+	"github.com/tiermemo/tiermemo/memo/tier"
+)
+
+// The hit: what Do, Func.Do and a batch do before anything else, and nearly always all
+// that they do. A hit in L1 is two calls, here and scope.Table.Get, and one counter;
+// what is rarer is in functions of its own, so that the frames of these stay small.
+
+// quick reports whether key is kept as it is, and may be used: all that can be said
+// against a hit, but for opts. It is so small that it becomes a part of its callers.
+func (n *node) quick(key string, opts []Option) bool {
+	return len(opts) == 0 && n.mode == 0 && !keys.Odd(key) && n.cache.off.Load() == 0 // closed: L1 too, as no invalidation reaches it any more
+}
+
+// answer returns the entry of key, and where the answer is to be counted, if L2, or L1
+// under opts, can answer without asking anyone. t is where a function counts; nil: it is
+// of the key. Where the call is quick, its caller has looked in L1.
+func (n *node) answer(key string, opts []Option, t *tally) (e *tier.Entry, counter *atomic.Uint64) {
+	from := outcomeL2
+	if n.quick(key, opts) {
+		e = n.inProcess(key)
+	} else if silent(opts) {
+		e, from = n.hit(key, 0)
+	}
+	if e == nil {
+		return nil, nil
+	}
+	if t == nil {
+		t = e.Tally.(*tally)
+	}
+	if len(opts) > 0 {
+		t = n.cache.tallyNamed(opts, t)
+	}
+	return e, t.counter(n.lane, from)
+}
+
+// hit returns the entry of key if L1 or L2 can answer without asking anyone. under is
+// what the ctx may say for that: modeVary only of a key that it says it of.
+func (n *node) hit(key string, under mode) (*tier.Entry, outcome) {
+	if n.mode != under || n.cache.off.Load() != 0 {
+		return n.hitVaried(key, under)
+	}
+	if under == 0 && keys.Odd(key) { // it is kept under another one
+		return nil, 0
+	}
+	if n.table != nil {
+		if v := n.table.Get(key); v != nil {
+			return v.(*tier.Entry), outcomeL1
+		}
+	}
+	return n.inProcess(key), outcomeL2
+}
+
+// inProcess returns the entry of key if L2 can answer, and L1 keeps it then.
+func (n *node) inProcess(key string) *tier.Entry {
+	c, t := n.cache, n.table
+	if c.lru == nil || n.load != nil {
+		return nil
+	}
+	var epoch uint64
+	if t != nil {
+		epoch = t.Epoch()
+	}
+	e := c.usable(c.lru.Get(key))
+	if e == nil || t == nil {
+		return e
+	}
+	return t.AddSince(epoch, e.Key, e).(*tier.Entry)
+}
