@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/tiermemo/tiermemo/internal/scope"
@@ -95,6 +96,32 @@ func TestReaderSeesWholeSlots(t *testing.T) {
 			runtime.Gosched()
 		}
 	}
+	reader.Wait()
+}
+
+// A reader that saw the print of a key may still read its slot when the key is
+// forgotten: the next key gets another slot. That is for the race detector to say.
+func TestSlotOfAForgottenKeyIsNotWrittenAgain(t *testing.T) {
+	t.Parallel()
+	_, table := open(t, 0)
+	table.Add("stays 0", val(0)) // else the slots go with the last key
+	var stop atomic.Bool
+	var reader sync.WaitGroup
+	reader.Go(func() {
+		for !stop.Load() {
+			table.Get("first 1")
+			table.Get("other 1") // which is looked for in the same slot
+		}
+	})
+	for range 2000 {
+		for i, key := range []string{"first 1", "other 1"} {
+			table.Add(key, val(i))
+			runtime.Gosched()
+			holds(t, table, key, i)
+			table.Forget(key)
+		}
+	}
+	stop.Store(true)
 	reader.Wait()
 }
 
