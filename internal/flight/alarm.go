@@ -11,12 +11,11 @@ import (
 type alarm[V any] struct {
 	call  atomic.Pointer[Call[V]] // nil when stopped
 	timer *time.Timer
-	after time.Duration
 }
 
 // newAlarm has ring called with c after d. ring must not hold c.
 func newAlarm[V any](c *Call[V], d time.Duration, ring func(*Call[V])) *alarm[V] {
-	a := &alarm[V]{after: d}
+	a := &alarm[V]{}
 	a.call.Store(c)
 	a.timer = time.AfterFunc(d, func() {
 		if c := a.call.Load(); c != nil {
@@ -24,15 +23,6 @@ func newAlarm[V any](c *Call[V], d time.Duration, ring func(*Call[V])) *alarm[V]
 		}
 	})
 	return a
-}
-
-// extend sets a to d from now, unless it has rung or was stopped. Its caller
-// holds the lock under which after is read.
-func (a *alarm[V]) extend(d time.Duration) {
-	if a.timer.Stop() {
-		a.after = d
-		a.timer.Reset(d)
-	}
 }
 
 func (a *alarm[V]) stop() {

@@ -1,7 +1,6 @@
 package flight
 
 import (
-	"context"
 	"fmt"
 	"runtime/debug"
 	"sync/atomic"
@@ -13,22 +12,24 @@ type Call[V any] struct {
 	group  *Group[V]
 	shard  *shard[V]
 	key    string
-	base   context.Context
 	job    Job[V]
+	ctx    lifetime
 	done   chan struct{}
 	parent atomic.Pointer[Call[V]] // the load that its leader is a part of; nil once settled
 
 	// Guarded by the shard's lock.
 	waiters int
 	running bool
-	settled bool   // it has its result, or was released
-	write   bool   // a Claim
-	free    bool   // it runs although nobody waits: see Launch
-	dirty   bool   // an invalidation came, or the load was given up: keep nothing
-	stamp   uint64 // see Stamp
-	cancel  context.CancelCauseFunc
+	settled bool      // it has its result, or was released
+	write   bool      // a Claim
+	free    bool      // it runs although nobody waits: see Launch
+	dirty   bool      // an invalidation came, or the load was given up: keep nothing
+	stamp   uint64    // see Stamp
 	grace   *alarm[V] // ends a load that nobody waits for, or the wait of one that queues
-	limit   *alarm[V] // ends a load that runs too long
+	allowed time.Duration
+	due     int64    // when it will have run for as long as it is allowed; 0: it does not run, or has been given up
+	prev    *Call[V] // this and next: of the loads that run
+	next    *Call[V]
 
 	loaded     outcome[V] // what Load returned, for the goroutine of the load
 	outcome[V]            // what the callers get: written before done is closed
@@ -83,7 +84,9 @@ func (c *Call[V]) Seen() uint64 { return c.stamp }
 func (c *Call[V]) Extend(d time.Duration) {
 	c.shard.mu.Lock()
 	defer c.shard.mu.Unlock()
-	c.limit.extend(d)
+	if c.due != 0 {
+		c.bound(d)
+	}
 }
 
 // Job returns the job of the caller that leads c.

@@ -24,6 +24,7 @@ func (g *Group[V]) Drain(ctx context.Context) error {
 		done := make(chan struct{})
 		g.idle.Store(&done)
 		if g.InFlight() == 0 {
+			g.rest()
 			return nil
 		}
 		select {
@@ -33,6 +34,18 @@ func (g *Group[V]) Drain(ctx context.Context) error {
 			g.cancelAll(err)
 			return err
 		}
+	}
+}
+
+// rest stops the timers: no load is bounded any more.
+func (g *Group[V]) rest() {
+	for i := range g.shards {
+		s := &g.shards[i]
+		s.mu.Lock()
+		if s.limits.timer != nil {
+			s.limits.timer.Stop()
+		}
+		s.mu.Unlock()
 	}
 }
 
@@ -50,9 +63,9 @@ func (g *Group[V]) cancelAll(cause error) {
 	for i := range g.shards {
 		s := &g.shards[i]
 		s.mu.Lock()
-		for c := range s.loads {
+		for c := s.loads; c != nil; c = c.next {
 			c.dirty = true
-			c.cancel(cause)
+			c.ctx.end(cause, g.over)
 		}
 		for _, k := range s.keys {
 			if c := k.current; c != nil && !c.running { // it would start when those have ended

@@ -6,7 +6,10 @@ import "context"
 func Slots[V any](g *Group[V]) (n int) {
 	for i := range g.shards {
 		g.shards[i].mu.Lock()
-		n += len(g.shards[i].keys) + len(g.shards[i].loads)
+		n += len(g.shards[i].keys)
+		for c := g.shards[i].loads; c != nil; c = c.next {
+			n++
+		}
 		g.shards[i].mu.Unlock()
 	}
 	return n
@@ -23,11 +26,11 @@ func Unlocked[V any](g *Group[V]) (n int) {
 	return n
 }
 
-// Armed reports whether a timer of c, which has ended, is still to go off.
+// Armed reports whether a time of c, which has ended, is still to come.
 func Armed[V any](c *Call[V]) bool {
 	c.shard.mu.Lock()
 	defer c.shard.mu.Unlock()
-	return c.limit.timer.Stop() || c.grace != nil && c.grace.timer.Stop()
+	return c.due != 0 || c.grace != nil && c.grace.timer.Stop()
 }
 
 // StartTwo starts a load that is out of date before its goroutine comes to run,
@@ -42,7 +45,7 @@ func StartTwo[V any](g *Group[V], base context.Context, key string, old, young J
 		if k.current != nil {
 			g.outdate(k)
 		}
-		k.current = &Call[V]{group: g, shard: s, key: key, base: base, job: job, done: make(chan struct{})}
+		k.current = &Call[V]{group: g, shard: s, key: key, ctx: lifetime{base: base}, job: job, done: make(chan struct{})}
 		g.start(k, k.current)
 	}
 }

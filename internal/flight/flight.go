@@ -60,6 +60,8 @@ type Group[V any] struct {
 	seed   maphash.Seed
 	shards [shards]shard[V]
 	runs   singleflight.Group
+	began  time.Time
+	over   *cancellable
 	flying atomic.Int64
 	closed atomic.Bool
 	idle   atomic.Pointer[chan struct{}] // closed when nothing flies any more
@@ -70,7 +72,10 @@ type Group[V any] struct {
 type shard[V any] struct {
 	mu    sync.Mutex
 	keys  map[string]*slot[V]
-	loads map[*Call[V]]struct{} // that run, for Drain
+	spare *slot[V] // nil, or one that nobody uses
+
+	loads  *Call[V] // that run
+	limits limits
 }
 
 // slot is what is going on with one key.
@@ -82,10 +87,9 @@ type slot[V any] struct {
 
 // New returns an empty Group.
 func New[V any]() *Group[V] {
-	g := &Group[V]{seed: maphash.MakeSeed()}
+	g := &Group[V]{seed: maphash.MakeSeed(), began: time.Now(), over: newOver()}
 	for i := range g.shards {
 		g.shards[i].keys = map[string]*slot[V]{}
-		g.shards[i].loads = map[*Call[V]]struct{}{}
 	}
 	return g
 }
@@ -135,7 +139,7 @@ func (g *Group[V]) board(base context.Context, parent *Call[V], key string, job 
 	defer s.mu.Unlock()
 	k := s.keys[key]
 	if k == nil {
-		k = &slot[V]{}
+		k = s.slot()
 	}
 	if c := k.current; c != nil && (!c.running || job.Joinable(c)) {
 		c.waiters++
@@ -147,7 +151,10 @@ func (g *Group[V]) board(base context.Context, parent *Call[V], key string, job 
 	if k.current != nil {
 		g.outdate(k)
 	}
-	c = &Call[V]{group: g, shard: s, key: key, base: base, job: job, waiters: 1, done: make(chan struct{})}
+	if base == nil {
+		panic("flight: base is nil")
+	}
+	c = &Call[V]{group: g, shard: s, key: key, ctx: lifetime{base: base}, job: job, waiters: 1, done: make(chan struct{})}
 	c.parent.Store(parent)
 	if k.runs < MaxRuns {
 		g.start(k, c)
@@ -170,7 +177,19 @@ func (g *Group[V]) home(key string) int { return int(maphash.String(g.seed, key)
 func (s *shard[V]) tidy(key string, k *slot[V]) {
 	if k.runs == 0 && len(k.claims) == 0 {
 		delete(s.keys, key)
+		s.spare = k
 	}
+}
+
+// slot is one that has nothing in it: the last that was given up, as a rule. To make one
+// for each load took an allocation, 48 B.
+func (s *shard[V]) slot() *slot[V] {
+	k := s.spare
+	if k == nil {
+		return &slot[V]{}
+	}
+	s.spare = nil
+	return k
 }
 
 // Current returns the load of key that callers would join, or nil.
@@ -193,12 +212,12 @@ func (g *Group[V]) Launch(base context.Context, key string, job Job[V]) {
 	defer s.mu.Unlock()
 	k := s.keys[key]
 	if k == nil {
-		k = &slot[V]{}
+		k = s.slot()
 	}
 	if k.current != nil || k.runs >= MaxRuns || g.closed.Load() {
 		return
 	}
-	c := &Call[V]{group: g, shard: s, key: key, base: base, job: job, free: true, done: make(chan struct{})}
+	c := &Call[V]{group: g, shard: s, key: key, ctx: lifetime{base: base}, job: job, free: true, done: make(chan struct{})}
 	g.start(k, c)
 	k.current = c
 	s.keys[key] = k

@@ -71,7 +71,7 @@ func (g *Group[V]) outdate(k *slot[V]) {
 	c.dirty = true
 	g.vacate(k)
 	if c.waiters == 0 {
-		c.cancel(nil)
+		c.cancel()
 	}
 }
 
@@ -90,7 +90,7 @@ func (g *Group[V]) register(key string, write bool) *Call[V] {
 	defer s.mu.Unlock()
 	k := s.keys[key]
 	if k == nil {
-		k = &slot[V]{}
+		k = s.slot()
 		s.keys[key] = k
 	}
 	if write {

@@ -11,15 +11,13 @@ import (
 
 // start runs c on a goroutine of its own. The shard is locked.
 func (g *Group[V]) start(k *slot[V], c *Call[V]) {
-	ctx, cancel := context.WithCancelCause(c.base)
-	c.cancel = cancel
-	c.limit = newAlarm(c, c.job.Timeout(), g.overdue)
+	c.bound(c.job.Timeout())
 	c.running = true
-	c.shard.loads[c] = struct{}{}
+	c.shard.enter(c)
 	k.runs++
 	g.flying.Add(1)
 	c.job.Starts()
-	go g.run(ctx, c)
+	go g.run(c)
 }
 
 // run is the goroutine of one load. Landing is deferred, because Goexit leaves
@@ -31,41 +29,33 @@ func (g *Group[V]) start(k *slot[V], c *Call[V]) {
 //  1. load 1 is current; its goroutine has not come to its Do yet
 //  2. an invalidation has singleflight forget the key, to no effect; load 2 is current
 //  3. load 1 comes to its Do, and load 2 joins it there: it never runs
-func (g *Group[V]) run(ctx context.Context, c *Call[V]) {
+func (g *Group[V]) run(c *Call[V]) {
 	defer func() {
 		g.land(c)
-		c.cancel(nil)
+		c.cancel()
 	}()
 	c.shard.mu.Lock()
 	if c.shard.keys[c.key].current != c {
 		c.shard.mu.Unlock()
-		c.load(ctx)
+		c.load()
 		return
 	}
 	_, _, _ = g.runs.Do(c.key, func() (any, error) {
 		c.shard.mu.Unlock()
-		c.load(ctx)
+		c.load()
 		return nil, nil
 	})
 }
 
 // load notes what the job's Load returns.
-func (c *Call[V]) load(ctx context.Context) {
+func (c *Call[V]) load() {
 	defer c.loaded.rescue()
-	c.loaded.value, c.loaded.err = c.job.Load(ctx, c)
+	c.loaded.value, c.loaded.err = c.job.Load(&c.ctx, c)
 	c.loaded.returned = true
 }
 
-// overdue gives up a load that ran too long. One that does not heed its ctx
-// must not keep the key: its callers get the error, and the next one starts
-// anew.
-func (g *Group[V]) overdue(c *Call[V]) {
-	c.shard.mu.Lock()
-	err := timeoutError(c.limit.after)
-	g.settle(c, outcome[V]{err: err})
-	c.shard.mu.Unlock()
-	c.cancel(err)
-}
+// cancel ends the ctx of c: its load is of no use any more.
+func (c *Call[V]) cancel() { c.ctx.end(nil, c.group.over) }
 
 // timeoutError is what the callers of a load that ran too long get.
 type timeoutError time.Duration
@@ -83,9 +73,9 @@ func (g *Group[V]) land(c *Call[V]) {
 	s := c.shard
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c.limit.stop()
+	c.due = 0
 	g.settle(c, c.loaded)
-	delete(s.loads, c)
+	s.exit(c)
 	k := s.keys[c.key]
 	k.runs--
 	if next := k.current; next != nil && !next.running {
@@ -128,7 +118,7 @@ func (g *Group[V]) leave(c *Call[V]) {
 	case !c.running: // it queues: nothing is lost
 		g.settle(c, outcome[V]{err: context.Canceled})
 	case c.dirty:
-		c.cancel(nil)
+		c.cancel()
 	default:
 		c.stop()
 		c.grace = newAlarm(c, c.job.Grace(), g.expire)
