@@ -6,7 +6,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/tiermemo/tiermemo/internal/clock"
 	"github.com/tiermemo/tiermemo/memo/tier"
 )
 
@@ -66,33 +65,37 @@ func beforehand(took time.Duration, beta float64) time.Duration {
 
 // entry is the value v, loaded in took.
 func (l *load) entry(v any, took time.Duration) *tier.Entry {
-	e := l.made(took)
+	e, now := l.made(took)
 	e.Value = v
-	l.policy.lives(e, l.until(l.bounded(l.policy.ttl)))
+	l.policy.lives(e, l.untilAfter(now, l.bounded(l.policy.ttl)))
 	return e
 }
 
 // negative is the entry that says that there is no value, found out in took. It is
 // not served past its time: there is nothing to fall back on.
 func (l *load) negative(took time.Duration) *tier.Entry {
-	e := l.made(took)
+	e, now := l.made(took)
 	e.Err = ErrNotFound
-	e.Fresh = l.until(l.bounded(l.policy.negative))
+	e.Fresh = l.untilAfter(now, l.bounded(l.policy.negative))
 	l.policy.complete(e)
 	return e
 }
 
-// made is an entry that has neither a value nor an end yet.
-func (l *load) made(took time.Duration) *tier.Entry {
-	return &tier.Entry{Key: l.key, Loaded: l.started, Created: clock.UnixMilli(), Took: took, Tags: l.policy.tags, Home: l.home, Tally: l.kind, Began: l.turn}
+// made is an entry that has neither a value nor an end yet, and the time: both clocks
+// are read in one.
+func (l *load) made(took time.Duration) (e *tier.Entry, now int64) {
+	now, created := l.cache.clock.Both()
+	return &tier.Entry{Key: l.key, Loaded: l.started, Created: created, Took: took, Tags: l.policy.tags, Home: l.home, Tally: l.kind, Began: l.turn}, now
 }
 
 // until is the end of a ttl that begins now.
-func (l *load) until(ttl time.Duration) int64 {
+func (l *load) until(ttl time.Duration) int64 { return l.untilAfter(l.cache.clock.Exact(), ttl) }
+
+func (l *load) untilAfter(now int64, ttl time.Duration) int64 {
 	if ttl == NoExpiry {
 		return int64(NoExpiry)
 	}
-	return after(l.cache.clock.Exact(), l.policy.jittered(ttl))
+	return after(now, l.policy.jittered(ttl))
 }
 
 // lives gives e its end: it is fresh until the time fresh, and after that as p says.

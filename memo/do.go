@@ -85,7 +85,8 @@ func read[T any](op string, ctx context.Context, n *node, key string, fn func(co
 		c.tallyOfCall(key, opts).count(n.lane, outcomeBypass)
 		return fn(n.around(ctx))
 	}
-	l, clone, err := newLoad[T](c, n, key, opts)
+	l := new(load)
+	clone, err := loadOf[T](l, c, n, key, opts)
 	if err != nil {
 		return v, misuse(err, op, keys.Kind(key))
 	}
@@ -94,7 +95,7 @@ func read[T any](op string, ctx context.Context, n *node, key string, fn func(co
 		return fn(n.around(ctx))
 	}
 	l.forced = forced
-	l.run = func(ctx context.Context) (any, error) { return fn(ctx) }
+	l.fn = bodyOf[T](fn)
 	e, from, err := c.answers(ctx, n, l)
 	if errors.Is(err, flight.ErrClosed) { // since we looked
 		l.count(outcomeBypass)

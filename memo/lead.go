@@ -10,6 +10,23 @@ import (
 // Inside the flight: who leads the one load of this process looks in L2 again, and
 // goes on to the shared tier (shared.go), or where there is none to fn (run.go).
 
+// flown is a load in a flight of its own, with what the flight and the loader need for as
+// long as it lasts: one allocation in place of four. The entry is not among it: tiers and
+// requests keep that, and nothing else of a load.
+type flown struct {
+	load
+	call    call
+	running running // where the load is one of this process alone
+	node    node    // the ctx of its loader
+}
+
+// flown is a copy of l that may outlive the call.
+func (l *load) flown() *flown {
+	f := &flown{load: *l}
+	f.load.own = f
+	return f
+}
+
 // Timeout implements flight.Job. It bounds the wait for another process's load,
 // which may take as long as ours may; ours is given its own time in execute.
 func (l *load) Timeout() time.Duration { return 2 * l.policy.loadTimeout }
@@ -54,9 +71,6 @@ func (l *load) foredoomed(running *call, r *load) bool {
 // Starts implements flight.Job.
 func (l *load) Starts() { l.seat.begins() }
 
-// Waits implements flight.Job.
-func (l *load) Waits() { l.seat.waits() }
-
 // Load implements flight.Job.
 func (l *load) Load(ctx context.Context, f *call) (landing, error) {
 	l.tally.inFlight.Add(1)
@@ -87,7 +101,9 @@ func (l *load) alone(ctx context.Context, f *call) (landing, error) {
 	if d := l.domain; d != nil {
 		stamp = d.position.Load()
 	}
-	e, err := l.execute(ctx, f, &running{cache: l.cache, home: l.home, need: need{at: l.started}})
+	r := &l.own.running // this is the one run that l makes
+	r.cache, r.home, r.need = l.cache, l.home, need{at: l.started}
+	e, err := l.execute(ctx, f, r)
 	if err != nil {
 		return landing{}, err
 	}

@@ -13,7 +13,7 @@ const loadsAtOnce = 16
 // all; a load looks once more, as what is not there has no lease yet.
 func (b *many[K, V]) apart(ctx context.Context, n *node, members []*member) {
 	for _, m := range members {
-		m.run = func(ctx context.Context) (any, error) { return b.single(ctx, b.args[m.at]) }
+		m.fn = bodyOf[V](func(ctx context.Context) (V, error) { return b.single(ctx, b.args[m.at]) })
 	}
 	beside(members, func(m *member) { m.fetched(ctx, n) })
 	var alone []*member

@@ -45,7 +45,7 @@ func (b *many[K, V]) inTx(ctx context.Context, n *node, p *standing, members []*
 	}
 	for _, m := range alone {
 		counts = m
-		m.run = func(ctx context.Context) (any, error) { return b.value(ctx, m.at) }
+		m.fn = bodyOf[V](func(ctx context.Context) (V, error) { return b.value(ctx, m.at) })
 		m.entry, m.from, m.err = p.load(ctx, n, m.load)
 	}
 	returned = true

@@ -20,6 +20,17 @@ import (
 // The end of the way down: fn runs, and its result turns back up, by fill.go if
 // there is a lease.
 
+// body is fn of any type.
+type body interface {
+	run(ctx context.Context) (any, error)
+}
+
+// bodyOf is the body of a T: a func in an interface is one pointer, which a closure around
+// it would allocate.
+type bodyOf[T any] func(ctx context.Context) (T, error)
+
+func (fn bodyOf[T]) run(ctx context.Context) (any, error) { return fn(ctx) }
+
 // running is fn at work. Loads that fn makes know it by their ctx.
 type running struct {
 	cache    *Cache
@@ -89,10 +100,9 @@ func (l *load) execute(ctx context.Context, f *call, r *running) (*tier.Entry, e
 		return l.executePart(ctx, f, r)
 	}
 	c := l.cache
-	r.deadline = time.Now().Add(l.policy.loadTimeout)
-	f.Extend(l.policy.loadTimeout)
-
 	begin := c.clock.Exact()
+	r.deadline = c.clock.At(begin).Add(l.policy.loadTimeout)
+	f.Extend(l.policy.loadTimeout)
 	l.tally.runs.Add(1)
 	if l.replaces != nil {
 		l.tally.refreshes.Add(1)
@@ -110,7 +120,7 @@ func (l *load) execute(ctx context.Context, f *call, r *running) (*tier.Entry, e
 			c.log.panicked(l.typ.of, panickedAt())
 		}
 	}()
-	v, err := l.run(l.inside(ctx, r))
+	v, err := l.fn.run(l.inside(ctx, r))
 	var tags []string
 	if err == nil {
 		tags = l.tagsOf(v)
@@ -126,7 +136,14 @@ func (l *load) execute(ctx context.Context, f *call, r *running) (*tier.Entry, e
 
 // inside is the ctx of the loader that is r.
 func (l *load) inside(ctx context.Context, r *running) *node {
-	return &node{Context: ctx, cache: l.cache, lane: l.lane, load: r, asks: l.policy.vary.asks()}
+	var n *node
+	if l.own != nil && r == &l.own.running {
+		n = &l.own.node
+	} else {
+		n = new(node)
+	}
+	*n = node{Context: ctx, cache: l.cache, lane: l.lane, load: r, asks: l.policy.vary.asks()}
+	return n
 }
 
 // failedRun reports whether a loader that returned err, with ctx, has failed.

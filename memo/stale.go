@@ -78,12 +78,13 @@ func (l *load) refreshBehind(ctx context.Context, e *tier.Entry) {
 		return
 	}
 	base := l.base(ctx)
-	r := *l
+	own := l.flown()
+	r := &own.load
 	r.seat = l.seat.refreshing()
 	r.replaces, r.parent, r.exacting, r.sure, r.led = e, nil, false, false, false
 	r.placed()
 	r.begins()
-	c.flights.Launch(base, r.key, &r)
+	c.flights.Launch(base, r.key, &own.call, r)
 }
 
 // besideRefresh returns what the shared tier has, for a reader who has nothing in L2 while

@@ -136,7 +136,7 @@ func (p *standing) run(ctx context.Context, n *node, l *load, call *scope.Call) 
 			panic(v)
 		}
 	}()
-	v, err := l.run(&below)
+	v, err := l.fn.run(&below)
 	returned = true
 	e := &tier.Entry{Key: l.key, Value: v}
 	if errors.Is(err, ErrNotFound) && l.policy.negative > 0 {

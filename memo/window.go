@@ -52,7 +52,7 @@ func (b *many[K, V]) one(ctx context.Context, n *node, id any, forced bool) (v V
 	var e *tier.Entry
 	var from outcome
 	if p := n.inTx(); p != nil { // its loads are its own
-		l.run = func(ctx context.Context) (any, error) { return b.value(ctx, 0) }
+		l.fn = bodyOf[V](func(ctx context.Context) (V, error) { return b.value(ctx, 0) })
 		e, from, err = p.read(ctx, n, l)
 	} else {
 		l.seat = b.join(ctx, n, id, &l.policy)

@@ -19,4 +19,12 @@ var off = func() time.Duration {
 
 // UnixMilli is the time of day in milliseconds since 1970, which processes compare
 // with each other's: it may be off.
-func UnixMilli() int64 { return time.Now().Add(off).UnixMilli() }
+func UnixMilli() int64 { return unixMilli(time.Now()) }
+
+func unixMilli(now time.Time) int64 { return now.Add(off).UnixMilli() }
+
+// Both returns Exact and UnixMilli, and asks the system once.
+func (c *Clock) Both() (exact, milli int64) {
+	now := time.Now()
+	return int64(now.Sub(c.base)), unixMilli(now)
+}

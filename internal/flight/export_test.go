@@ -2,6 +2,24 @@ package flight
 
 import "context"
 
+// Do is a whole read: as package memo does it, but for the Call, which lies with the job
+// there.
+func (g *Group[V]) Do(ctx, base context.Context, parent *Call[V], key string, job Job[V]) (v V, led bool, err error) {
+	c, err := g.Join(ctx, parent, key, job.Joinable)
+	if c == nil && err == nil {
+		c, led, err = g.Lead(base, parent, key, new(Call[V]), job)
+	}
+	if err != nil {
+		return v, led, err
+	}
+	v, err = c.Wait(ctx, parent, func() {
+		if told, ok := job.(interface{ Waits() }); ok {
+			told.Waits()
+		}
+	})
+	return v, led, err
+}
+
 // Slots is the number of keys, and of loads, that g remembers.
 func Slots[V any](g *Group[V]) (n int) {
 	for i := range g.shards {
@@ -45,7 +63,8 @@ func StartTwo[V any](g *Group[V], base context.Context, key string, old, young J
 		if k.current != nil {
 			g.outdate(k)
 		}
-		k.current = &Call[V]{group: g, shard: s, key: key, ctx: lifetime{base: base}, job: job, done: make(chan struct{})}
+		k.current = new(Call[V])
+		k.current.opens(s, key, base, job)
 		g.start(k, k.current)
 	}
 }

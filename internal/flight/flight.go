@@ -44,12 +44,10 @@ type Job[V any] interface {
 	// Load loads, on a goroutine of its own. Its ctx is not the caller's: it ends
 	// with the last caller's grace, or with the Timeout; see Extend.
 	Load(ctx context.Context, c *Call[V]) (V, error)
-	// Starts is called when the load of this caller is about to run, and Waits when the
-	// caller is about to wait, for its own load or another's, which may queue. A load
-	// whose caller has left can start later, and one that Launch began has no caller.
-	// Starts is called under a lock, and must not block.
+	// Starts is called when the load of this caller is about to run: a load whose caller
+	// has left can start later, and one that Launch began has no caller. It is called
+	// under a lock, and must not block.
 	Starts()
-	Waits()
 	// Timeout bounds a load, and Grace is how long it may go on when nobody waits.
 	Timeout() time.Duration
 	Grace() time.Duration
@@ -70,6 +68,8 @@ type Group[V any] struct {
 // shard is a part of the keys under one short lock. No load and no code of a
 // user runs under it; a process tier's Set and Delete do.
 type shard[V any] struct {
+	group *Group[V]
+
 	mu    sync.Mutex
 	keys  map[string]*slot[V]
 	spare *slot[V] // nil, or one that nobody uses
@@ -89,7 +89,7 @@ type slot[V any] struct {
 func New[V any]() *Group[V] {
 	g := &Group[V]{seed: maphash.MakeSeed(), began: time.Now(), over: newOver()}
 	for i := range g.shards {
-		g.shards[i].keys = map[string]*slot[V]{}
+		g.shards[i].group, g.shards[i].keys = g, map[string]*slot[V]{}
 	}
 	return g
 }
@@ -97,43 +97,32 @@ func New[V any]() *Group[V] {
 // InFlight is the number of loads that run at this moment.
 func (g *Group[V]) InFlight() int { return int(g.flying.Load()) }
 
-// Do joins a load of key or leads one, and reports whether it led. The load's
-// ctx is base with a cancellation of its own. parent is the load
-// that the caller is itself a part of, or nil.
-//
-// A panic in the load comes back as a *Panic to everyone.
-func (g *Group[V]) Do(ctx, base context.Context, parent *Call[V], key string, job Job[V]) (v V, led bool, err error) {
+// Join is the first half of a read: it boards the load of key, if there is one that
+// queues, or runs and would do; nil: the caller is to Lead. parent is the load that the
+// caller is itself a part of, or nil. It keeps neither key nor joinable, so that a
+// caller who need not lead has nothing to put on the heap.
+func (g *Group[V]) Join(ctx context.Context, parent *Call[V], key string, joinable func(c *Call[V]) bool) (*Call[V], error) {
 	if ctx.Err() != nil {
-		return v, false, ended.Err(ctx)
+		return nil, ended.Err(ctx)
 	}
 	if parent.loads(g, key) {
-		return v, false, ErrRecursive
+		return nil, ErrRecursive
 	}
-	c, led := g.board(base, parent, key, job)
-	if c == nil {
-		return v, false, ErrClosed
+	s := g.shard(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	k := s.keys[key]
+	if k == nil || k.current == nil || k.current.running && !joinable(k.current) {
+		return nil, nil
 	}
-	if !parent.await(c) {
-		g.leave(c)
-		return v, led, ErrRecursive
-	}
-	defer parent.awaited(c)
-	job.Waits()
-	select {
-	case <-c.done:
-	case <-ctx.Done():
-		select {
-		case <-c.done: // both: the value is worth more
-		default:
-			g.leave(c)
-			return v, led, ended.Err(ctx)
-		}
-	}
-	return c.value, led, c.err
+	k.current.waiters++
+	return k.current, nil
 }
 
-// board finds the call to wait for, or makes and starts one; nil after Drain.
-func (g *Group[V]) board(base context.Context, parent *Call[V], key string, job Job[V]) (c *Call[V], led bool) {
+// Lead is the second half: it makes c, which is new, the load of key by job, and returns
+// it; or it boards another's, who came first. The load's ctx is base with a cancellation
+// of its own. Who has a Call, from Join or from Lead, is to Wait for it.
+func (g *Group[V]) Lead(base context.Context, parent *Call[V], key string, c *Call[V], job Job[V]) (boarded *Call[V], led bool, err error) {
 	s := g.shard(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -143,18 +132,16 @@ func (g *Group[V]) board(base context.Context, parent *Call[V], key string, job 
 	}
 	if c := k.current; c != nil && (!c.running || job.Joinable(c)) {
 		c.waiters++
-		return c, false
+		return c, false, nil
 	}
 	if g.closed.Load() {
-		return nil, false
+		return nil, false, ErrClosed
 	}
 	if k.current != nil {
 		g.outdate(k)
 	}
-	if base == nil {
-		panic("flight: base is nil")
-	}
-	c = &Call[V]{group: g, shard: s, key: key, ctx: lifetime{base: base}, job: job, waiters: 1, done: make(chan struct{})}
+	c.opens(s, key, base, job)
+	c.waiters = 1
 	c.parent.Store(parent)
 	if k.runs < MaxRuns {
 		g.start(k, c)
@@ -164,7 +151,40 @@ func (g *Group[V]) board(base context.Context, parent *Call[V], key string, job 
 	// Registered last: if base or job is nil, the above panics and the key is free.
 	k.current = c
 	s.keys[key] = k
-	return c, true
+	return c, true, nil
+}
+
+// opens makes c, which is new, a load of key.
+func (c *Call[V]) opens(s *shard[V], key string, base context.Context, job Job[V]) {
+	if base == nil {
+		panic("flight: base is nil")
+	}
+	c.group, c.shard, c.key, c.ctx.base, c.job, c.done = s.group, s, key, base, job, make(chan struct{})
+}
+
+// Wait returns what c ends with, for a caller who has boarded it and is a part of parent.
+// ready is called when it is about to wait; if ctx ends first the caller leaves c. A panic
+// in the load comes back as a *Panic to everyone.
+func (c *Call[V]) Wait(ctx context.Context, parent *Call[V], ready func()) (v V, err error) {
+	if parent != nil {
+		if !parent.await(c) {
+			c.group.leave(c)
+			return v, ErrRecursive
+		}
+		defer parent.awaited(c)
+	}
+	ready()
+	select {
+	case <-c.done:
+	case <-ctx.Done():
+		select {
+		case <-c.done: // both: the value is worth more
+		default:
+			c.group.leave(c)
+			return v, ended.Err(ctx)
+		}
+	}
+	return c.value, c.err
 }
 
 func (g *Group[V]) shard(key string) *shard[V] { return &g.shards[g.home(key)] }
@@ -203,10 +223,10 @@ func (g *Group[V]) Current(key string) *Call[V] {
 	return nil
 }
 
-// Launch begins a load of key that nobody waits for, unless one is there that somebody
-// could join, MaxRuns are, or Drain was called. It ends by itself, by its Timeout, or
-// when it is out of date; callers who join it and leave do not end it.
-func (g *Group[V]) Launch(base context.Context, key string, job Job[V]) {
+// Launch makes c, which is new, a load of key that nobody waits for, unless one is there
+// that somebody could join, MaxRuns are, or Drain was called. It ends by itself, by its
+// Timeout, or when it is out of date; callers who join it and leave do not end it.
+func (g *Group[V]) Launch(base context.Context, key string, c *Call[V], job Job[V]) {
 	s := g.shard(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -217,7 +237,8 @@ func (g *Group[V]) Launch(base context.Context, key string, job Job[V]) {
 	if k.current != nil || k.runs >= MaxRuns || g.closed.Load() {
 		return
 	}
-	c := &Call[V]{group: g, shard: s, key: key, ctx: lifetime{base: base}, job: job, free: true, done: make(chan struct{})}
+	c.opens(s, key, base, job)
+	c.free = true
 	g.start(k, c)
 	k.current = c
 	s.keys[key] = k

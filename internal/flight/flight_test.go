@@ -47,7 +47,6 @@ type load struct {
 func (l load) Load(ctx context.Context, c *flight.Call[int]) (int, error) { return l.do(ctx, c) }
 func (l load) Joinable(c *flight.Call[int]) bool                          { return l.join == nil || l.join(c) }
 func (l load) Starts()                                                    {}
-func (l load) Waits()                                                     {}
 func (l load) Timeout() time.Duration {
 	if l.timeout == 0 {
 		return time.Hour

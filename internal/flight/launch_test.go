@@ -13,7 +13,9 @@ import (
 
 // launch_test.go is about loads that nobody waits for from the start.
 
-func launch(t *testing.T, g *flight.Group[int], key string, l load) { g.Launch(t.Context(), key, l) }
+func launch(t *testing.T, g *flight.Group[int], key string, l load) {
+	g.Launch(t.Context(), key, new(flight.Call[int]), l)
+}
 
 func TestALaunchReturnsAtOnceAndItsLoadEndsByItself(t *testing.T) {
 	bubble(t, func(t *testing.T, g *flight.Group[int]) {

@@ -30,6 +30,7 @@ func (g *Group[V]) start(k *slot[V], c *Call[V]) {
 //  2. an invalidation has singleflight forget the key, to no effect; load 2 is current
 //  3. load 1 comes to its Do, and load 2 joins it there: it never runs
 func (g *Group[V]) run(c *Call[V]) {
+	room(false)
 	defer func() {
 		g.land(c)
 		c.cancel()

@@ -148,7 +148,7 @@ func TestAJobIsToldOfItsStartAndOfEachWait(t *testing.T) {
 		second := asks(t, g, joins)
 		joins.mustHave(t, "who joins", 0, 1)
 		mustEqual(t, "error", errors.Join(<-first, <-second), nil)
-		g.Launch(t.Context(), "k", launched)
+		g.Launch(t.Context(), "k", new(flight.Call[int]), launched)
 		pass(0)
 		launched.mustHave(t, "who launched", 1, 0)
 	})
