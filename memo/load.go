@@ -173,7 +173,7 @@ func (c *Cache) fly(ctx context.Context, l *load) (landing, error) {
 	if err != nil {
 		return landing{}, err
 	}
-	land, err := f.Wait(ctx, l.parent.flight(), l.seat.waits)
+	land, err := f.Wait(ctx, l.parent.flight(), l.led, l.seat.waits)
 	if !l.led && land.from == outcomeLoad {
 		land.from = outcomeJoined
 	}

@@ -14,11 +14,13 @@ type Call[V any] struct {
 	key    string
 	job    Job[V]
 	ctx    lifetime
-	done   chan struct{}
+	over   atomic.Bool
 	parent atomic.Pointer[Call[V]] // the load that its leader is a part of; nil once settled
 
 	// Guarded by the shard's lock.
 	waiters int
+	bell    *bell         // of the caller who leads; nil: it has left, or there is none
+	done    chan struct{} // of all others; nil: there is none
 	running bool
 	settled bool      // it has its result, or was released
 	write   bool      // a Claim

@@ -18,15 +18,6 @@ func (c *Call[V]) loads(g *Group[V], key string) bool {
 	return false
 }
 
-func (c *Call[V]) ended() bool {
-	select {
-	case <-c.done:
-		return true
-	default:
-		return false
-	}
-}
-
 // await notes that a part of c waits for other, or reports that this would
 // never end:
 //

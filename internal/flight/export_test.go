@@ -12,7 +12,7 @@ func (g *Group[V]) Do(ctx, base context.Context, parent *Call[V], key string, jo
 	if err != nil {
 		return v, led, err
 	}
-	v, err = c.Wait(ctx, parent, func() {
+	v, err = c.Wait(ctx, parent, led, func() {
 		if told, ok := job.(interface{ Waits() }); ok {
 			told.Waits()
 		}

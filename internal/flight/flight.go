@@ -76,6 +76,8 @@ type shard[V any] struct {
 
 	loads  *Call[V] // that run
 	limits limits
+
+	bell atomic.Pointer[bell] // nil, or one that nobody waits for
 }
 
 // slot is what is going on with one key.
@@ -115,13 +117,14 @@ func (g *Group[V]) Join(ctx context.Context, parent *Call[V], key string, joinab
 	if k == nil || k.current == nil || k.current.running && !joinable(k.current) {
 		return nil, nil
 	}
-	k.current.waiters++
+	k.current.board()
 	return k.current, nil
 }
 
 // Lead is the second half: it makes c, which is new, the load of key by job, and returns
 // it; or it boards another's, who came first. The load's ctx is base with a cancellation
-// of its own. Who has a Call, from Join or from Lead, is to Wait for it.
+// of its own. Who has a Call, from Join or from Lead, is to
+// Wait for it.
 func (g *Group[V]) Lead(base context.Context, parent *Call[V], key string, c *Call[V], job Job[V]) (boarded *Call[V], led bool, err error) {
 	s := g.shard(key)
 	s.mu.Lock()
@@ -131,7 +134,7 @@ func (g *Group[V]) Lead(base context.Context, parent *Call[V], key string, c *Ca
 		k = s.slot()
 	}
 	if c := k.current; c != nil && (!c.running || job.Joinable(c)) {
-		c.waiters++
+		c.board()
 		return c, false, nil
 	}
 	if g.closed.Load() {
@@ -141,7 +144,7 @@ func (g *Group[V]) Lead(base context.Context, parent *Call[V], key string, c *Ca
 		g.outdate(k)
 	}
 	c.opens(s, key, base, job)
-	c.waiters = 1
+	c.waiters, c.bell = 1, s.takeBell()
 	c.parent.Store(parent)
 	if k.runs < MaxRuns {
 		g.start(k, c)
@@ -159,32 +162,7 @@ func (c *Call[V]) opens(s *shard[V], key string, base context.Context, job Job[V
 	if base == nil {
 		panic("flight: base is nil")
 	}
-	c.group, c.shard, c.key, c.ctx.base, c.job, c.done = s.group, s, key, base, job, make(chan struct{})
-}
-
-// Wait returns what c ends with, for a caller who has boarded it and is a part of parent.
-// ready is called when it is about to wait; if ctx ends first the caller leaves c. A panic
-// in the load comes back as a *Panic to everyone.
-func (c *Call[V]) Wait(ctx context.Context, parent *Call[V], ready func()) (v V, err error) {
-	if parent != nil {
-		if !parent.await(c) {
-			c.group.leave(c)
-			return v, ErrRecursive
-		}
-		defer parent.awaited(c)
-	}
-	ready()
-	select {
-	case <-c.done:
-	case <-ctx.Done():
-		select {
-		case <-c.done: // both: the value is worth more
-		default:
-			c.group.leave(c)
-			return v, ended.Err(ctx)
-		}
-	}
-	return c.value, c.err
+	c.group, c.shard, c.key, c.ctx.base, c.job = s.group, s, key, base, job
 }
 
 func (g *Group[V]) shard(key string) *shard[V] { return &g.shards[g.home(key)] }

@@ -97,7 +97,7 @@ func (g *Group[V]) settle(c *Call[V], out outcome[V]) {
 	}
 	c.stop()
 	c.parent.Store(nil) // or a row of loads, each begun by the one before, would stay in memory
-	close(c.done)
+	c.wake()
 }
 
 // vacate makes room for another current load of k. The run of this one may not
@@ -105,25 +105,6 @@ func (g *Group[V]) settle(c *Call[V], out outcome[V]) {
 func (g *Group[V]) vacate(k *slot[V]) {
 	g.runs.Forget(k.current.key)
 	k.current = nil
-}
-
-// leave takes one caller off c. The last one starts the grace: callers who are
-// less patient than the load is slow would otherwise keep the cache empty for
-// ever. There is none for a load that nobody can join any more.
-func (g *Group[V]) leave(c *Call[V]) {
-	c.shard.mu.Lock()
-	defer c.shard.mu.Unlock()
-	c.waiters--
-	switch {
-	case c.waiters > 0, c.free && !c.dirty:
-	case !c.running: // it queues: nothing is lost
-		g.settle(c, outcome[V]{err: context.Canceled})
-	case c.dirty:
-		c.cancel()
-	default:
-		c.stop()
-		c.grace = newAlarm(c, c.job.Grace(), g.expire)
-	}
 }
 
 // expire ends the grace of c.

@@ -12,7 +12,7 @@ package flight
 // Each of the calls is in one Together at most, they are of one Group, and their leaders
 // are parts of the load parent, or, if it is nil, of none.
 func Together[V any](parent *Call[V], calls []*Call[V]) (run *Call[V], end func()) {
-	run = &Call[V]{group: calls[0].group, fellows: calls, done: make(chan struct{})}
+	run = &Call[V]{group: calls[0].group, fellows: calls}
 	run.parent.Store(parent)
 	circles.Lock()
 	defer circles.Unlock()
@@ -21,7 +21,7 @@ func Together[V any](parent *Call[V], calls []*Call[V]) (run *Call[V], end func(
 	}
 	return run, func() {
 		run.parent.Store(nil)
-		close(run.done)
+		run.over.Store(true)
 	}
 }
 
