@@ -21,9 +21,9 @@ func (n *node) quick(key string, opts []Option) bool {
 // under opts, can answer without asking anyone. t is where a function counts; nil: it is
 // of the key. Where the call is quick, its caller has looked in L1.
 func (n *node) answer(key string, opts []Option, t *tally) (e *tier.Entry, counter *atomic.Uint64) {
-	from := outcomeL2
+	var from outcome
 	if n.quick(key, opts) {
-		e = n.inProcess(key)
+		e, from = n.inProcess(key)
 	} else if silent(opts) {
 		e, from = n.hit(key, 0)
 	}
@@ -53,22 +53,33 @@ func (n *node) hit(key string, under mode) (*tier.Entry, outcome) {
 			return v.(*tier.Entry), outcomeL1
 		}
 	}
-	return n.inProcess(key), outcomeL2
+	return n.inProcess(key)
 }
 
 // inProcess returns the entry of key if L2 can answer, and L1 keeps it then.
-func (n *node) inProcess(key string) *tier.Entry {
+func (n *node) inProcess(key string) (*tier.Entry, outcome) {
 	c, t := n.cache, n.table
 	if c.lru == nil || n.load != nil {
-		return nil
+		return nil, 0
 	}
 	var epoch uint64
 	if t != nil {
 		epoch = t.Epoch()
 	}
-	e := c.usable(c.lru.Get(key))
+	e, from := c.ready(c.lru.Get(key))
 	if e == nil || t == nil {
-		return e
+		return e, from
 	}
-	return t.AddSince(epoch, e.Key, e).(*tier.Entry)
+	return t.AddSince(epoch, e.Key, e).(*tier.Entry), from
+}
+
+// ready returns e, which L2 has or not, if it answers a hit.
+func (c *Cache) ready(e *tier.Entry) (*tier.Entry, outcome) {
+	if e == nil {
+		return nil, 0
+	}
+	if c.usable(e) {
+		return e, outcomeL2
+	}
+	return c.refreshing(e)
 }

@@ -3,19 +3,13 @@ package memo
 import "github.com/tiermemo/tiermemo/memo/tier"
 
 // Here is L2, the process tier: which of its entries may be used, and how one
-// gets in. The hit path comes by in do.go, everyone else in load.go.
+// gets in. The hit path comes by in hit.go, everyone else in load.go.
 
-// usable returns e if it may be served now, else nil. Everything else about an
-// entry was decided when it was stored; an invalidation of its key removes it.
-func (c *Cache) usable(e *tier.Entry) *tier.Entry {
-	if e == nil {
-		return nil
-	}
+// usable reports whether e may be served now. Everything else about an entry was
+// decided when it was stored; an invalidation of its key removes it.
+func (c *Cache) usable(e *tier.Entry) bool {
 	now := c.clock.Now()
-	if now >= e.Early || !sound(e, now) { // near its end, or past it: stale.go
-		return nil
-	}
-	return e
+	return now < e.Early && sound(e, now) // else it is near its end, or past it: stale.go
 }
 
 // peek looks for l's key in L2, and says what time has made of what it finds.

@@ -77,7 +77,8 @@ type shard[V any] struct {
 	loads  *Call[V] // that run
 	limits limits
 
-	bell atomic.Pointer[bell] // nil, or one that nobody waits for
+	youngest atomic.Pointer[Call[V]] // the last that became the current one of its key; nil: it has ceased to be
+	bell     atomic.Pointer[bell]    // nil, or one that nobody waits for
 }
 
 // slot is what is going on with one key.
@@ -152,8 +153,7 @@ func (g *Group[V]) Lead(base context.Context, parent *Call[V], key string, c *Ca
 		c.queue(job.Timeout())
 	}
 	// Registered last: if base or job is nil, the above panics and the key is free.
-	k.current = c
-	s.keys[key] = k
+	s.current(k, c)
 	return c, true, nil
 }
 
@@ -190,9 +190,14 @@ func (s *shard[V]) slot() *slot[V] {
 	return k
 }
 
-// Current returns the load of key that callers would join, or nil.
+// Current returns the load of key that callers would join, or nil. The readers of a value
+// that is being refreshed ask this all at once: where the youngest load of the shard is
+// the one, they take no lock.
 func (g *Group[V]) Current(key string) *Call[V] {
 	s := g.shard(key)
+	if c := s.youngest.Load(); c != nil && c.key == key {
+		return c
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if k := s.keys[key]; k != nil {
@@ -218,6 +223,12 @@ func (g *Group[V]) Launch(base context.Context, key string, c *Call[V], job Job[
 	c.opens(s, key, base, job)
 	c.free = true
 	g.start(k, c)
+	s.current(k, c)
+}
+
+// current makes c the load of k that callers join.
+func (s *shard[V]) current(k *slot[V], c *Call[V]) {
 	k.current = c
-	s.keys[key] = k
+	s.keys[c.key] = k
+	s.youngest.Store(c)
 }

@@ -103,8 +103,10 @@ func (g *Group[V]) settle(c *Call[V], out outcome[V]) {
 // vacate makes room for another current load of k. The run of this one may not
 // have left singleflight yet, and the next one would join it there.
 func (g *Group[V]) vacate(k *slot[V]) {
-	g.runs.Forget(k.current.key)
+	c := k.current
+	g.runs.Forget(c.key)
 	k.current = nil
+	c.shard.youngest.CompareAndSwap(c, nil)
 }
 
 // expire ends the grace of c.
