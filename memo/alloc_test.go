@@ -2,11 +2,15 @@ package memo_test
 
 import (
 	"context"
+	"runtime"
 	"strconv"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/tiermemo/tiermemo/memo"
+	"github.com/tiermemo/tiermemo/memo/lru"
 	"github.com/tiermemo/tiermemo/memo/tier/tiertest"
 )
 
@@ -98,4 +102,79 @@ func TestRequestAllocations(t *testing.T) {
 		end()
 	})
 	allocates(t, "With", 1, func() { _ = c.With(context.Background()) })
+}
+
+// A miss is the caller's key, cloned; the load with its flight and the loader's ctx; its
+// goroutine, and singleflight's call; the value and its entry; and two nodes of the LRU.
+func TestMissAllocations(t *testing.T) {
+	names := make([]string, 8192)
+	for i := range names {
+		names[i] = "user:" + strconv.Itoa(i)
+	}
+	c := newCache(t, memo.Config{Local: lru.New(256)})
+	ctx := c.With(context.Background())
+	i := 0
+	next := func() string { i++; return names[i%len(names)] }
+	for range names { // the maps have grown
+		_, _ = memo.Do(ctx, next(), loadUser)
+	}
+	who := hit(t, user{ID: 7, Name: "Ada"})
+	allocates(t, "a miss", 8, func() { who(memo.Do(ctx, next(), loadUser)) })
+	allocates(t, "a miss with options", 8, func() { who(memo.Do(ctx, next(), loadUser, memo.TTL(time.Minute), memo.Stale(time.Minute))) })
+	allocates(t, "a miss that L2 does not keep", 6, func() { who(memo.Do(ctx, next(), loadUser, memo.NoStore())) })
+}
+
+// Who waits for another's load clones its key, and the runtime notes for what it waits.
+func TestWaiterAllocations(t *testing.T) {
+	const waiters = 2000
+	var before, after runtime.MemStats
+	synctest.Test(t, func(t *testing.T) {
+		c := newCache(t, memo.Config{})
+		ctx, cancel := context.WithCancel(c.With(context.Background()))
+		defer cancel()
+		begin, land := make(chan struct{}), make(chan struct{})
+		load := func(context.Context) (int, error) { <-land; return 7, nil }
+		var all sync.WaitGroup
+		for range waiters {
+			all.Go(func() {
+				<-begin
+				if v, err := memo.Do(ctx, "user:7", load); v != 7 || err != nil {
+					t.Error(v, err)
+				}
+			})
+		}
+		synctest.Wait()
+		runtime.ReadMemStats(&before)
+		close(begin)
+		synctest.Wait()
+		close(land)
+		all.Wait()
+		runtime.ReadMemStats(&after)
+	})
+	if n := float64(after.Mallocs-before.Mallocs) / waiters; n > 2.2 && !raceEnabled {
+		t.Errorf("%.2f allocations for each who waits, want 2", n)
+	}
+	if n := float64(after.TotalAlloc-before.TotalAlloc) / waiters; n > 140 && !raceEnabled {
+		t.Errorf("%.0f bytes for each who waits, want 120", n)
+	}
+}
+
+// Who finds a value that is past its time, and is refreshed, allocates nothing.
+func TestStaleAllocations(t *testing.T) {
+	c := newCache(t, memo.Config{})
+	who := hit(t, user{ID: 7, Name: "Ada"})
+	request, end := c.Begin(context.Background())
+	defer end()
+	ctx := c.With(context.Background())
+	options := []memo.Option{memo.TTL(time.Hour), memo.Stale(time.Hour)}
+	who(memo.Do(ctx, "user:7", loadUser, options...))
+	if err := memo.Expire(ctx, "user:7"); err != nil {
+		t.Fatal(err)
+	}
+	land := make(chan struct{})
+	defer close(land)
+	refresh := func(context.Context) (user, error) { <-land; return user{ID: 8}, nil }
+	for where, ctx := range map[string]context.Context{"L2": ctx, "L1": request} {
+		allocates(t, where+", while it is refreshed", 0, func() { who(memo.Do(ctx, "user:7", refresh, options...)) })
+	}
 }

@@ -1,0 +1,185 @@
+package flight_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/tiermemo/tiermemo/internal/flight"
+)
+
+// lifetime_test.go is about the ctx of a load, which is one of package context only for
+// who asks, and about the one timer that the loads of a shard share.
+
+type color struct{}
+
+func TestWhatALoaderMakesOfItsCtxEndsWithIt(t *testing.T) {
+	for name, from := range map[string]func(ctx context.Context) (<-chan struct{}, func() error){
+		"Done": func(ctx context.Context) (<-chan struct{}, func() error) {
+			return ctx.Done(), func() error { return context.Cause(ctx) }
+		},
+		"WithCancel": func(ctx context.Context) (<-chan struct{}, func() error) {
+			below, cancel := context.WithCancel(ctx)
+			context.AfterFunc(below, cancel)
+			return below.Done(), func() error { return context.Cause(below) }
+		},
+		"WithTimeout": func(ctx context.Context) (<-chan struct{}, func() error) {
+			below, cancel := context.WithTimeout(context.WithValue(ctx, color{}, "green"), time.Hour)
+			context.AfterFunc(below, cancel)
+			return below.Done(), func() error { return context.Cause(below) }
+		},
+		"AfterFunc": func(ctx context.Context) (<-chan struct{}, func() error) {
+			done := make(chan struct{})
+			context.AfterFunc(ctx, func() { close(done) })
+			return done, func() error { return context.Cause(ctx) }
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, g *flight.Group[int]) {
+				var cause error
+				call(t.Context(), g, "k", load{timeout: time.Second, do: func(ctx context.Context, _ *flight.Call[int]) (int, error) {
+					mustEqual(t, "Err before the end", errors.Join(ctx.Err(), context.Cause(ctx)), nil)
+					done, why := from(ctx)
+					<-done
+					cause = why()
+					return 0, ctx.Err()
+				}}).mustFail(t, context.DeadlineExceeded)
+				synctest.Wait()
+				if cause == nil || errors.Is(cause, context.Canceled) || !errors.Is(cause, context.DeadlineExceeded) {
+					t.Errorf("the cause is %v, want that the load took too long", cause)
+				}
+			})
+		})
+	}
+}
+
+// What a loader has left behind with its ctx, asked for or not, is told that it is over,
+// and still finds the values of the base.
+func TestTheCtxOfALoadIsOverWhenItHasLanded(t *testing.T) {
+	for name, asks := range map[string]bool{"nobody had asked": false, "it was asked for": true} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, g *flight.Group[int]) {
+				base := context.WithValue(t.Context(), color{}, "green")
+				var left context.Context
+				_, _, err := g.Do(t.Context(), base, nil, "k", load{do: func(ctx context.Context, _ *flight.Call[int]) (int, error) {
+					mustEqual(t, "value", ctx.Value(color{}), any("green"))
+					if left = ctx; asks {
+						_ = ctx.Done()
+					}
+					return 7, nil
+				}})
+				mustEqual(t, "error", err, nil)
+				synctest.Wait()
+				<-left.Done()
+				mustEqual(t, "Err", left.Err(), context.Canceled)
+				mustEqual(t, "Cause", context.Cause(left), context.Canceled)
+				mustEqual(t, "value after the end", left.Value(color{}), any("green"))
+				below, cancel := context.WithCancel(left)
+				defer cancel()
+				mustEqual(t, "Err of a ctx made of it", below.Err(), context.Canceled)
+			})
+		})
+	}
+}
+
+func TestTheCtxOfALoadEndsWithItsBase(t *testing.T) {
+	bubble(t, func(t *testing.T, g *flight.Group[int]) {
+		why := errors.New("the base has ended")
+		base, cancel := context.WithCancelCause(t.Context())
+		_, _, err := g.Do(t.Context(), base, nil, "k", load{do: func(ctx context.Context, _ *flight.Call[int]) (int, error) {
+			cancel(why)
+			mustEqual(t, "Err", ctx.Err(), context.Canceled)
+			return 0, context.Cause(ctx)
+		}})
+		mustEqual(t, "error", err, why)
+	})
+}
+
+// Loads of one key are in one shard, and so have one timer.
+func TestEachLoadHasItsOwnTimeout(t *testing.T) {
+	bubble(t, func(t *testing.T, g *flight.Group[int]) {
+		hangs := func(timeout time.Duration, extended time.Duration) func() answer {
+			heard := ask(t.Context(), g, "k", load{timeout: timeout, join: func(*flight.Call[int]) bool { return false }, do: func(ctx context.Context, c *flight.Call[int]) (int, error) {
+				if extended > 0 {
+					c.Extend(extended)
+				}
+				<-ctx.Done()
+				return 0, ctx.Err()
+			}})
+			return heard
+		}
+		ask(t.Context(), g, "k", load{timeout: 500 * ms, do: func(context.Context, *flight.Call[int]) (int, error) { return 7, nil }})().mustBe(t, 7)
+		for i, heard := range []func() answer{hangs(3*time.Second, 0), hangs(time.Second, 0), hangs(time.Hour, 2*time.Second), hangs(time.Second, 4*time.Second)} {
+			want := []time.Duration{3 * time.Second, time.Second, 2 * time.Second, 4 * time.Second}[i]
+			a := heard()
+			a.mustFail(t, context.DeadlineExceeded)
+			mustEqual(t, "it took", a.took, want)
+		}
+	})
+}
+
+// A bell that is used again must not have rung: who leads next would be woken before
+// there is a value.
+func TestABellRingsForOneLeaderAtATime(t *testing.T) {
+	bubble(t, func(t *testing.T, g *flight.Group[int]) {
+		for range 3 {
+			ctx, cancel := context.WithCancel(t.Context())
+			land := make(chan struct{})
+			gone := ask(ctx, g, "k", load{do: func(context.Context, *flight.Call[int]) (int, error) { <-land; return 1, nil }})
+			cancel()
+			gone().mustFail(t, context.Canceled)
+			g.Invalidate(flight.Always, func() {}, "k")
+			next := ask(t.Context(), g, "k", load{do: func(context.Context, *flight.Call[int]) (int, error) {
+				time.Sleep(time.Second)
+				return 2, nil
+			}})
+			close(land) // the load that was left behind lands while the next one runs
+			synctest.Wait()
+			next().mustBe(t, 2)
+		}
+	})
+}
+
+// The caller whose ctx ends when the load does leaves with the value, and the bell is as new.
+func TestWhoLeavesAsTheLoadLandsLeavesNoRing(t *testing.T) {
+	bubble(t, func(t *testing.T, g *flight.Group[int]) {
+		for range 100 {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			a := call(ctx, g, "k", load{do: func(context.Context, *flight.Call[int]) (int, error) {
+				time.Sleep(time.Second)
+				return 1, nil
+			}})
+			cancel()
+			if a.err == nil {
+				a.mustBe(t, 1)
+			} else {
+				a.mustFail(t, context.DeadlineExceeded)
+			}
+			synctest.Wait()
+			call(t.Context(), g, "k", load{do: func(context.Context, *flight.Call[int]) (int, error) {
+				time.Sleep(time.Second)
+				return 2, nil
+			}}).mustBe(t, 2)
+		}
+	})
+}
+
+func TestCurrentIsTheLoadThatCallersJoin(t *testing.T) {
+	bubble(t, func(t *testing.T, g *flight.Group[int]) {
+		mustEqual(t, "before", g.Current("k") == nil, true)
+		launched := load{do: func(ctx context.Context, c *flight.Call[int]) (int, error) {
+			mustEqual(t, "while it runs", g.Current("k"), c)
+			mustEqual(t, "of another key", g.Current("other") == nil, true)
+			time.Sleep(time.Second)
+			return 7, nil
+		}}
+		launch(t, g, "k", launched)
+		pass(0)
+		g.Invalidate(flight.Always, func() {}, "k")
+		mustEqual(t, "out of date", g.Current("k") == nil, true)
+		call(t.Context(), g, "k", launched).mustBe(t, 7)
+		mustEqual(t, "after", g.Current("k") == nil, true)
+	})
+}
