@@ -11,7 +11,7 @@ const Always = math.MaxUint64
 
 // Invalidate makes later callers of keys start anew, marks the loads of keys that
 // began before the sequence seq as out of date, and runs forget, all in one step
-// against Keep and Do. A load that queues has seen nothing yet and stays.
+// against Keep, Join and Lead. A load that queues has seen nothing yet and stays.
 //
 // It is one step for several keys too, which may be made of each other. With one
 // after the other:

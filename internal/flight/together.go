@@ -5,7 +5,7 @@ package flight
 // for.
 
 // Together returns a Call that stands for the loads calls while one run serves them all:
-// what that run asks for is a part of it (see Do), so that a run which asks for the
+// what that run asks for is a part of it (see Join), so that a run which asks for the
 // result of one of its own loads is told so, also by way of others. It is in no Group:
 // nobody can join it. end is called once, when the run has ended.
 //
