@@ -163,6 +163,7 @@ func TestNodeThatComesBackWhileItIsClosedIsUsed(t *testing.T) {
 		time.Sleep(3 * time.Second)
 		list.Change("a", "b")
 		time.Sleep(agreed)
+		synctest.Wait() // which is how the race detector knows that Close was before this
 		if closed == 0 {
 			t.Fatal("a Node that has left the list is never closed")
 		}
