@@ -30,18 +30,18 @@ help: ## list the targets (the default)
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
 .PHONY: test
-test: tools ## every test of every module, with the race detector, a real memcached and PostgreSQL
-	$(call each,$(MODULES),TIERMEMO_REQUIRE_MEMCACHED=1 TIERMEMO_REQUIRE_POSTGRES=1 $(GO) test -race -shuffle=on -timeout=5m $(GOTESTFLAGS) ./...)
+test: tools ## every test of every module, with the race detector, a real memcached, PostgreSQL and Redis
+	$(call each,$(MODULES),TIERMEMO_REQUIRE_MEMCACHED=1 TIERMEMO_REQUIRE_POSTGRES=1 TIERMEMO_REQUIRE_REDIS=1 $(GO) test -race -shuffle=on -timeout=5m $(GOTESTFLAGS) ./...)
 	$(call each,$(MODULES),$(GO) test -run 'Allocations' ./...) # counted without the race detector, which allocates
 
 # The race detector needs a C compiler, and so does SQLite. With TIERMEMO_REQUIRE_MEMCACHED a
-# test that finds no memcached fails, and with TIERMEMO_REQUIRE_POSTGRES one that finds no
-# PostgreSQL; without them (plain `go test`) it skips. Debian has PostgreSQL's server beside
+# test that finds no memcached fails, and so with TIERMEMO_REQUIRE_POSTGRES and _REDIS; without
+# them (plain `go test`) it skips. Debian has PostgreSQL's server beside
 # PATH, and other programs of it also where there is none. SQLite has no command, but a header.
 .PHONY: tools
 tools:
 	@command -v initdb >/dev/null || scripts/need '/usr/lib/postgresql/*/bin/initdb=postgresql'
-	@scripts/need memcached /usr/include/sqlite3.h=libsqlite3-dev "$$($(GO) env CC | cut -d' ' -f1)=gcc,libc6-dev"
+	@scripts/need memcached redis-server /usr/include/sqlite3.h=libsqlite3-dev "$$($(GO) env CC | cut -d' ' -f1)=gcc,libc6-dev"
 
 .PHONY: check
 check: lint test ## lint, then test: what a change must pass
@@ -94,7 +94,7 @@ fuzz: ## each fuzz target for FUZZTIME (50000x, or 30s)
 		done
 
 .PHONY: bench
-bench: ## compare with other caches (bench/)
+bench: ## compare with other caches: bench/RESULTS.md (25 minutes; RUN=regexp for some of it)
 	$(MAKE) -C bench
 
 # Two sizes of each curve are a part of `make test`. CURVES = -only tags: one of them;

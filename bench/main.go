@@ -1,121 +1,115 @@
-// Command bench compares the hit paths of tiermemo with what a user would write
-// by hand, on the same work, and writes RESULTS.md.
+// Command bench compares tiermemo with other caches, and with what one writes by hand, on
+// the same work, and writes RESULTS.md with RESULTS.json beside it.
 //
-// The contenders of one event run in turn (A B A B …), round after round, and
-// what is compared is the ratio of their medians: the machine's mood is the same
-// for all of them.
+//	go run .                             all of it
+//	go run . -run '^Request' -merge      these events anew, the others as they were
+//	go run . -render                     RESULTS.md anew from RESULTS.json
+//
+// The contenders of one event run in turn (A B A B …), round after round, and what is
+// compared is the median of the ratios within a round: the machine's mood is the same for
+// both sides of each. GOMAXPROCS is left alone, in the serial events too, so that the
+// garbage is collected beside the work, as it is in a server.
 package main
 
 import (
+	"bytes"
+	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"os"
-	"os/exec"
-	"runtime"
+	"regexp"
 	"slices"
 	"strings"
-	"testing"
 	"time"
+
+	"github.com/tiermemo/tiermemo/bench/events"
+	"github.com/tiermemo/tiermemo/bench/lab"
+	"github.com/tiermemo/tiermemo/bench/redisserver"
+	"github.com/tiermemo/tiermemo/bench/report"
+	"github.com/tiermemo/tiermemo/bench/targets"
+	"github.com/tiermemo/tiermemo/internal/mcserver"
 )
 
-// An event is one kind of work, and who does it; ours comes first.
-type event struct {
-	name       string
-	contenders []contender
-}
-
-type contender struct {
-	name string
-	run  func(b *testing.B)
-}
-
-// result is what one contender's rounds come to.
-type result struct {
-	ns, allocs, bytes float64
-	least, most       float64
-}
-
 func main() {
-	testing.Init()
-	rounds := flag.Int("rounds", 12, "rounds, each contender once in each")
-	each := flag.Duration("time", 100*time.Millisecond, "how long one round of one contender takes")
-	only := flag.String("run", "", "only events whose name contains this")
-	out := flag.String("o", "", "write the table there, and not to standard output")
-	flag.Parse()
-	if err := flag.Set("test.benchtime", each.String()); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(2)
-	}
-	var text strings.Builder
-	head(&text, *rounds, *each)
-	for _, e := range events() {
-		if strings.Contains(e.name, *only) {
-			fmt.Fprintln(os.Stderr, e.name)
-			row(&text, e, measure(e, *rounds))
-		}
-	}
-	if *out == "" {
-		fmt.Print(text.String())
-		return
-	}
-	if err := os.WriteFile(*out, []byte(text.String()), 0o644); err != nil {
-		fmt.Fprintln(os.Stderr, err)
+	events.ServeIfAsked() // as a child of itself
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-// measure runs the contenders of e in turn.
-func measure(e event, rounds int) []result {
-	samples := make([][]testing.BenchmarkResult, len(e.contenders))
-	for range rounds {
-		for i, c := range e.contenders {
-			runtime.GC()
-			samples[i] = append(samples[i], testing.Benchmark(func(b *testing.B) {
-				b.ReportAllocs()
-				c.run(b)
-			}))
-		}
-	}
-	results := make([]result, len(samples))
-	for i, s := range samples {
-		ns := make([]float64, len(s))
-		for j, r := range s {
-			ns[j] = float64(r.T.Nanoseconds()) / float64(r.N)
-		}
-		slices.Sort(ns)
-		last := s[len(s)-1]
-		results[i] = result{
-			ns: ns[len(ns)/2], least: ns[0], most: ns[len(ns)-1],
-			allocs: float64(last.AllocsPerOp()), bytes: float64(last.AllocedBytesPerOp()),
-		}
-	}
-	return results
+type choice struct {
+	rounds        int
+	each          time.Duration
+	pattern       *regexp.Regexp
+	merge, render bool
+	json, out     string
 }
 
-func head(w io.Writer, rounds int, each time.Duration) {
-	fmt.Fprintf(w, "# Results\n\nWritten by `make bench` on %s: %d interleaved rounds of %v each, medians.\n", time.Now().Format("2006-01-02"), rounds, each)
-	fmt.Fprintf(w, "%s, %d cores, %s. Compare the ratios; the nanoseconds are this machine's, and move with what else it does.\n\n"+
-		"A miss costs more than by hand: its load runs on a goroutine of its own, with a ctx and a limit, so that every caller can leave. It is paid once for each run of a loader.\n\n", cpu(), runtime.NumCPU(), runtime.Version())
-	fmt.Fprintln(w, "| event | who | ns/op (least to most) | allocs | bytes | against ours |\n|---|---|---|---|---|---|")
-}
-
-func row(w io.Writer, e event, results []result) {
-	for i, r := range results {
-		name, ratio := e.name, fmt.Sprintf("%.2f×", r.ns/results[0].ns)
-		if i > 0 {
-			name = ""
-		} else {
-			ratio = ""
+func run() error {
+	var c choice
+	flag.IntVar(&c.rounds, "rounds", 8, "rounds, each contender once in each")
+	flag.DurationVar(&c.each, "time", 50*time.Millisecond, "how long one round of one contender takes")
+	only := flag.String("run", "", "only events whose \"group: name\" matches this `regexp`")
+	flag.BoolVar(&c.merge, "merge", false, "keep what -json has of the other events")
+	flag.BoolVar(&c.render, "render", false, "measure nothing: write the table of what -json has")
+	flag.StringVar(&c.json, "json", "RESULTS.json", "the figures")
+	flag.StringVar(&c.out, "o", "RESULTS.md", "the table")
+	flag.Parse()
+	var err error
+	if c.pattern, err = regexp.Compile(*only); err != nil {
+		return err
+	}
+	var f report.File
+	if c.merge || c.render {
+		if f, err = report.Load(c.json); err != nil {
+			return err
 		}
-		fmt.Fprintf(w, "| %s | %s | %.1f (%.1f to %.1f) | %.0f | %.0f | %s |\n", name, e.contenders[i].name, r.ns, r.least, r.most, r.allocs, r.bytes, ratio)
 	}
+	var failed error
+	if !c.render {
+		failed = c.measure(&f)
+	}
+	if f.Events == nil {
+		return errors.Join(failed, errors.New("nothing was measured"))
+	}
+	f.Sort(events.All())
+	var text bytes.Buffer
+	report.Write(&text, f, targets.Judge(f, targets.All()), events.Notes())
+	return errors.Join(failed, f.Save(c.json), os.WriteFile(c.out, text.Bytes(), 0o644))
 }
 
-func cpu() string {
-	out, err := exec.Command("sh", "-c", "grep -m1 'model name' /proc/cpuinfo | cut -d: -f2").Output()
-	if name := strings.TrimSpace(string(out)); err == nil && name != "" {
-		return name
+// measure runs the events that were asked for. What failed is said at the end, and the
+// others are kept.
+func (c choice) measure(f *report.File) error {
+	f.Machine = report.ThisMachine()
+	env := lab.Env{Time: c.each}
+	memcached, err := mcserver.Start("-m", "1024")
+	if err != nil {
+		return err
 	}
-	return runtime.GOARCH
+	defer memcached.Close()
+	redis, err := redisserver.Start()
+	if err != nil {
+		return err
+	}
+	defer redis.Close()
+	env.Memcached, env.Redis = memcached.Addr(), redis.Addr()
+
+	command := "go run . " + strings.Join(os.Args[1:], " ")
+	var failed error
+	for _, e := range events.All() {
+		if !c.pattern.MatchString(e.Group + ": " + e.Name) {
+			continue
+		}
+		start := time.Now()
+		ms, err := lab.Measure(e, env, c.rounds)
+		fmt.Fprintf(os.Stderr, "%6.1fs %s: %s\n", time.Since(start).Seconds(), e.Group, e.Name)
+		if err != nil {
+			failed = errors.Join(failed, err)
+			continue
+		}
+		f.Put(report.Event{Group: e.Group, Name: e.Name, Columns: slices.Clone(e.Units()), When: report.Today(), Command: strings.TrimSpace(command), Contenders: ms})
+	}
+	return failed
 }

@@ -24,6 +24,7 @@ func Skips() []Permit {
 	return []Permit{
 		{"internal/mcserver", "ForTest", "without a memcached `go test` still tests the rest; TIERMEMO_REQUIRE_MEMCACHED turns the skip into a failure"},
 		{"internal/pgserver", "ForTest", "likewise, with TIERMEMO_REQUIRE_POSTGRES"},
+		{"bench/redisserver", "ForTest", "likewise, with TIERMEMO_REQUIRE_REDIS"},
 	}
 }
 

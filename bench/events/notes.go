@@ -1,0 +1,14 @@
+package events
+
+import "github.com/tiermemo/tiermemo/bench/report"
+
+// Notes are what a reader of the tables has to know.
+func Notes() report.Notes {
+	return report.Notes{
+		"All have a TTL of an hour. No peer keeps statistics; tiermemo always does.",
+		"*closure*: each call brings a loader that captures its key, as most code does; otherwise the loader was built once.",
+		"By keys that are numbers, a peer whose keys are strings is given `\"user:\" + strconv.Itoa(id)`, made at every call, and `memo.Do` is given `memo.Key(\"user\", id)`.",
+		"Serial events leave GOMAXPROCS at the number of cores, so that the garbage is collected beside the work, as in a server.",
+		"redis/rueidis/rueidisaside is missing: its module cannot be downloaded here (`go mod download github.com/redis/rueidis/rueidisaside@v1.0.79` is refused by the proxy). rueidis stands in with its client-side cache and a loader by hand.",
+	}
+}
