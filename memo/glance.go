@@ -86,6 +86,9 @@ func (b *many[K, V]) glance(ctx context.Context, n *node, members []*member) (re
 	}
 	for _, m := range looking {
 		if m.entry == nil && m.panicked == nil {
+			if m.ahead.err != nil && impatient(ctx) {
+				m.ahead.drop() // others may wait for the load, who have more time
+			}
 			rest = append(rest, m)
 			continue
 		}

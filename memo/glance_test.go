@@ -136,3 +136,48 @@ func TestBatchLeavesItsLook(t *testing.T) {
 		}
 	})
 }
+
+// dated is a ctx whose time is up, and whose timer has not rung yet.
+type dated struct {
+	context.Context
+	deadline time.Time
+}
+
+func (d dated) Deadline() (time.Time, bool) { return d.deadline, true }
+
+// hurried is a ctx below c that has so little time that the next read of a value fails
+// just when it is over.
+func hurried(c *memo.Cache, wire *tiertest.Faulty) context.Context {
+	const little = 10 * time.Millisecond
+	wire.Inject(tiertest.Fault{Ops: []tiertest.Op{tiertest.OpGetMulti}, Match: "t:v:", Times: 1, Delay: little, Err: context.DeadlineExceeded})
+	return c.With(dated{context.Background(), time.Now().Add(little)})
+}
+
+// What a caller had no patience for says nothing about the Node, though the timer of the
+// connection may ring before that of the ctx.
+func TestImpatientCallersAreNoFailuresOfTheNode(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet()
+		c, wire := f.process(t, slowPoll)
+		for range 10 {
+			_, _ = memo.Get[int](hurried(c, wire), "a")
+		}
+		if n := c.Snapshot().Nodes[0]; !n.Up || n.Errors != 0 {
+			t.Errorf("up is %t after 10 callers without patience, with %d errors", n.Up, n.Errors)
+		}
+	})
+}
+
+// Nor does it make the load of its key do without the shared tier: others may wait for it.
+func TestLoadDoesNotTakeAlongThatItsBatchHadNoPatience(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet()
+		c, wire := f.process(t, slowPoll)
+		_, _ = memo.DoMany(hurried(c, wire), []string{"a", "b"}, f.db.readAll)
+		if !f.item(t, "t:v:a").Found() {
+			t.Error("what was loaded is not in the shared tier")
+		}
+	})
+}

@@ -22,11 +22,19 @@ func (d *domain) do(ctx context.Context, op string, fn func(ctx context.Context)
 	switch {
 	case tier.IsAnswer(err):
 		d.readAnswered()
-	case ctx.Err() == nil: // else it is the caller's end, not the Node's
+	case !impatient(ctx): // else it is the caller's end, not the Node's
 		d.errs.Add(1)
 		d.readFailed(err)
 	}
 	return err
+}
+
+// impatient reports whether the time of a caller with ctx is up. It asks for the deadline
+// because another timer for the same moment, that of a connection, may ring before the
+// ctx's.
+func impatient(ctx context.Context) bool {
+	deadline, ok := ctx.Deadline()
+	return ctx.Err() != nil || ok && !time.Now().Before(deadline)
 }
 
 // timed makes one call of the protocol, within the time that ctx has for all of them,
