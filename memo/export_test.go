@@ -26,3 +26,12 @@ func DoEach[K comparable, V any](ctx context.Context, keys []string, ks []K, loa
 	results := make([]Result[V], len(keys))
 	return results, b.answer(ctx, find(ctx), results)
 }
+
+// Busy reports whether anything goes on with key in c.
+func (c *Cache) Busy(key string) bool {
+	watch := c.flights.WatchAlone(key)
+	if watch != nil {
+		watch.Release()
+	}
+	return watch == nil
+}

@@ -70,6 +70,14 @@ func (b *many[K, V]) glance(ctx context.Context, n *node, members []*member) (re
 	if n.table != nil {
 		epoch = n.table.Epoch()
 	}
+	returned := false
+	defer func() { // else a panic or a Goexit, as of a user's Local, would leave them watching
+		for _, m := range members {
+			if !returned {
+				m.ahead.drop()
+			}
+		}
+	}()
 	looking := make([]*member, 0, len(members))
 	all := make([]ahead, len(members))
 	for i, m := range members {
@@ -98,6 +106,7 @@ func (b *many[K, V]) glance(ctx context.Context, n *node, members []*member) (re
 		m.ahead.drop()
 		m.seat.waits()
 	}
+	returned = true
 	return rest
 }
 

@@ -2,6 +2,7 @@ package memo_test
 
 import (
 	"context"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -9,6 +10,8 @@ import (
 	"time"
 
 	"github.com/tiermemo/tiermemo/memo"
+	"github.com/tiermemo/tiermemo/memo/lru"
+	"github.com/tiermemo/tiermemo/memo/tier"
 	"github.com/tiermemo/tiermemo/memo/tier/tiertest"
 )
 
@@ -135,6 +138,51 @@ func TestBatchLeavesItsLook(t *testing.T) {
 			t.Errorf("left after %v with %v, want after a second with the end of its ctx", took, err)
 		}
 	})
+}
+
+// fragile is a process tier that has something happen to whoever looks for one key.
+type fragile struct {
+	*lru.Cache
+	visit func(how, key string)
+}
+
+func (l fragile) Peek(key string) *tier.Entry {
+	l.visit("Peek", key)
+	return l.Cache.Peek(key)
+}
+
+func (l fragile) Get(key string) *tier.Entry {
+	l.visit("Get", key)
+	return l.Cache.Get(key)
+}
+
+// What a batch watches it watches no longer when code of its user has ended it.
+func TestBatchThatPanicsWatchesNothingAnyMore(t *testing.T) {
+	t.Parallel()
+	for name, fail := range map[string]func(){"panic": func() { panic("the tier's own") }, "Goexit": runtime.Goexit} {
+		synctest.Test(t, func(t *testing.T) {
+			f := newFleet()
+			c, _ := f.process(t, func(cfg *memo.Config) {
+				cfg.Local = fragile{lru.New(10), func(how, key string) {
+					if how == "Peek" && key == "b" {
+						fail()
+					}
+				}}
+			})
+			var caller sync.WaitGroup
+			caller.Add(1)
+			go func() {
+				defer caller.Done()
+				defer func() { _ = recover() }()
+				_, _ = memo.DoMany(c.With(context.Background()), []string{"a", "b"}, f.db.readAll)
+				t.Errorf("%s: the batch returned", name)
+			}()
+			caller.Wait()
+			if c.Busy("a") {
+				t.Errorf("%s: a is watched for ever", name)
+			}
+		})
+	}
 }
 
 // dated is a ctx whose time is up, and whose timer has not rung yet.
