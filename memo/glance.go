@@ -92,6 +92,9 @@ func (b *many[K, V]) glance(ctx context.Context, n *node, members []*member) (re
 		lookAhead(ctx, round)
 		round = slices.DeleteFunc(round, func(m *member) bool { return !m.sees() })
 	}
+	for _, m := range round { // the markers of the tags that it has found last were not looked at
+		m.ahead.drop()
+	}
 	for _, m := range looking {
 		if m.entry == nil && m.panicked == nil {
 			if m.ahead.err != nil && impatient(ctx) {

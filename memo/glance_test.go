@@ -2,6 +2,7 @@ package memo_test
 
 import (
 	"context"
+	"fmt"
 	"runtime"
 	"strings"
 	"sync"
@@ -183,6 +184,32 @@ func TestBatchThatPanicsWatchesNothingAnyMore(t *testing.T) {
 			}
 		})
 	}
+}
+
+// 1. each look at a finds a tag more than the one before
+// 2. the last of them finds one that was invalidated, which nobody has looked for
+// 3. the load takes along what was seen, with the tags that were found, and uses it
+func TestBatchUsesNothingWhoseMarkersItHasNotSeen(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const turns = 16
+		f := newFleet()
+		there, _ := f.process(t)
+		here, wire := f.process(t, slowPoll)
+		var tags []string
+		wire.Inject(tiertest.Fault{Ops: []tiertest.Op{tiertest.OpGetMulti}, Match: "t:v:a", Times: turns, Before: func(context.Context, tiertest.Op, []string) {
+			tags = append(tags, fmt.Sprint("tag", len(tags)))
+			must(t, memo.Set(there.With(context.Background()), "a", 0, memo.Tags(tags...)))
+			if len(tags) == turns {
+				f.db.write("a")
+				must(t, there.InvalidateTags(context.Background(), tags[turns-1]))
+			}
+		}})
+		got, err := memo.DoMany(here.With(context.Background()), []string{"a", "b"}, f.db.readAll)
+		if must(t, err); got["a"] != 1 {
+			t.Errorf("version %d, whose tag was invalidated before it was looked at", got["a"])
+		}
+	})
 }
 
 // dated is a ctx whose time is up, and whose timer has not rung yet.
