@@ -103,10 +103,13 @@ func (b *many[K, V]) glance(ctx context.Context, n *node, members []*member) (re
 			rest = append(rest, m)
 			continue
 		}
+		m.ahead.drop()
+		if m.entry != nil {
+			m.refreshLanded(ctx, landing{m.entry, m.from})
+		}
 		if m.entry != nil && n.table != nil {
 			m.entry = n.table.AddSince(epoch, m.key, m.entry).(*tier.Entry)
 		}
-		m.ahead.drop()
 		m.seat.waits()
 	}
 	returned = true
@@ -175,7 +178,7 @@ func (m *member) sees() (again bool) {
 	switch {
 	case len(tags) > len(a.tags):
 		a.tags, again = tags, true
-	case verdict == coherence.Valid && ageOf(e, m.cache.clock.Exact(), l.policy.early) == fresh:
+	case verdict == coherence.Valid && ageOf(e, m.cache.clock.Exact(), 0) == fresh: // maybe early: see refreshLanded
 		l.keep(a.watch, e)
 		m.entry, m.from = e, outcomeL3
 	}

@@ -212,6 +212,38 @@ func TestBatchUsesNothingWhoseMarkersItHasNotSeen(t *testing.T) {
 	})
 }
 
+// Of 1,000 values that are near their end by half of what it takes to load them, each
+// throws its dice once: 500 are refreshed, or 16 more or less. Whoever throws them twice
+// refreshes 250.
+func TestBatchRefreshesEarlyAsOftenAsOneCallDoes(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const n, half = 1000, 693 * time.Millisecond // a second times ln 2
+		f := newFleet()
+		there, _ := f.process(t)
+		here, _ := f.process(t)
+		keys := keysOf("user", n)
+		opts := []memo.Option{memo.TTL(time.Minute), memo.EarlyRefresh(1), memo.BatchSize(n), memo.SharedOnly()}
+		load := func(ctx context.Context, missing []string) (map[string]int, error) {
+			time.Sleep(time.Second)
+			return f.db.readAll(ctx, missing)
+		}
+		_, err := memo.DoMany(there.With(context.Background()), keys, load, opts...)
+		must(t, err)
+		time.Sleep(time.Minute - half)
+		_, err = memo.DoMany(here.With(context.Background()), keys, load, opts...)
+		must(t, err)
+		time.Sleep(2 * time.Second)
+		refreshed := 0
+		for _, key := range keys {
+			refreshed += f.db.queries(key) - 1
+		}
+		if refreshed < 375 || refreshed > 625 {
+			t.Errorf("%d of %d values were refreshed, want half of them", refreshed, n)
+		}
+	})
+}
+
 // dated is a ctx whose time is up, and whose timer has not rung yet.
 type dated struct {
 	context.Context
