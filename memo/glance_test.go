@@ -288,3 +288,29 @@ func TestLoadDoesNotTakeAlongThatItsBatchHadNoPatience(t *testing.T) {
 		}
 	})
 }
+
+// One panic is the caller's, and all keys are counted: also those that the batch had
+// found before.
+func TestPanicOfTheOneThatABatchDidNotFindIsCounted(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet()
+		there, _ := f.process(t)
+		f.db.do(t, there.With(context.Background()), "a")
+		f.db.do(t, there.With(context.Background()), "b")
+		here, _ := f.process(t, func(cfg *memo.Config) {
+			cfg.Local = fragile{lru.New(10), func(how, key string) {
+				if how == "Get" && key == "c" {
+					panic("the tier's own")
+				}
+			}}
+		})
+		before := here.Snapshot().Total.Calls
+		got := manyLater(func() (map[string]int, error) {
+			return memo.DoMany(here.With(context.Background()), []string{"a", "b", "c"}, f.db.readAll)
+		})()
+		if n := here.Snapshot().Total.Calls - before; got.panic != "the tier's own" || n != 3 {
+			t.Errorf("counted %d calls of 3, and got %+v", n, got)
+		}
+	})
+}

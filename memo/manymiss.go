@@ -59,20 +59,22 @@ func (b *many[K, V]) miss(ctx context.Context, n *node, missed []int, results []
 	return nil
 }
 
-// beside runs way for each of members, all at once.
+// beside runs way for each of members, all at once. What one of them ends with is left to
+// collect, also of one alone: the batch may have found the others before.
 func beside(members []*member, way func(m *member)) {
+	rescued := func(m *member) {
+		returned := false
+		defer m.rescue(&returned)
+		way(m)
+		returned = true
+	}
 	if len(members) == 1 {
-		way(members[0])
+		rescued(members[0])
 		return
 	}
 	var all sync.WaitGroup
 	for _, m := range members {
-		all.Go(func() {
-			returned := false
-			defer m.rescue(&returned)
-			way(m)
-			returned = true
-		})
+		all.Go(func() { rescued(m) })
 	}
 	all.Wait()
 }
