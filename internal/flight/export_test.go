@@ -44,6 +44,18 @@ func Unlocked[V any](g *Group[V]) (n int) {
 	return n
 }
 
+// Timers is the number of shards whose timer is set. It stops them.
+func Timers[V any](g *Group[V]) (n int) {
+	for i := range g.shards {
+		g.shards[i].mu.Lock()
+		if t := g.shards[i].limits.timer; t != nil && t.Stop() {
+			n++
+		}
+		g.shards[i].mu.Unlock()
+	}
+	return n
+}
+
 // Armed reports whether a time of c, which has ended, is still to come.
 func Armed[V any](c *Call[V]) bool {
 	c.shard.mu.Lock()

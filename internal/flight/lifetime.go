@@ -42,9 +42,10 @@ func (l *lifetime) made() *cancellable {
 	return r
 }
 
-// end ends l for cause; nil: it is not needed any more.
+// end ends l for cause; nil: it is not needed any more. Where the base can have ended
+// before, what it has ended with is not replaced.
 func (l *lifetime) end(cause error, over *cancellable) {
-	if cause == nil && l.real.CompareAndSwap(nil, over) {
+	if cause == nil && l.base.Done() == nil && l.real.CompareAndSwap(nil, over) {
 		return
 	}
 	if r := l.made(); r.cancel != nil {

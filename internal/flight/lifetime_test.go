@@ -3,7 +3,9 @@ package flight_test
 import (
 	"context"
 	"errors"
+	"math"
 	"strconv"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -62,7 +64,7 @@ func TestTheCtxOfALoadIsOverWhenItHasLanded(t *testing.T) {
 	for name, asks := range map[string]bool{"nobody had asked": false, "it was asked for": true} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, g *flight.Group[int]) {
-				base := context.WithValue(t.Context(), color{}, "green")
+				base := context.WithValue(context.Background(), color{}, "green") // which has no end of its own
 				var left context.Context
 				_, _, err := g.Do(t.Context(), base, nil, "k", load{do: func(ctx context.Context, _ *flight.Call[int]) (int, error) {
 					mustEqual(t, "value", ctx.Value(color{}), any("green"))
@@ -95,6 +97,133 @@ func TestTheCtxOfALoadEndsWithItsBase(t *testing.T) {
 			return 0, context.Cause(ctx)
 		}})
 		mustEqual(t, "error", err, why)
+	})
+}
+
+// What ended the base is what a load's ctx says, before the load has landed and after.
+func TestTheErrorOfACtxDoesNotChange(t *testing.T) {
+	bubble(t, func(t *testing.T, g *flight.Group[int]) {
+		why := errors.New("the base has had its time")
+		base, cancel := context.WithTimeoutCause(context.Background(), time.Second, why)
+		defer cancel()
+		var left context.Context
+		says := func(when string) {
+			mustEqual(t, "Err "+when, left.Err(), context.DeadlineExceeded)
+			mustEqual(t, "Cause "+when, context.Cause(left), why)
+		}
+		_, _, err := g.Do(t.Context(), base, nil, "k", load{do: func(ctx context.Context, _ *flight.Call[int]) (int, error) {
+			left = ctx
+			time.Sleep(2 * time.Second)
+			says("while it runs")
+			return 7, nil
+		}})
+		mustEqual(t, "error", err, nil)
+		synctest.Wait()
+		says("when it has landed")
+	})
+}
+
+func TestWhoAsksForACtxThatHasEndedFindsWhy(t *testing.T) {
+	bubble(t, func(t *testing.T, g *flight.Group[int]) {
+		why := make(chan error, 1)
+		call(t.Context(), g, "k", load{timeout: time.Second, do: func(ctx context.Context, _ *flight.Call[int]) (int, error) {
+			time.Sleep(2 * time.Second) // and has not looked at ctx until then
+			why <- context.Cause(ctx)
+			return 7, nil
+		}}).mustFail(t, context.DeadlineExceeded)
+		if cause := <-why; !errors.Is(cause, context.DeadlineExceeded) {
+			t.Errorf("the cause is %v, want that the load took too long", cause)
+		}
+	})
+}
+
+// interrupted is a base that calls meanwhile when package context makes a ctx of it.
+type interrupted struct {
+	context.Context
+	once      atomic.Bool
+	meanwhile func()
+}
+
+func (b *interrupted) Done() <-chan struct{} {
+	if b.once.CompareAndSwap(false, true) {
+		b.meanwhile()
+	}
+	return b.Context.Done()
+}
+
+// Of two who ask for the ctx of a load at once, and of one who asks as it ends, nobody
+// gets one that does not end.
+func TestACtxIsMadeOnce(t *testing.T) {
+	bubble(t, func(t *testing.T, g *flight.Group[int]) {
+		var other <-chan struct{}
+		var ctx context.Context
+		base := &interrupted{Context: context.Background(), meanwhile: func() { other = ctx.Done() }}
+		_, _, err := g.Do(t.Context(), base, nil, "k", load{do: func(own context.Context, _ *flight.Call[int]) (int, error) {
+			ctx = own
+			mustEqual(t, "what the two get", ctx.Done(), other)
+			return 7, nil
+		}})
+		mustEqual(t, "error", err, nil)
+		<-other
+
+		landed, asked := make(chan struct{}), make(chan (<-chan struct{}))
+		base = &interrupted{Context: context.Background(), meanwhile: func() { <-landed }}
+		_, _, err = g.Do(t.Context(), base, nil, "k", load{do: func(own context.Context, _ *flight.Call[int]) (int, error) {
+			go func() { asked <- own.Done() }()
+			for !base.once.Load() {
+				time.Sleep(ms)
+			}
+			return 7, nil
+		}})
+		mustEqual(t, "error", err, nil)
+		synctest.Wait()
+		close(landed)
+		<-<-asked
+	})
+}
+
+// A load that may run for as long as it likes bounds no other.
+func TestALoadWithoutATimeoutLeavesOthersTheirs(t *testing.T) {
+	bubble(t, func(t *testing.T, g *flight.Group[int]) {
+		land := make(chan struct{})
+		first := ask(t.Context(), g, "k", load{timeout: math.MaxInt64, do: func(context.Context, *flight.Call[int]) (int, error) { <-land; return 7, nil }})
+		a := call(t.Context(), g, "k", load{timeout: time.Second, join: func(*flight.Call[int]) bool { return false }, do: func(ctx context.Context, _ *flight.Call[int]) (int, error) {
+			<-ctx.Done()
+			return 0, ctx.Err()
+		}})
+		a.mustFail(t, context.DeadlineExceeded)
+		mustEqual(t, "took", a.took, time.Second)
+		close(land)
+		first().mustBe(t, 7)
+	})
+}
+
+func TestNoTimerIsLeftAfterDrain(t *testing.T) {
+	bubble(t, func(t *testing.T, g *flight.Group[int]) {
+		var loads atomic.Int64
+		for i := range 200 {
+			call(t.Context(), g, strconv.Itoa(i), gives(i, &loads)).mustBe(t, i)
+		}
+		mustEqual(t, "error", g.Drain(t.Context()), nil)
+		mustEqual(t, "timers", flight.Timers(g), 0)
+	})
+}
+
+// What is remembered of a key that is forgotten is used again, by one other.
+func TestKeysOfOneShardShareNothing(t *testing.T) {
+	bubble(t, func(t *testing.T, g *flight.Group[int]) {
+		var loads atomic.Int64
+		for range 2 {
+			var heard []func() answer
+			for i := range 300 { // more than there are shards
+				heard = append(heard, ask(t.Context(), g, strconv.Itoa(i), lasts(time.Second, i, &loads)))
+			}
+			for i := range heard {
+				heard[i]().mustBe(t, i)
+			}
+			synctest.Wait()
+		}
+		mustEqual(t, "loads", loads.Load(), 600)
 	})
 }
 
