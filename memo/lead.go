@@ -20,10 +20,11 @@ type flown struct {
 	node    node    // the ctx of its loader
 }
 
-// flown is a copy of l that may outlive the call.
+// flown is a copy of l that may outlive the call. Its parent is the caller's business: a row
+// of loads, each begun by what the one before has left behind, would stay in memory.
 func (l *load) flown() *flown {
 	f := &flown{load: *l}
-	f.load.own = f
+	f.load.own, f.load.parent = f, nil
 	return f
 }
 

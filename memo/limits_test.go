@@ -142,6 +142,36 @@ func TestG11_ValuesAreFreedBeforeTheTimersOfTheirLoads(t *testing.T) {
 	runtime.KeepAlive(ctx)
 }
 
+// Loads that have ended and were each begun by the one before, as where a loader leaves a
+// goroutine behind that loads the next page ahead, do not pile up.
+func TestG11_RowOfLoadsHoldsNoneThatHaveEnded(t *testing.T) {
+	t.Parallel()
+	c := newCache(t, memo.Config{Local: nothing{}})
+	values, running, release := make(chan weak.Pointer[page], 2), make(chan struct{}), make(chan struct{})
+	var left sync.WaitGroup
+	var load func(ctx context.Context, n int) (*page, error)
+	load = func(ctx context.Context, n int) (*page, error) {
+		if n == 2 {
+			close(running)
+			<-release
+			return nil, nil
+		}
+		left.Go(func() {
+			_, err := memo.Do(context.WithoutCancel(ctx), memo.Key("page", n+1), func(ctx context.Context) (*page, error) { return load(ctx, n+1) })
+			must(t, err)
+		})
+		p := new(page)
+		values <- weak.Make(p)
+		return p, nil
+	}
+	_, err := memo.Do(c.With(context.Background()), memo.Key("page", 0), func(ctx context.Context) (*page, error) { return load(ctx, 0) })
+	must(t, err)
+	<-running
+	freed(t, "the value of the first load, while the third one runs", <-values)
+	close(release)
+	left.Wait()
+}
+
 // 1. a goroutine of the request begins a load
 // 2. the request ends
 // 3. the load ends, and the goroutine goes on with its ctx
