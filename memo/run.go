@@ -101,7 +101,7 @@ func (l *load) execute(ctx context.Context, f *call, r *running) (*tier.Entry, e
 	}
 	c := l.cache
 	begin := c.clock.Exact()
-	r.deadline = c.clock.At(begin).Add(l.policy.loadTimeout)
+	r.deadline = time.Now().Add(l.policy.loadTimeout) // by the wall clock of now: it may be sent to others
 	f.Extend(l.policy.loadTimeout)
 	l.tally.runs.Add(1)
 	if l.replaces != nil {

@@ -54,9 +54,6 @@ func (c *Clock) Now() int64 {
 // Exact returns the time without lag, at the price of asking the system.
 func (c *Clock) Exact() int64 { return int64(time.Since(c.base)) }
 
-// At returns the time of day that t was, or will be, by the clock that tells Exact.
-func (c *Clock) At(t int64) time.Time { return c.base.Add(time.Duration(t)) }
-
 // From returns what other's time t is on this Clock.
 func (c *Clock) From(other *Clock, t int64) int64 { return t + int64(other.base.Sub(c.base)) }
 
