@@ -25,6 +25,10 @@ NESTED  = $(filter-out .,$(MODULES))
 # failed: one run says all there is to say. To make, a comma in COMMAND would end it.
 each = @failed=0; for module in $(1); do (set -e; cd "$$module"; $(2)); [ $$? -eq 0 ] || failed=1; done; exit $$failed
 
+# Only the packages that have such a test are built for it.
+ALLOCATIONS = packages=$$(grep -lsE '^func Test[A-Za-z]*Allocations' $$($(GO) list -f '{{$$d := .Dir}}{{range .TestGoFiles}}{{$$d}}/{{.}} {{end}}{{range .XTestGoFiles}}{{$$d}}/{{.}} {{end}}' ./...) /dev/null | xargs -r dirname | sort -u); \
+	[ -z "$$packages" ] || $(GO) test -run Allocations $$packages
+
 .PHONY: help
 help: ## list the targets (the default)
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -32,7 +36,7 @@ help: ## list the targets (the default)
 .PHONY: test
 test: tools ## every test of every module, with the race detector, a real memcached, PostgreSQL and Redis
 	$(call each,$(MODULES),TIERMEMO_REQUIRE_MEMCACHED=1 TIERMEMO_REQUIRE_POSTGRES=1 TIERMEMO_REQUIRE_REDIS=1 $(GO) test -race -shuffle=on -timeout=5m $(GOTESTFLAGS) ./...)
-	$(call each,$(MODULES),$(GO) test -run 'Allocations' ./...) # counted without the race detector, which allocates
+	$(call each,$(MODULES),$(ALLOCATIONS)) # counted without the race detector, which allocates
 
 # The race detector needs a C compiler, and so does SQLite. With TIERMEMO_REQUIRE_MEMCACHED a
 # test that finds no memcached fails, and so with TIERMEMO_REQUIRE_POSTGRES and _REDIS; without
