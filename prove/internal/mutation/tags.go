@@ -100,7 +100,7 @@ func tags() []Mutation {
 		Old:     "	return e.Began >= l.asked || !l.home.hides(e)\n",
 		New:     "	return true\n",
 		Package: "memo",
-		Tests:   []string{"TestG06_LoadThatATagOvertookIsStoredNowhere", "TestG06_WholeMadeOfAPartThatATagOvertook"},
+		Tests:   []string{"TestG06_LoadThatATagOvertookIsStoredNowhere"}, // who asks after the fences are up joins no such load: foredoomed, in lead.go
 	}, {
 		Name:    "fences that were forgotten hide nothing",
 		Rule:    "What is remembered of tags is bounded, and what was forgotten hides all that was not looked at since.",
