@@ -101,7 +101,7 @@ func TestLoadsGoOnInACacheThatIsTurnedOff(t *testing.T) {
 
 func TestSwitchingWhileOthersReadAndWrite(t *testing.T) {
 	t.Parallel()
-	c := newCache(t, memo.Config{Prefix: "t", Shared: tiertest.NewMemory()})
+	c := newCache(t, patient(memo.Config{Prefix: "t", Shared: tiertest.NewMemory()}))
 	ctx := c.With(context.Background())
 	var all sync.WaitGroup
 	for i := range 4 {
