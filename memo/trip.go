@@ -79,8 +79,8 @@ type trip struct {
 	ended bool
 }
 
-// loading is the ctx of a load: it ends when Close has no more time, and before the
-// domain's life.
+// loading is the ctx of a load: it ends when Close has no more time. Where the Node leaves
+// the list its life ends before that, and a call under way has its ReadTimeout.
 type loading struct{ context.Context }
 
 // Deadline implements context.Context.

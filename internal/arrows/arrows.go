@@ -41,8 +41,9 @@ func Table() []Row {
 		{Folder: "internal/ended", Why: "a leaf: the one error of a caller who left, whichever package it waited in"},
 		{Folder: "internal/loads", Why: "a leaf: it passes the word from the engine to a test, and knows neither"},
 		{Folder: "internal/arrows", Why: "a judge that imports what it judges does not compile when it is needed"},
-		{Folder: "internal/mcserver", Why: "it starts a real memcached for the tests of anybody, so it can depend on nobody"},
-		{Folder: "internal/pgserver", Why: "the same for PostgreSQL"},
+		{Folder: "internal/fortest", Why: "a leaf: what a missing server means for a test, whichever server"},
+		{Folder: "internal/mcserver", Ours: []string{"internal/fortest"}, Why: "it starts a real memcached for the tests of anybody, so it can depend on nobody"},
+		{Folder: "internal/pgserver", Ours: []string{"internal/fortest"}, Why: "the same for PostgreSQL"},
 		{Folder: "internal/flight", Ours: []string{"internal/ended"}, Theirs: []string{"golang.org/x/sync"},
 			Why: "one load per key is an idea of its own, without tiers; x/sync for singleflight"},
 
@@ -93,7 +94,7 @@ func Table() []Row {
 		{Folder: "internal/features", Why: "tests only: what each feature of the packages that people come from is here, in a real fleet and through the API that users have"},
 		{Folder: "examples/quickstart", Ours: []string{public, "internal/mcserver"}, Why: "an example shows what a user can do"},
 		{Folder: "examples/...", Ours: []string{public}, Why: "an example shows what a user can do"},
-		{Folder: "bench/...", Ours: []string{public, "internal/mcserver"}, Tests: true,
+		{Folder: "bench/...", Ours: []string{public, "internal/mcserver", "internal/fortest"}, Tests: true,
 			Why: "peers are compared through the API that users have; it measures with testing.Benchmark, and in a go.mod of its own"},
 	}
 }

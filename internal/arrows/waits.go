@@ -22,9 +22,7 @@ func Sleeps() []Permit { return nil }
 // Skips are the functions that may skip a test.
 func Skips() []Permit {
 	return []Permit{
-		{"internal/mcserver", "ForTest", "without a memcached `go test` still tests the rest; TIERMEMO_REQUIRE_MEMCACHED turns the skip into a failure"},
-		{"internal/pgserver", "ForTest", "likewise, with TIERMEMO_REQUIRE_POSTGRES"},
-		{"bench/redisserver", "ForTest", "likewise, with TIERMEMO_REQUIRE_REDIS"},
+		{"internal/fortest", "Start", "without memcached, PostgreSQL or Redis `go test` still tests the rest; TIERMEMO_REQUIRE_MEMCACHED, _POSTGRES and _REDIS turn the skip into a failure"},
 	}
 }
 

@@ -1,46 +1,16 @@
 package mcserver
 
-// fortest.go binds a server to one test: it decides what a missing memcached
-// means, and ends the server with the test.
+import "github.com/tiermemo/tiermemo/internal/fortest"
 
-import (
-	"errors"
-	"os"
-)
-
-// TB is the part of testing.TB that ForTest needs.
-type TB interface {
-	Helper()
-	Fatalf(format string, args ...any)
-	Skipf(format string, args ...any)
-	Cleanup(fn func())
-}
-
-// ForTest starts a server that ends with the test. Where memcached is not
-// installed the test is skipped, or fails if TIERMEMO_REQUIRE_MEMCACHED is set
-// to anything: continuous integration sets it, so that nothing is passed over
-// there in silence.
-func ForTest(tb TB, args ...string) *Server {
+// ForTest starts a server that ends with the test. Where memcached is not installed the
+// test is skipped, or fails if TIERMEMO_REQUIRE_MEMCACHED is set to anything.
+func ForTest(tb fortest.TB, args ...string) *Server {
 	tb.Helper()
 	return Options{Args: args}.ForTest(tb)
 }
 
 // ForTest is the function of that name with every choice.
-func (o Options) ForTest(tb TB) *Server {
+func (o Options) ForTest(tb fortest.TB) *Server {
 	tb.Helper()
-	s, err := o.Start()
-	if errors.Is(err, ErrNotInstalled) && os.Getenv("TIERMEMO_REQUIRE_MEMCACHED") == "" {
-		tb.Skipf("%v", err)
-		return nil
-	}
-	if err != nil {
-		tb.Fatalf("%v", err)
-		return nil
-	}
-	tb.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			tb.Fatalf("%v", err)
-		}
-	})
-	return s
+	return fortest.Start(tb, "TIERMEMO_REQUIRE_MEMCACHED", ErrNotInstalled, o.Start)
 }
