@@ -56,9 +56,10 @@ func TestMoreHitsAreBetter(t *testing.T) {
 func TestPeerThatWinsIsNamedAndAFloorIsNot(t *testing.T) {
 	t.Parallel()
 	var text strings.Builder
-	report.Write(&text, file(), []report.Verdict{{Row: "1", Limit: "≤ 5 ns/op", Measured: "20 ns/op"}, {Row: "2"}}, nil)
+	report.Write(&text, file(), []report.Verdict{{Row: "1", Limit: "≤ 5 ns/op", Measured: "20 ns/op"}, {Row: "2"},
+		{Row: "3", Limit: "≤ 5 ns/op", Yard: "21 by the yardstick", ByYard: true, Measured: "20 ns/op"}, {Row: "4", Measured: "6", Why: "the light is slow"}}, nil)
 	for _, want := range []string{
-		"- lost: **otter** has 5 ns/op, tiermemo Func 10 (0.50×)", "0 of 2 met, 1 not measured", "| 1 | ≤ 5 ns/op | 20 ns/op | **not met** |",
+		"- lost: **otter** has 5 ns/op, tiermemo Func 10 (0.50×)", "0 of 4 met, 1 met by the yardstick, 1 not measured", "| 3 | ≤ 5 ns/op (21 by the yardstick) | 20 ns/op | met by the yardstick |", "- *4*: the light is slow", "| 1 | ≤ 5 ns/op | 20 ns/op | **not met** |",
 		"| slow | tiermemo Func | 20 (10 to 40) |", "| otter | 40 (30 to 60) | 2.00× |", "| *bare* | 1 (1 to 1) | 0.05× |",
 	} {
 		if !strings.Contains(text.String(), want) {

@@ -29,6 +29,13 @@ type Target struct {
 
 	Plus   string  // another event
 	Within float64 // Who there, less Who here, at most
+
+	// AtMost and Within were set on a machine where the contender Yard of Event took There.
+	// Where it takes twice that, they are twice as much, and what meets that is said to.
+	Yard  string
+	There float64
+
+	Why string // it is not met: what the profile says, and what the machine
 }
 
 // Judge says which of the targets f meets.
@@ -41,8 +48,12 @@ func Judge(f report.File, all []Target) []report.Verdict {
 }
 
 func (t Target) judge(f report.File) (v report.Verdict) {
-	v.Row = t.Row
+	v.Row, v.Why = t.Row, t.Why
 	ours := f.Find(t.Event, t.Who)
+	slower := t.slower(f)
+	if slower > 0 {
+		v.Yard = fmt.Sprintf("%s by the yardstick: %s takes %.2f× as long here", plain((t.AtMost+t.Within)*slower), t.Yard, slower)
+	}
 	switch {
 	case t.Plus != "":
 		v.Limit = fmt.Sprintf("at most %s %s more", plain(t.Within), t.Unit)
@@ -50,6 +61,7 @@ func (t Target) judge(f report.File) (v report.Verdict) {
 		if has(ours, t.Unit) && has(there, t.Unit) {
 			more := report.Median(there.Rounds[t.Unit]) - report.Median(ours.Rounds[t.Unit])
 			v.Measured, v.Met = fmt.Sprintf("%s %s more", plain(more), t.Unit), more <= t.Within
+			v.ByYard = more <= t.Within*slower
 		}
 	case t.Ahead > 0, t.Behind > 0:
 		theirs := f.Find(t.Event, t.Over)
@@ -88,9 +100,19 @@ func (t Target) judge(f report.File) (v report.Verdict) {
 				x = math.Round(x*10) / 10 // a few of another goroutine, shared out
 			}
 			v.Measured, v.Met = fmt.Sprintf("%s %s", plain(x), t.Unit), x <= t.AtMost
+			v.ByYard = x <= t.AtMost*slower
 		}
 	}
 	return v
+}
+
+// slower is how much longer the yardstick takes here than where t was set; 0: there is none.
+func (t Target) slower(f report.File) float64 {
+	yard := f.Find(t.Event, t.Yard)
+	if t.Yard == "" || !has(yard, t.Unit) {
+		return 0
+	}
+	return report.Median(yard.Rounds[t.Unit]) / t.There
 }
 
 // counted are the units that come in whole numbers for one run.

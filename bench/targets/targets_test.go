@@ -79,3 +79,22 @@ func TestJudge(t *testing.T) {
 		}
 	}
 }
+
+func TestYardstick(t *testing.T) {
+	t.Parallel()
+	f := report.File{Events: []report.Event{{Name: "e", Contenders: []lab.Measured{
+		{Name: "tiermemo", Rounds: map[string][]float64{lab.Time: {10}}},
+		{Name: "hand", Rounds: map[string][]float64{lab.Time: {30}}}}}}}
+	g := targets.Target{Event: "e", Who: "tiermemo", Unit: lab.Time, AtMost: 5, Yard: "hand", There: 15}
+	for limit, met := range map[float64]bool{5: true, 4: false} {
+		g.AtMost = limit
+		v := targets.Judge(f, []targets.Target{g})[0]
+		if v.Met || v.ByYard != met || v.Missed() == met {
+			t.Errorf("10 ns where the yardstick takes 2 times as long, and %v were to be met: %+v", limit, v)
+		}
+	}
+	g.Yard = "another"
+	if v := targets.Judge(f, []targets.Target{g})[0]; v.ByYard || v.Yard != "" {
+		t.Errorf("a yardstick that was not measured: %+v", v)
+	}
+}
