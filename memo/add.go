@@ -24,7 +24,7 @@ func Add[T any](ctx context.Context, key string, v T, opts ...Option) (added boo
 func (l *load) hasValue() bool {
 	e := l.cache.cfg.Local.Peek(l.key)
 	now := l.cache.clock.Now()
-	return e != nil && e.Err == nil && ageOf(e, now, 0) == fresh && sound(e, now)
+	return e != nil && e.Err() == nil && ageOf(e, now, 0) == fresh && sound(e, now)
 }
 
 // holds reports whether at has found a value of l's key; or all the tags of which the
@@ -38,7 +38,7 @@ func (l *load) holds(claim *call, at look, tags []string) (found bool, all []str
 	case coherence.Foreign:
 		return true, all
 	case coherence.Valid:
-		return e != nil && e.Err == nil && l.cache.clock.Exact() < e.Fresh, all
+		return e != nil && e.Err() == nil && l.cache.clock.Exact() < e.Fresh, all
 	}
 	return false, all
 }

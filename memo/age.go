@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/tiermemo/tiermemo/internal/wire"
 	"github.com/tiermemo/tiermemo/memo/tier"
 )
 
@@ -29,13 +30,13 @@ func ageOf(e *tier.Entry, now int64, beta float64) age {
 	case now < e.Early:
 		return fresh
 	case past < 0:
-		if beta > 0 && strikes(-past, e.Took, beta) {
+		if beta > 0 && strikes(-past, e.Took(), beta) {
 			return early
 		}
 		return fresh
-	case past < e.Stale:
+	case past < e.Stale():
 		return stale
-	case past < e.StaleIfError:
+	case past < e.StaleIfError():
 		return spare
 	}
 	return gone
@@ -43,7 +44,8 @@ func ageOf(e *tier.Entry, now int64, beta float64) age {
 
 // standsIn reports whether e may be served in place of an error.
 func standsIn(e *tier.Entry, now int64) bool {
-	return e.StaleIfError > 0 && time.Duration(now-e.Fresh) < e.StaleIfError
+	window := e.StaleIfError()
+	return window > 0 && time.Duration(now-e.Fresh) < window
 }
 
 // strikes decides by chance whether one reader refreshes a value that is fresh for
@@ -65,7 +67,7 @@ func beforehand(took time.Duration, beta float64) time.Duration {
 
 // entry is the value v, loaded in took.
 func (l *load) entry(v any, took time.Duration) *tier.Entry {
-	e, now := l.made(took)
+	e, now := l.made(took, nil)
 	e.Value = v
 	l.policy.lives(e, l.untilAfter(now, l.bounded(l.policy.ttl)))
 	return e
@@ -74,8 +76,7 @@ func (l *load) entry(v any, took time.Duration) *tier.Entry {
 // negative is the entry that says that there is no value, found out in took. It is
 // not served past its time: there is nothing to fall back on.
 func (l *load) negative(took time.Duration) *tier.Entry {
-	e, now := l.made(took)
-	e.Err = ErrNotFound
+	e, now := l.made(took, ErrNotFound)
 	e.Fresh = l.untilAfter(now, l.bounded(l.policy.negative))
 	l.policy.complete(e)
 	return e
@@ -83,9 +84,33 @@ func (l *load) negative(took time.Duration) *tier.Entry {
 
 // made is an entry that has neither a value nor an end yet, and the time: both clocks
 // are read in one.
-func (l *load) made(took time.Duration) (e *tier.Entry, now int64) {
+func (l *load) made(took time.Duration, err error) (e *tier.Entry, now int64) {
 	now, created := l.cache.clock.Both()
-	return &tier.Entry{Key: l.key, Loaded: l.started, Created: created, Took: took, Tags: l.policy.tags, Home: l.home, Tally: l.kind, Began: l.turn}, now
+	e = newEntry(err != nil || l.policy.more())
+	e.Key, e.Loaded, e.Created, e.Micros, e.Kind, e.Began = l.key, l.started, created, wire.Micros(took), l.home.kind(l.kind), l.turn
+	if e.More != nil {
+		e.More.Err, e.More.Tags = err, l.policy.tags
+	}
+	return e, now
+}
+
+// newEntry returns an entry, with a More if it needs one: the two in one allocation then.
+func newEntry(more bool) *tier.Entry {
+	if !more {
+		return new(tier.Entry)
+	}
+	both := new(struct {
+		entry tier.Entry
+		more  tier.More
+	})
+	both.entry.More = &both.more
+	return &both.entry
+}
+
+// more reports whether what p says of an entry takes a More. For EarlyRefresh that is to
+// remember a refresh that has failed (Retry).
+func (p *policy) more() bool {
+	return len(p.tags) > 0 || p.stale > 0 || p.staleIfError > 0 || p.early > 0
 }
 
 // until is the end of a ttl that begins now.
@@ -100,16 +125,18 @@ func (l *load) untilAfter(now int64, ttl time.Duration) int64 {
 
 // lives gives e its end: it is fresh until the time fresh, and after that as p says.
 func (p *policy) lives(e *tier.Entry, fresh int64) {
-	e.Fresh, e.Stale, e.StaleIfError = fresh, p.stale, p.staleIfError
+	e.Fresh = fresh
+	if e.More != nil {
+		e.More.Stale, e.More.StaleIfError = p.stale, p.staleIfError
+	}
 	p.complete(e)
 }
 
-// complete works out the other times of an e that is fresh for as long as it says.
+// complete works out the other time of an e that is fresh for as long as it says.
 func (p *policy) complete(e *tier.Entry) {
-	e.Expires = after(e.Fresh, max(e.Stale, e.StaleIfError))
 	e.Early = e.Fresh
 	if e.Fresh != int64(NoExpiry) {
-		e.Early -= int64(beforehand(e.Took, p.early))
+		e.Early -= int64(beforehand(e.Took(), p.early))
 	}
 }
 
@@ -127,18 +154,21 @@ func endedAt(e *tier.Entry, now int64) *tier.Entry {
 	if e.Fresh <= now {
 		return e
 	}
-	if e.Stale == 0 && e.StaleIfError == 0 {
+	if e.Stale() == 0 && e.StaleIfError() == 0 {
 		return nil
 	}
-	return freshUntil(e, now, e.Stale)
+	return freshUntil(e, now, e.Stale())
 }
 
 // freshUntil is e as it is when its freshness ends at end, and its window Stale is so long.
 func freshUntil(e *tier.Entry, end int64, stale time.Duration) *tier.Entry {
-	// Not a plain copy of *e, whose Checked and Retry others write meanwhile.
-	return &tier.Entry{
-		Checked: atomic.LoadUint64(&e.Checked), Key: e.Key, Value: e.Value, Err: e.Err, Stamp: e.Stamp, Loaded: e.Loaded, Early: end, Fresh: end,
-		Expires: after(end, max(stale, e.StaleIfError)), Stale: stale, StaleIfError: e.StaleIfError,
-		Created: e.Created, Took: e.Took, Tags: e.Tags, Bytes: e.Bytes, Home: e.Home, Tally: e.Tally, Began: e.Began,
+	// Not a plain copy of *e, whose Local, Checked, Held and Retry others write meanwhile.
+	made := newEntry(e.More != nil)
+	made.Key, made.Value, made.Early, made.Checked, made.Kind = e.Key, e.Value, end, atomic.LoadUint64(&e.Checked), e.Kind
+	made.Stamp, made.Began, made.Loaded, made.Fresh, made.Created = e.Stamp, e.Began, e.Loaded, end, e.Created
+	made.Bytes, made.Micros = e.Bytes, e.Micros
+	if e.More != nil {
+		made.More.Err, made.More.Tags, made.More.Stale, made.More.StaleIfError = e.More.Err, e.More.Tags, stale, e.More.StaleIfError
 	}
+	return made
 }

@@ -42,7 +42,7 @@ func Do[T any](ctx context.Context, key string, fn func(context.Context) (T, err
 		if n.table != nil && n.quick(key, opts) {
 			if e, ok := n.table.Get(key).(*tier.Entry); ok {
 				if v, ok := e.Value.(T); ok {
-					e.Tally.(*tally).count(n.lane, outcomeL1)
+					e.Kind.Tally.(*tally).count(n.lane, outcomeL1)
 					return v, nil
 				}
 			}
@@ -115,8 +115,8 @@ func read[T any](op string, ctx context.Context, n *node, key string, fn func(co
 func answer[T any](l *load, e *tier.Entry, from outcome, err error) (v T, _ error) {
 	switch {
 	case err != nil: // from says of what kind: ErrNotFound is an answer too, and not kept
-	case e.Err != nil:
-		if err = e.Err; from == outcomeL1 || from == outcomeL2 || from == outcomeL3 {
+	case e.Err() != nil:
+		if err = e.Err(); from == outcomeL1 || from == outcomeL2 || from == outcomeL3 {
 			from = outcomeNegative
 		}
 	default:

@@ -226,12 +226,13 @@ func TestExpireChangesNothingButTheTimes(t *testing.T) {
 		field := reflect.TypeFor[tier.Entry]().Field(i)
 		was, is := reflect.ValueOf(*before).Field(i).Interface(), reflect.ValueOf(*after).Field(i).Interface()
 		switch field.Name {
-		case "Early", "Fresh", "Expires":
+		case "Local": // the Local's own
+		case "Early", "Fresh":
 			if was.(int64) <= is.(int64) {
 				t.Errorf("%s did not come nearer: %v, %v", field.Name, was, is)
 			}
 		case "Held":
-			if was.(uint64) != 0 || is.(uint64) == 0 {
+			if was.(uint32) != 0 || is.(uint32) == 0 {
 				t.Errorf("the old one is counted as held in %v, and the new one in %v", was, is)
 			}
 		default:

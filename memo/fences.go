@@ -67,7 +67,7 @@ func (f *fences) put(about wire.Subject, names []string, up func([]coherence.Tar
 func (f *fences) hides(e *tier.Entry, checked uint64) bool {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
-	return f.known.Hides(e.Key, e.Tags, e.Stamp, e.Began, checked)
+	return f.known.Hides(e.Key, e.Tags(), e.Stamp, e.Began, checked)
 }
 
 // since reports whether any tag or tree was invalidated since the load of e began.

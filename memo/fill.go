@@ -44,12 +44,12 @@ func (l *load) fill(ctx context.Context, f *call, d *domain, s *lease, at look, 
 		l.keep(f, e)
 		return landing{e, outcomeLoad}, nil
 	}
-	if d.awaits(l.key, e.Tags) { // its invalidation has not reached the shared tier
+	if d.awaits(l.key, e.Tags()) { // its invalidation has not reached the shared tier
 		l.keep(f, e)
 		return landing{e, outcomeLoad}, nil
 	}
 	unborn := len(at.marks.Unknown) > 0 && !s.born
-	if s.lost == nil && d.reachable() && (unborn || len(mergeTags(slices.Clip(tags), e.Tags)) > len(tags)) {
+	if s.lost == nil && d.reachable() && (unborn || len(mergeTags(slices.Clip(tags), e.Tags())) > len(tags)) {
 		if seen, _ := d.bear(context.WithoutCancel(ctx), e); !seen {
 			l.keep(f, e)
 			return landing{e, outcomeLoad}, nil
@@ -88,7 +88,7 @@ func (l *load) birth(d *domain, at look, tags []string) func(ctx context.Context
 	if len(at.marks.Unknown) == 0 {
 		return nil
 	}
-	e := &tier.Entry{Key: l.key, Tags: tags, Stamp: at.seq, Home: l.home, Began: l.turn}
+	e := &tier.Entry{Key: l.key, More: &tier.More{Tags: tags}, Stamp: at.seq, Kind: l.home.kind(l.kind), Began: l.turn}
 	return func(ctx context.Context) bool {
 		seen, _ := d.bear(ctx, e)
 		return seen
@@ -98,7 +98,7 @@ func (l *load) birth(d *domain, at look, tags []string) func(ctx context.Context
 // encode is e as the shared tier holds it.
 func (l *load) encode(e *tier.Entry) ([]byte, error) {
 	var payload []byte
-	if e.Err == nil {
+	if e.Err() == nil {
 		var err error
 		if payload, err = l.typ.encode(e.Value); err != nil {
 			return nil, err
@@ -109,9 +109,9 @@ func (l *load) encode(e *tier.Entry) ([]byte, error) {
 		until = clock.UnixMilli() + millis(time.Duration(e.Fresh-l.cache.clock.Exact()))
 	}
 	v := wire.Value{
-		Stamp: e.Stamp, Created: e.Created, Fresh: until, Took: wire.Micros(e.Took), Version: l.policy.version,
-		Stale: uint64(millis(e.Stale)), StaleIfError: uint64(millis(e.StaleIfError)), Negative: e.Err != nil,
-		Codec: l.typ.name, Fingerprint: l.typ.fingerprint, Key: l.key, Tags: e.Tags, Payload: payload,
+		Stamp: e.Stamp, Created: e.Created, Fresh: until, Took: e.Micros, Version: l.policy.version,
+		Stale: uint64(millis(e.Stale())), StaleIfError: uint64(millis(e.StaleIfError())), Negative: e.Err() != nil,
+		Codec: l.typ.name, Fingerprint: l.typ.fingerprint, Key: l.key, Tags: e.Tags(), Payload: payload,
 	}
 	return wire.AppendValue(make([]byte, 0, len(payload)+len(l.key)+96), &v), nil
 }
@@ -137,9 +137,9 @@ func lingers(took time.Duration) time.Duration { return 2*took + leaseTTL }
 //  2. the old value ends, and the shared tier forgets it
 //  3. the refresh finds nothing to replace; others load, as nothing tells them of it
 func ttlOf(e *tier.Entry, now int64) time.Duration {
-	end := e.Expires
+	end := e.Expires()
 	if e.Early < end {
-		end = after(end, lingers(e.Took))
+		end = after(end, lingers(e.Took()))
 	}
 	if end == int64(NoExpiry) {
 		return NoExpiry

@@ -50,7 +50,7 @@ func (c *Cache) evicted(_ string, e *tier.Entry) {
 // enters counts e as one that L2 has.
 func (c *Cache) enters(e *tier.Entry) {
 	era := c.era.Load()
-	atomic.StoreUint64(&e.Held, uint64(era)<<32|1)
+	atomic.StoreUint32(&e.Held, era)
 	c.tallyFor(e).held.add(era)
 }
 
@@ -59,8 +59,8 @@ func (c *Cache) leaves(e *tier.Entry) {
 	if e == nil {
 		return
 	}
-	if since := atomic.SwapUint64(&e.Held, 0); since != 0 {
-		c.tallyFor(e).held.remove(uint32(since >> 32))
+	if since := atomic.SwapUint32(&e.Held, 0); since != 0 {
+		c.tallyFor(e).held.remove(since)
 	}
 }
 

@@ -138,8 +138,11 @@ func TestEntryThatLeavesAfterEverythingIsNotCounted(t *testing.T) {
 func TestEntryOfElsewhereLeaves(t *testing.T) {
 	t.Parallel()
 	l := lru.New(1)
-	l.Set("guest", &tier.Entry{Key: "guest"})
+	l.Set("guest", &tier.Entry{Key: "guest", Early: int64(time.Hour), Fresh: int64(time.Hour)})
 	c, db := newCache(t, memo.Config{Local: l}), newDatabase()
+	if v, ok := memo.Peek[any](c.With(context.Background()), "guest"); ok {
+		t.Errorf("it was read: %v", v)
+	}
 	db.do(t, c.With(context.Background()), "user:1")
 	names := byName(t, c.Snapshot(), true)
 	if names["user"].Entries != 1 || names["other"].Evictions != 1 || names["other"].Entries != 0 {

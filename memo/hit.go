@@ -31,7 +31,7 @@ func (n *node) answer(key string, opts []Option, t *tally) (e *tier.Entry, count
 		return nil, nil
 	}
 	if t == nil {
-		t = e.Tally.(*tally)
+		t = e.Kind.Tally.(*tally)
 	}
 	if len(opts) > 0 {
 		t = n.cache.tallyNamed(opts, t)

@@ -1,6 +1,7 @@
 package memo
 
 import (
+	"sync"
 	"sync/atomic"
 
 	"github.com/tiermemo/tiermemo/memo/tier"
@@ -17,6 +18,26 @@ type home struct {
 	bound   atomic.Int64 // how old one may be beyond that
 	fences  fences
 	moved   func(e *tier.Entry) bool // another Node holds e's key by now, or did meanwhile; nil: none ever does
+	kinds   sync.Map                 // *tally to *tier.Kind; as many as there are names
+}
+
+// kind is what the entries of h whose hits are counted in t have in common. It lies here and
+// not in t, which lives longer than a Node.
+func (h *home) kind(t *tally) *tier.Kind {
+	k, ok := h.kinds.Load(t)
+	if !ok {
+		k, _ = h.kinds.LoadOrStore(t, &tier.Kind{Home: h, Tally: t})
+	}
+	return k.(*tier.Kind)
+}
+
+// homeOf returns where e belongs, or nil: the Local may have entries from elsewhere.
+func homeOf(e *tier.Entry) *home {
+	if e.Kind == nil {
+		return nil
+	}
+	h, _ := e.Kind.Home.(*home)
+	return h
 }
 
 // homes are all that there are in this process.
@@ -33,8 +54,8 @@ func (h *home) init() { h.fences.known.Most = mostFences }
 
 // sound reports whether e, whatever its age, is hidden by no invalidation.
 func sound(e *tier.Entry, now int64) bool {
-	h, ok := e.Home.(*home)
-	if !ok || now > h.horizon.Load() && now-e.Loaded > h.bound.Load() {
+	h := homeOf(e)
+	if h == nil || now > h.horizon.Load() && now-e.Loaded > h.bound.Load() {
 		return false // this process has not heard of others' invalidations for too long
 	}
 	// or a tag of it, or a tree that it stands in, was invalidated

@@ -66,7 +66,7 @@ func (l *load) Joinable(running *call) bool {
 // before its tags are known: who joined it would wait for nothing.
 func (l *load) foredoomed(running *call, r *load) bool {
 	f := &l.home.fences
-	return f.turn.Load() != r.turn && f.hides(&tier.Entry{Key: l.key, Tags: l.policy.tags, Stamp: running.Seen(), Began: r.turn}, r.turn)
+	return f.turn.Load() != r.turn && f.hides(&tier.Entry{Key: l.key, More: &tier.More{Tags: l.policy.tags}, Stamp: running.Seen(), Began: r.turn}, r.turn)
 }
 
 // Starts implements flight.Job.

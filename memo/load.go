@@ -151,7 +151,7 @@ func (l *load) unanswered(err error) outcome {
 func (l *load) accepts(land landing) bool {
 	e := land.entry
 	switch {
-	case land.from == outcomeStale && !l.takesStale(), e.Home != any(l.home):
+	case land.from == outcomeStale && !l.takesStale(), homeOf(e) != l.home:
 		return false
 	case l.apart && !l.sure: // of another process's, nobody knows what it was made of
 		return land.from == outcomeJoined && e.Loaded > l.need.at

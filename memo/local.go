@@ -24,7 +24,7 @@ func (l *load) peek() (e *tier.Entry, a age) {
 		return nil, gone
 	}
 	now := c.clock.Now()
-	if l.exacting && e.Home != any(l.home) { // what l has heard of is about the Node that holds the key now
+	if l.exacting && homeOf(e) != l.home { // what l has heard of is about the Node that holds the key now
 		return nil, gone
 	}
 	if a = ageOf(e, now, l.policy.early); a == gone || !sound(e, now) || !l.admits(e.Stamp, e.Loaded) {

@@ -162,7 +162,7 @@ func hit[V any](n *node, key string, opts []Option, t *tally, r *Result[V]) bool
 		return false
 	}
 	if t == nil {
-		t = e.Tally.(*tally)
+		t = e.Kind.Tally.(*tally)
 	}
 	if len(opts) > 0 {
 		t = n.cache.tallyNamed(opts, t)
@@ -177,15 +177,15 @@ func inHand[V any](n *node, key string, r *Result[V]) (*tier.Entry, outcome) {
 	if e == nil {
 		return nil, 0
 	}
-	v, ok := e.Value.(V)
-	switch {
-	case e.Err != nil:
-		r.Err, from = e.Err, outcomeNegative
-	case !ok:
-		return nil, 0
+	if v, ok := e.Value.(V); ok {
+		r.Value = v
+		return e, from
 	}
-	r.Value = v
-	return e, from
+	if err := e.Err(); err != nil {
+		r.Err = err
+		return e, outcomeNegative
+	}
+	return nil, 0
 }
 
 // again counts the read of a key that was named before.

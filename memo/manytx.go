@@ -133,7 +133,7 @@ func (b *many[K, V]) runInTx(ctx context.Context, n *node, inner *standing, memb
 		if v, ok := values[b.args[m.at]]; ok { // args are the loader's own: it may have sorted them
 			m.entry = &tier.Entry{Key: m.key, Value: v}
 		} else if errors.Is(err, ErrNotFound) && m.policy.negative > 0 {
-			m.entry = &tier.Entry{Key: m.key, Err: ErrNotFound}
+			m.entry = &tier.Entry{Key: m.key, More: &tier.More{Err: ErrNotFound}}
 		} else {
 			m.err = err
 		}

@@ -108,7 +108,7 @@ func unlessRaced(err error) error {
 // up to there, and knows that it was about no tag and no tree: then e's own number
 // will do.
 func (d *domain) bear(ctx context.Context, e *tier.Entry) (bool, error) {
-	marks := d.marks(e.Key, e.Tags)
+	marks := d.marks(e.Key, e.Tags())
 	for range mostTurns {
 		names := append(slices.Clone(marks), d.space.Seq())
 		items := make([]tier.Item, len(names))

@@ -147,8 +147,10 @@ func (c *Cache) tallyNamed(opts []Option, t *tally) *tally {
 // tallyFor returns the tally of e's key, for entries that the Local may have from
 // elsewhere.
 func (c *Cache) tallyFor(e *tier.Entry) *tally {
-	if t, ok := e.Tally.(*tally); ok {
-		return t
+	if e.Kind != nil {
+		if t, ok := e.Kind.Tally.(*tally); ok {
+			return t
+		}
 	}
 	return c.names.other
 }

@@ -38,7 +38,7 @@ func peek[T any](ctx context.Context, n *node, key string, unless func(context.C
 	if p := n.inTx(); p != nil {
 		if e := entryIn(p.memory.Table(c), key); e != nil {
 			v, err := value[T](key, e)
-			return v, err == nil && e.Err == nil
+			return v, err == nil && e.Err() == nil
 		}
 		if p.wrote() {
 			return v, false
@@ -47,11 +47,11 @@ func peek[T any](ctx context.Context, n *node, key string, unless func(context.C
 	if n.table != nil {
 		if e := entryIn(n.table, key); e != nil {
 			v, err := value[T](key, e)
-			return v, err == nil && e.Err == nil
+			return v, err == nil && e.Err() == nil
 		}
 	}
 	e, now := c.cfg.Local.Peek(key), c.clock.Now()
-	if e == nil || e.Err != nil || ageOf(e, now, 0) != fresh || !sound(e, now) {
+	if e == nil || e.Err() != nil || ageOf(e, now, 0) != fresh || !sound(e, now) {
 		return v, false
 	}
 	v, err := value[T](key, e)

@@ -161,7 +161,7 @@ func (d *domain) writeWithin(ctx context.Context, l *load, e *tier.Entry, claim 
 		return d.writeAbsence(ctx, l, e, claim)
 	}
 	place, mine := d.space.Value(l.key), wire.Lease{Token: rand.Uint64(), Version: l.policy.version}
-	tags := e.Tags
+	tags := e.Tags()
 	for range mostTurns {
 		at, err := d.look(ctx, place, d.marks(l.key, tags)...)
 		if err != nil {

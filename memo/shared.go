@@ -3,6 +3,7 @@ package memo
 import (
 	"context"
 	"errors"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -119,7 +120,7 @@ func (l *load) plan(e *tier.Entry, verdict coherence.Verdict, at look, token uin
 		case l.replaces == nil && a == fresh:
 			return leave // it may be about to be deleted
 		case a == gone: // since it was judged; others judge it to be over
-			if l.renewed(e.Stale, e.StaleIfError) {
+			if l.renewed(e.Stale(), e.StaleIfError()) {
 				return inherit
 			}
 			return begin
@@ -148,7 +149,7 @@ func (l *load) use(f *call, e *tier.Entry) landing {
 func (l *load) likelyTags() []string {
 	tags := l.policy.tags
 	if e := l.cache.cfg.Local.Peek(l.key); e != nil {
-		tags = mergeTags(slices.Clip(tags), e.Tags)
+		tags = mergeTags(slices.Clip(tags), e.Tags())
 	}
 	return tags
 }
@@ -178,7 +179,7 @@ func (l *load) judge(f *call, at look, tags []string) (e *tier.Entry, _ coherenc
 			break
 		}
 		if e, err := l.decode(&v, at); err == nil && !l.home.hides(e) {
-			if l.domain.awaits(l.key, e.Tags) {
+			if l.domain.awaits(l.key, e.Tags()) {
 				verdict = coherence.Foreign // its invalidation has not reached the shared tier
 				break
 			}
@@ -244,16 +245,17 @@ func (l *load) decode(v *wire.Value, at look) (*tier.Entry, error) {
 			return nil, err
 		}
 	}
-	e := &tier.Entry{
-		Key: l.key, Value: value, Stamp: v.Stamp, Loaded: at.began, Fresh: int64(NoExpiry),
-		Stale: ofMillis(v.Stale), StaleIfError: ofMillis(v.StaleIfError), Created: v.Created,
-		Took: time.Duration(v.Took) * time.Microsecond, Tags: v.Tags, Bytes: len(v.Payload), Home: l.home, Tally: l.kind, Began: at.turn,
+	e := newEntry(v.Negative || len(v.Tags) > 0 || v.Stale > 0 || v.StaleIfError > 0 || l.policy.early > 0)
+	e.Key, e.Value, e.Stamp, e.Began, e.Loaded, e.Created = l.key, value, v.Stamp, at.turn, at.began, v.Created
+	e.Bytes, e.Micros, e.Kind, e.Fresh = uint32(min(len(v.Payload), math.MaxUint32)), v.Took, l.home.kind(l.kind), int64(NoExpiry)
+	if e.More != nil {
+		e.More.Tags, e.More.Stale, e.More.StaleIfError = v.Tags, ofMillis(v.Stale), ofMillis(v.StaleIfError)
 	}
 	if v.Fresh != int64(NoExpiry) {
 		e.Fresh = after(l.cache.clock.Exact(), time.Duration(min(v.Fresh-clock.UnixMilli(), int64(NoExpiry/time.Millisecond)))*time.Millisecond)
 	}
 	if v.Negative {
-		e.Err = ErrNotFound
+		e.More.Err = ErrNotFound
 	}
 	l.policy.complete(e)
 	return e, nil

@@ -129,7 +129,9 @@ func (l *load) refreshLanded(ctx context.Context, land landing) {
 }
 
 // paused reports whether a load of e's key has failed within the pause.
-func (c *Cache) paused(e *tier.Entry) bool { return c.clock.Now() < atomic.LoadInt64(&e.Retry) }
+func (c *Cache) paused(e *tier.Entry) bool {
+	return e.More != nil && c.clock.Now() < atomic.LoadInt64(&e.More.Retry)
+}
 
 // standsInNow reports whether e is served in place of the error that a load would end with
 // again, as it has just done.
@@ -137,10 +139,11 @@ func (l *load) standsInNow(e *tier.Entry) bool {
 	return !l.fresh && !l.forced && l.replaces == nil && l.cache.paused(e) && standsIn(e, l.cache.clock.Now())
 }
 
-// postpone notes that a load of l's key has failed.
+// postpone notes that a load of l's key has failed. An entry without More is refreshed by
+// nobody, and stands in for no error.
 func (l *load) postpone() {
-	if e := l.cache.cfg.Local.Peek(l.key); e != nil {
-		atomic.StoreInt64(&e.Retry, l.cache.clock.Exact()+int64(pause))
+	if e := l.cache.cfg.Local.Peek(l.key); e != nil && e.More != nil {
+		atomic.StoreInt64(&e.More.Retry, l.cache.clock.Exact()+int64(pause))
 	}
 }
 
@@ -153,7 +156,7 @@ func (l *load) keepSpare(f *call, e *tier.Entry) {
 		if !l.policy.local() && c.clock.Now() < e.Fresh {
 			return
 		}
-		if have == nil || !sound(have, c.clock.Now()) || have.Created != e.Created && have.Expires < e.Expires {
+		if have == nil || !sound(have, c.clock.Now()) || have.Created != e.Created && have.Expires() < e.Expires() {
 			c.keepLocal(l.here(e))
 		}
 	})

@@ -64,7 +64,7 @@ func (c *Cache) hide(table *scope.Table, what told) {
 // of key; nil: it is being loaded, and has tags that nobody knows yet.
 func concerns(about wire.Subject, names []string, key string, e *tier.Entry) bool {
 	if about == wire.Tags {
-		return e == nil || slices.ContainsFunc(e.Tags, func(tag string) bool { return slices.Contains(names, tag) })
+		return e == nil || slices.ContainsFunc(e.Tags(), func(tag string) bool { return slices.Contains(names, tag) })
 	}
 	return slices.ContainsFunc(names, func(name string) bool { return keys.Under(key, name) })
 }

@@ -140,7 +140,7 @@ func (p *standing) run(ctx context.Context, n *node, l *load, call *scope.Call) 
 	returned = true
 	e := &tier.Entry{Key: l.key, Value: v}
 	if errors.Is(err, ErrNotFound) && l.policy.negative > 0 {
-		e.Value, e.Err, err = nil, ErrNotFound, nil
+		e.Value, e.More, err = nil, &tier.More{Err: ErrNotFound}, nil
 	}
 	switch {
 	case ctx.Err() != nil: // what a query that was cut short has found is this caller's own

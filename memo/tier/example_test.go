@@ -49,3 +49,44 @@ func ExampleItem_Found() {
 	// empty true
 	// absent false
 }
+
+// Most entries have a value, and an end.
+func ExampleEntry_Took() {
+	e := &tier.Entry{Key: "user:7", Value: "Ada", Micros: 1500}
+	fmt.Println(e.Value, "was loaded in", e.Took())
+	// Output: Ada was loaded in 1.5ms
+}
+
+// An entry says that there is no value, where the loader said so.
+func ExampleEntry_Err() {
+	e := &tier.Entry{Key: "user:7", More: &tier.More{Err: errors.New("not found")}}
+	fmt.Println(e.Value, e.Err())
+	// Output: <nil> not found
+}
+
+func ExampleEntry_Tags() {
+	plain := &tier.Entry{Key: "user:7", Value: "Ada"}
+	tagged := &tier.Entry{Key: "user:8", Value: "Bob", More: &tier.More{Tags: []string{"users"}}}
+	fmt.Println(plain.Tags(), tagged.Tags())
+	// Output: [] [users]
+}
+
+func ExampleEntry_Stale() {
+	e := &tier.Entry{Key: "user:7", Value: "Ada", More: &tier.More{Stale: time.Minute}}
+	fmt.Println("served for", e.Stale(), "while it is refreshed")
+	// Output: served for 1m0s while it is refreshed
+}
+
+func ExampleEntry_StaleIfError() {
+	e := &tier.Entry{Key: "user:7", Value: "Ada", More: &tier.More{StaleIfError: time.Hour}}
+	fmt.Println("served for", e.StaleIfError(), "in place of an error")
+	// Output: served for 1h0m0s in place of an error
+}
+
+// The later end of the two windows counts.
+func ExampleEntry_Expires() {
+	fresh := time.Minute
+	e := &tier.Entry{Key: "user:7", Value: "Ada", Fresh: int64(fresh), More: &tier.More{Stale: time.Minute, StaleIfError: time.Hour}}
+	fmt.Println(time.Duration(e.Expires()))
+	// Output: 1h1m0s
+}

@@ -37,38 +37,29 @@ func IsAnswer(err error) bool {
 }
 
 // Entry is one cached value with what the engine knows about it. It is
-// immutable once stored, but for Checked and Retry: tiers and requests share it.
-// A Local keeps the pointer, as a copy would race with those three, and need not look
-// at any field.
+// immutable once stored, but for Local, Checked, Held and Retry: tiers and requests share it.
+// A Local keeps the pointer, as a copy would race with those four, and need not look
+// at any field but its own.
 type Entry struct {
-	// The engine's alone, which reads and writes these three by atomic operations, and so has them first.
-	Checked uint64 // when e was last compared with the invalidations that Began counts
-	Retry   int64  // until when e is not refreshed again, since that has just failed; 0: it has not
-	Held    uint64 // since when a Local has e, counted in what emptied it; 0: none has
+	// What a hit looks at: 64 bytes, one line of the processor's memory (entry.go).
+	Key     string // under which it is stored
+	Value   any    // the Go value; nil is a value
+	Local   uint64 // the Local's alone, from Set until the entry has left: what it likes, by atomic operations; 0 before the first Set
+	Early   int64  // from when it may be refreshed before its time; never after Fresh
+	Checked uint64 // the engine's, by atomic operations: when it was last compared with the invalidations that Began counts
+	Kind    *Kind  // what it has in common with others
 
-	Key   string // under which it is stored
-	Value any    // the Go value; nil is a value
-	Err   error  // a cached negative (memo.ErrNotFound); then Value is nil
-	Tags  []string
-	Bytes int // encoded size, 0 when never encoded
+	// What none looks at. Times are in nanoseconds on the engine's clock, which is one process's own.
 
-	Stamp   uint64        // the Node's sequence, read before the value was loaded: it is newer than every invalidation up to it; 0 without a Node
-	Began   uint64        // when the load, or the read of the shared tier, began, counted in invalidations of tags and trees
-	Created int64         // when it was first stored, in unix milliseconds: the same in every process that has this version
-	Took    time.Duration // how long the load ran; 0 for what was set
-
-	Home  any // the engine's: of which Node it has to hear, to know that it is still valid
-	Tally any // the engine's: where the hits of it are counted
-
-	// In nanoseconds on the engine's clock, which is one process's own.
-	Loaded  int64 // when the load, or the read of the shared tier, began
-	Early   int64 // from when it may be refreshed before its time; never after Fresh
-	Fresh   int64 // until when it is fresh; NoExpiry: for ever
-	Expires int64 // until when anybody may use it: the later end of the two windows; never before Fresh
-
-	// The windows, both from Fresh on; 0: none.
-	Stale        time.Duration // in which it may be served while it is refreshed
-	StaleIfError time.Duration // in which it may be served in place of an error
+	Stamp   uint64 // the Node's sequence, read before the value was loaded: it is newer than every invalidation up to it; 0 without a Node
+	Began   uint64 // when the load, or the read of the shared tier, began, counted in invalidations of tags and trees
+	Loaded  int64  // when the load, or the read of the shared tier, began
+	Fresh   int64  // until when it is fresh; NoExpiry: for ever
+	Created int64  // when it was first stored, in unix milliseconds: the same in every process that has this version
+	More    *More  // what most entries have not; nil: nothing
+	Held    uint32 // the engine's, by atomic operations: since when a Local has it, counted in what emptied it; 0: none has
+	Bytes   uint32 // encoded size, 0 when never encoded; at most what this type can say
+	Micros  uint32 // how long the load ran, as Took says
 }
 
 // Item is what a Node holds under one key.

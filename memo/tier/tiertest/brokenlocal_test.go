@@ -116,7 +116,7 @@ func brokenLocals() []brokenLocal {
 		}},
 		{"a Local knows nothing of time", "Expires is compared with the time of day", "was not found after Set", func(good *lru.Cache) tier.Local {
 			return &bentLocal{Local: good, get: func(key string) *tier.Entry {
-				if e := good.Get(key); e != nil && e.Expires > time.Now().UnixNano() {
+				if e := good.Get(key); e != nil && e.Expires() > time.Now().UnixNano() {
 					return e
 				}
 				return nil

@@ -35,8 +35,8 @@ func localRules() []rule[func(capacity int) tier.Local] {
 			"Len is the number of entries, Cap the most there can be.",
 		}, "A refreshed value would not be seen, or the old one would come back once the new one has left.", setReplaces},
 		{"entries are shared and not changed", []string{
-			"It is immutable once stored, but for Checked and Retry: tiers and requests share it.",
-			"A Local keeps the pointer, as a copy would race with those three, and need not look at any field.",
+			"It is immutable once stored, but for Local, Checked, Held and Retry: tiers and requests share it.",
+			"A Local keeps the pointer, as a copy would race with those four, and need not look at any field but its own.",
 			"Entry is one cached value with what the engine knows about it.",
 		}, "Requests hold the same entry and read it without a lock: a change is a data race, and a copy does not know that it was invalidated.", entriesAreShared},
 		{"a Local knows nothing of time", []string{

@@ -31,7 +31,7 @@ func nodes() []Mutation {
 		Name:    "a load is made of what was kept while its key was on no server",
 		Rule:    "A part from L2 is used by what was heard of its server only if it was kept under that server.",
 		File:    "memo/local.go",
-		Old:     "	if l.exacting && e.Home != any(l.home) {",
+		Old:     "	if l.exacting && homeOf(e) != l.home {",
 		New:     "	if false {",
 		Package: "memo",
 		Tests:   []string{"TestNothingIsMadeOfWhatWasOnNoNode"},

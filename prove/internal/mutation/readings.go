@@ -16,8 +16,8 @@ func readings() []Mutation {
 		Name:    "L2 is used without having heard the log",
 		Rule:    "An entry of L2 is used for StaleBound after the last poll that heard everything, and no longer.",
 		File:    "memo/home.go",
-		Old:     "!ok || now > h.horizon.Load() && now-e.Loaded > h.bound.Load() {\n",
-		New:     "!ok {\n",
+		Old:     "h == nil || now > h.horizon.Load() && now-e.Loaded > h.bound.Load() {\n",
+		New:     "h == nil {\n",
 		Package: "memo",
 		Tests:   []string{"TestG05_BoundHoldsWhenTheLogIsNotHeard"},
 	}, {
