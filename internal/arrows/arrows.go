@@ -44,8 +44,7 @@ func Table() []Row {
 		{Folder: "internal/fortest", Why: "a leaf: what a missing server means for a test, whichever server"},
 		{Folder: "internal/mcserver", Ours: []string{"internal/fortest"}, Why: "it starts a real memcached for the tests of anybody, so it can depend on nobody"},
 		{Folder: "internal/pgserver", Ours: []string{"internal/fortest"}, Why: "the same for PostgreSQL"},
-		{Folder: "internal/flight", Ours: []string{"internal/ended"}, Theirs: []string{"golang.org/x/sync"},
-			Why: "one load per key is an idea of its own, without tiers; x/sync for singleflight"},
+		{Folder: "internal/flight", Ours: []string{"internal/ended"}, Why: "one load per key is an idea of its own, without tiers"},
 
 		{Folder: "internal/scope", Ours: []string{"internal/index", "internal/ended"}, Why: "the memory of one request knows nothing of the tiers below it"},
 		{Folder: "reqcache", Ours: []string{"internal/scope", "internal/keys", "internal/ended"}, Why: "it is usable alone, with no cache below, and must not link one"},

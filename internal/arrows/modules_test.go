@@ -56,14 +56,14 @@ const ours = "github.com/tiermemo/tiermemo"
 
 func TestProgramsLinkNoMoreThanTheyUse(t *testing.T) {
 	t.Parallel()
-	const lru, sync, client = "github.com/hashicorp/golang-lru/v2", "golang.org/x/sync", "github.com/bradfitz/gomemcache"
+	const lru, client = "github.com/hashicorp/golang-lru/v2", "github.com/bradfitz/gomemcache"
 	const rank, hash = "github.com/dgryski/go-rendezvous", "github.com/dchest/siphash"
 	for packages, want := range map[string][]string{
 		"reqcache":                         {},
 		"memo/tier memo/codec":             {},
-		"memo":                             {rank, hash, lru, sync},
-		"memo middleware adapters/nethttp": {rank, hash, lru, sync},
-		"memo memo/memcached":              {rank, hash, client, lru, sync},
+		"memo":                             {rank, hash, lru},
+		"memo middleware adapters/nethttp": {rank, hash, lru},
+		"memo memo/memcached":              {rank, hash, client, lru},
 	} {
 		t.Run(packages, func(t *testing.T) {
 			t.Parallel()

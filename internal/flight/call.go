@@ -33,8 +33,7 @@ type Call[V any] struct {
 	prev    *Call[V] // this and next: of the loads that run
 	next    *Call[V]
 
-	loaded     outcome[V] // what Load returned, for the goroutine of the load
-	outcome[V]            // what the callers get: written before done is closed
+	outcome[V] // what the callers get: written before done is closed
 
 	fellows []*Call[V]       // of a Together: the loads that run as one
 	waits   map[*Call[V]]int // this and with are guarded by circles
@@ -50,11 +49,10 @@ type outcome[V any] struct {
 
 // rescue turns a panic or a Goexit into an error. It does not rethrow: the
 // goroutine of a load is nobody's, and a panic there would end the process.
-func (o *outcome[V]) rescue() {
-	if o.returned {
-		return
+func (o *outcome[V]) rescue(panicked any) {
+	if !o.returned {
+		o.err = &Panic{Value: panicked, Stack: debug.Stack()}
 	}
-	o.err = &Panic{Value: recover(), Stack: debug.Stack()}
 }
 
 // Panic is the error of a load that panicked or called runtime.Goexit.

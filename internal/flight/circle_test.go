@@ -135,6 +135,7 @@ func TestALoadThatIsToldIsNoCallerOfTheOther(t *testing.T) {
 		close(goOn)
 		b().mustFail(t, context.DeadlineExceeded)
 		a().mustBe(t, 7)
+		synctest.Wait() // of the load that nobody waits for nobody has heard
 		mustEqual(t, "with its caller and the grace gone, B ended after", ended, 300*ms)
 	})
 }

@@ -5,11 +5,10 @@
 // caller, the leader too, leaves when its own ctx ends. The load goes on while
 // anyone waits, and for a grace when nobody does; then its ctx is cancelled.
 //
-// The load itself runs under a [singleflight.Group]. What is around it here is
-// what singleflight does not have: callers who may leave, a ctx that belongs to
-// all of them and to none, panics and Goexit that come back as a value in place
-// of ending the process, loads that are told that they are out of date, and
-// waits that would close a circle.
+// It is what golang.org/x/sync/singleflight is, with what that does not have:
+// callers who may leave, a ctx that belongs to all of them and to none, panics and
+// Goexit that come back as a value in place of ending the process, loads that are
+// told that they are out of date, and waits that would close a circle.
 package flight
 
 import (
@@ -19,8 +18,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"golang.org/x/sync/singleflight"
 
 	"github.com/tiermemo/tiermemo/internal/ended"
 )
@@ -57,7 +54,6 @@ type Job[V any] interface {
 type Group[V any] struct {
 	seed   maphash.Seed
 	shards [shards]shard[V]
-	runs   singleflight.Group
 	began  time.Time
 	over   *cancellable
 	flying atomic.Int64

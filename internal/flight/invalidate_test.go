@@ -130,7 +130,7 @@ func TestALoadThatWouldNotDoIsNotJoined(t *testing.T) {
 }
 
 // hung is a base whose AfterFunc cannot be stopped before over is closed: a run
-// under it stays in singleflight after it gave its callers the value.
+// under it is not over when it has given its callers the value.
 type hung struct {
 	context.Context
 	over chan struct{}
