@@ -19,7 +19,7 @@ import (
 // nothing below asks whether a duration or a tier makes sense.
 
 // Config is what an operator decides. The zero value works: request memory and
-// an LRU, no server.
+// a process tier (package lru), no server.
 type Config struct {
 	Name   string      // names the cache in statistics and logs; "memo"
 	Prefix string      // namespace in the shared tier, 1 to 64 bytes; required with Shared

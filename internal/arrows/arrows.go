@@ -55,7 +55,7 @@ func Table() []Row {
 		{Folder: "memo/codec", Why: "a leaf: values to bytes and back, whatever keeps the bytes"},
 		{Folder: "memo/codec/cbor", Ours: []string{"memo/codec"}, Why: "a codec knows the interface it fills; its library is in a go.mod of its own, so that nobody else downloads it, " +
 			"and it may be built with a newer release of this module, of which what is internal is no promise"},
-		{Folder: "memo/lru", Ours: []string{"memo/tier", "internal/index"}, Theirs: []string{"github.com/hashicorp/golang-lru/v2"},
+		{Folder: "memo/lru", Ours: []string{"memo/tier"},
 			Why: "a tier knows the interface it fills and nothing of the engine above it"},
 		{Folder: "memo/memcached", Ours: []string{"memo/tier"}, Theirs: []string{"github.com/bradfitz/gomemcache"},
 			Why: "a tier knows the interface it fills and nothing of the engine above it"},

@@ -56,14 +56,14 @@ const ours = "github.com/tiermemo/tiermemo"
 
 func TestProgramsLinkNoMoreThanTheyUse(t *testing.T) {
 	t.Parallel()
-	const lru, client = "github.com/hashicorp/golang-lru/v2", "github.com/bradfitz/gomemcache"
+	const client = "github.com/bradfitz/gomemcache"
 	const rank, hash = "github.com/dgryski/go-rendezvous", "github.com/dchest/siphash"
 	for packages, want := range map[string][]string{
 		"reqcache":                         {},
 		"memo/tier memo/codec":             {},
-		"memo":                             {rank, hash, lru},
-		"memo middleware adapters/nethttp": {rank, hash, lru},
-		"memo memo/memcached":              {rank, hash, client, lru},
+		"memo":                             {rank, hash},
+		"memo middleware adapters/nethttp": {rank, hash},
+		"memo memo/memcached":              {rank, hash, client},
 	} {
 		t.Run(packages, func(t *testing.T) {
 			t.Parallel()

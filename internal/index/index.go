@@ -1,6 +1,5 @@
-// Package index is the look-up table under the process LRU and under the
-// memory of a large request: a hash map whose readers take no lock. It is the
-// first thing a hit touches and, in steady state, the last.
+// Package index is the look-up table under the memory of a large request: a hash
+// map whose readers take no lock.
 //
 // The caller hashes each key once, with a hash/maphash seed of its own, so that
 // nobody outside can choose keys that collide. It also makes the Items, so that
@@ -10,12 +9,11 @@ package index
 import "sync/atomic"
 
 // An Item is one key with what its owner keeps under it. Key and Hash must not
-// change once the Item is in a Map. Readers meet Mark and Value without a lock:
-// Value is either constant or guards itself.
+// change once the Item is in a Map. Readers meet Value without a lock: it is either
+// constant or guards itself.
 type Item[V any] struct {
 	Key   string
 	Hash  uint32
-	Mark  atomic.Uint32 // the owner's, for any use; it lies where padding would
 	Value V
 }
 
@@ -105,7 +103,7 @@ func (m *Map[V]) Put(it *Item[V]) *Item[V] {
 //
 // So the slot says gone. But when the next slot is nil no Item has this one on
 // its way; then it can be nil, and so can the gone ones just before it. That
-// keeps a table clean under an LRU at capacity, which deletes as often as it puts.
+// keeps a table clean where as many keys are deleted as are put.
 func (m *Map[V]) Delete(hash uint32, key string) *Item[V] {
 	t := m.table.Load()
 	if t == nil {

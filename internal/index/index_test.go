@@ -145,7 +145,7 @@ func TestRangeStopsWhenToldTo(t *testing.T) {
 	}
 }
 
-// TestChurnMakesNoGarbage puts and deletes for ever at one size, as an LRU at
+// TestChurnMakesNoGarbage puts and deletes for ever at one size, as a cache at
 // capacity does: after a while there must be no new tables.
 func TestChurnMakesNoGarbage(t *testing.T) {
 	const size, rounds = 1000, 20_000

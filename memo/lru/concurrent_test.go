@@ -32,7 +32,7 @@ func TestNeverAboveCapWhileSetsRun(t *testing.T) {
 			for w := range 4 {
 				writers.Go(func() {
 					for i := range 2000 {
-						c.Set(strconv.Itoa(w)+":"+strconv.Itoa(i), &tier.Entry{})
+						set(c, strconv.Itoa(w)+":"+strconv.Itoa(i), nil)
 					}
 				})
 			}
@@ -68,9 +68,7 @@ func TestOnEvictHearsOfEachEntryOnce(t *testing.T) {
 			for w := range writers {
 				wg.Go(func() {
 					for i := range each {
-						e := &tier.Entry{Value: i}
-						sets[w][i] = e
-						c.Set(strconv.Itoa(w*each+i), e)
+						sets[w][i] = set(c, strconv.Itoa(w*each+i), i)
 					}
 				})
 			}
@@ -112,7 +110,7 @@ func (r *register) change(c *lru.Cache) {
 	if deletes(n) {
 		c.Delete(r.key)
 	} else {
-		c.Set(r.key, &tier.Entry{Value: n})
+		set(c, r.key, n)
 	}
 	r.done.Store(n)
 }
@@ -194,7 +192,7 @@ func TestGetAfterClearFindsNothing(t *testing.T) {
 		})
 		for round := int64(1); round <= 50; round++ {
 			for i := range 40 {
-				c.Set(strconv.Itoa(i), &tier.Entry{Value: round})
+				set(c, strconv.Itoa(i), round)
 			}
 			c.Clear()
 			cleared.Store(round)
@@ -223,7 +221,7 @@ func TestIndexAndPolicyAgree(t *testing.T) {
 						case n < 400:
 							c.Get(key)
 						case n < 800:
-							c.Set(key, &tier.Entry{})
+							set(c, key, nil)
 						default:
 							c.Delete(key)
 						}
@@ -244,6 +242,9 @@ func same(t *testing.T, c *lru.Cache, keys int) {
 		if c.Peek(strconv.Itoa(i)) != nil {
 			found++
 		}
+	}
+	if err := lru.Check(c); err != nil {
+		t.Error(err)
 	}
 	if found != c.Len() {
 		t.Errorf("%d keys are found, Len = %d", found, c.Len())

@@ -35,15 +35,15 @@ func ExampleNew() {
 	// 1 of 50000
 }
 
-// The entry that was not used for longest leaves. Get is a use, Peek is none.
+// An entry that was not used leaves. Get is a use, Peek is none.
 func ExampleCache() {
 	c := lru.New(2)
 	c.OnEvict(func(key string, e *tier.Entry) { fmt.Println(key, "leaves with", e.Value) })
-	c.Set("a", &tier.Entry{Value: 1})
-	c.Set("b", &tier.Entry{Value: 2})
+	c.Set("a", &tier.Entry{Key: "a", Value: 1})
+	c.Set("b", &tier.Entry{Key: "b", Value: 2})
 	c.Get("a")
 	c.Peek("b")
-	c.Set("c", &tier.Entry{Value: 3})
+	c.Set("c", &tier.Entry{Key: "c", Value: 3})
 
 	c.Delete("a") // OnEvict does not hear of it
 	fmt.Println(c.Get("a") == nil, c.Get("c").Value)

@@ -1,5 +1,13 @@
 package lru
 
+import (
+	"fmt"
+	"hash/maphash"
+	"sync/atomic"
+
+	"github.com/tiermemo/tiermemo/memo/tier"
+)
+
 // Locked calls fn while every shard of c is locked, as if writers were at work
 // in all of them.
 func Locked(c *Cache, fn func()) {
@@ -9,3 +17,94 @@ func Locked(c *Cache, fn func()) {
 	}
 	fn()
 }
+
+// Table is an index alone.
+type Table struct{ t atomic.Pointer[table] }
+
+func NewTable(buckets int) *Table {
+	t := new(Table)
+	t.t.Store((*table)(nil).grown(buckets, nil))
+	return t
+}
+
+func (t *Table) Find(hash uint64, key string) *tier.Entry { return t.t.Load().find(hash, key) }
+func (t *Table) Put(hash uint64, e *tier.Entry)           { t.t.Load().put(hash, e) }
+func (t *Table) Replace(hash uint64, old, e *tier.Entry)  { t.t.Load().replace(hash, old, e) }
+func (t *Table) Delete(hash uint64, e *tier.Entry)        { t.t.Load().delete(hash, e) }
+func (t *Table) Grow(buckets int, hash func(string) uint64) {
+	t.t.Store(t.t.Load().grown(buckets, hash))
+}
+
+// Half leaves t as a reader may meet it who has read the prints before a Delete, and its cells after.
+func (t *Table) Half(hash uint64) {
+	b := t.t.Load().bucket(hash)
+	b.prints.Store(b.prints.Load() | printOf(hash))
+}
+
+// Chained is how many buckets there are beyond the first of each chain.
+func (t *Table) Chained() (n int) {
+	for i := range t.t.Load().buckets {
+		for b := t.t.Load().buckets[i].more.Load(); b != nil; b = b.more.Load() {
+			n++
+		}
+	}
+	return n
+}
+
+// Check looks for broken rules in the structure of c, which nobody uses meanwhile.
+func Check(c *Cache) error {
+	for i := range c.shards {
+		if err := c.shards[i].check(); err != nil {
+			return fmt.Errorf("shard %d: %w", i, err)
+		}
+	}
+	return nil
+}
+
+func (s *shard) check() error {
+	listed := map[*tier.Entry]bool{}
+	for flag, q := range map[uint32]*queue{0: &s.order.small, inMain: &s.order.main} {
+		n, older := 0, uint32(0)
+		for p := q.oldest; p != 0; p = s.order.places[p].newer &^ inMain {
+			at := s.order.places[p]
+			if at.older != older || at.newer&inMain != flag || at.entry == nil || listed[at.entry] {
+				return fmt.Errorf("place %d of queue %x is %+v, after %d", p, flag, at, older)
+			}
+			listed[at.entry] = true
+			older = p
+			n++
+		}
+		if n != q.len || q.newest != older {
+			return fmt.Errorf("queue %x has %d places from %d to %d, counted %d up to %d", flag, q.len, q.oldest, q.newest, n, older)
+		}
+	}
+	if cap(s.order.places) > s.size+1 {
+		return fmt.Errorf("%d places for %d entries", cap(s.order.places), s.size)
+	}
+	t := s.table.Load()
+	if t == nil {
+		t = (*table)(nil).grown(1, nil)
+	}
+	if len(t.buckets) > bucketsFor(s.size) {
+		return fmt.Errorf("%d buckets for %d entries", len(t.buckets), s.size)
+	}
+	n := 0
+	var lost error
+	t.all(func(e *tier.Entry) {
+		n++
+		if !listed[e] || t.find(maphash.String(s.seed, e.Key), e.Key) != e {
+			lost = fmt.Errorf("%q is in the table, listed is %v, and find does not find it", e.Key, listed[e])
+		}
+	})
+	if n != len(listed) {
+		return fmt.Errorf("%d entries in the table, %d in the queues", n, len(listed))
+	}
+	return lost
+}
+
+// Ghost is a ghost alone.
+type Ghost struct{ g ghost }
+
+func NewGhost(size int) *Ghost         { return &Ghost{ghost{size: size}} }
+func (g *Ghost) Add(hash uint64)       { g.g.add(hash) }
+func (g *Ghost) Take(hash uint64) bool { return g.g.take(hash) }

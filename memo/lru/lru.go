@@ -1,14 +1,16 @@
-// Package lru is the default process tier: a sharded LRU over
-// hashicorp/golang-lru.
+// Package lru is the default process tier: bounded, sharded, and read without locks. Who has to
+// leave is decided by more than what was used last: see Cache.
 package lru
 
 // This file is the tier as the engine sees it, and the hit: find the shard, look
-// in its index, and nearly always nothing else. Whatever changes a shard is in
+// in its table, and nearly always nothing else. Whatever changes a shard is in
 // shard.go.
 
 import (
 	"hash/maphash"
+	"math"
 	"runtime"
+	"sync/atomic"
 
 	"github.com/tiermemo/tiermemo/memo/tier"
 )
@@ -19,14 +21,16 @@ const DefaultSize = 10_000
 
 // Cache is a bounded tier.Local. It starts no goroutine and needs no Close.
 //
-// A Get takes no lock and in steady state writes nothing: it notes that an
-// entry was used only if an eighth of the entry's shard has come in since the
-// last note. So the entry that leaves is nearly, not exactly, the least
-// recently used one of its shard. With fewer than 8 entries it is exact, and a
-// Get does lock.
+// What leaves is what was not used since it came, or since it was last looked at for that: first of
+// a tenth of the entries, the newest ones, and of the others when those are few. A key that
+// comes back soon after it left is not among the newest again. So keys that are asked for once,
+// however many, displace few that are asked for again, and a hit has to note no more than
+// that there was one: a Get takes no lock and in steady state writes nothing. An entry in use may
+// leave where nearly all are.
 type Cache struct {
-	seed   maphash.Seed // random: nobody outside can choose keys that collide
-	shards []shard      // a power of two of them, at most maxShards
+	seed   maphash.Seed            // random: nobody outside can choose keys that collide
+	tables []atomic.Pointer[table] // one for each shard, and apart from it: a Set does not take their lines from a Get
+	shards []shard                 // a power of two of them, at most maxShards
 	size   int
 	evict  func(key string, e *tier.Entry)
 }
@@ -34,27 +38,29 @@ type Cache struct {
 var _ tier.Local = (*Cache)(nil)
 
 // A shard has room for minShard entries or more: then keys that fall unevenly
-// on the shards cost next to no hits, and a small Cache is one LRU over all its
-// keys. maxShards is what the 6 bits that choose a shard can name.
+// on the shards cost next to no hits, and a small Cache is one queue over all its
+// keys. maxShards is what the bits that choose a shard can name.
 const (
 	minShard  = 512
-	maxShards = 64
+	shardBits = 6
+	maxShards = 1 << shardBits
 )
 
 // New returns a Cache that holds at most size entries; size below 1 means
-// DefaultSize.
+// DefaultSize. More than two billion are as many.
 func New(size int) *Cache {
 	if size < 1 {
 		size = DefaultSize
 	}
+	size = min(size, math.MaxInt32-1)
 	n := shardsFor(size, runtime.GOMAXPROCS(0))
-	c := &Cache{seed: maphash.MakeSeed(), shards: make([]shard, n), size: size}
+	c := &Cache{seed: maphash.MakeSeed(), tables: make([]atomic.Pointer[table], n), shards: make([]shard, n), size: size}
 	for i := range c.shards {
 		own := size / n
 		if i < size%n {
 			own++
 		}
-		c.shards[i].init(own)
+		c.shards[i].init(c.seed, &c.tables[i], own)
 	}
 	return c
 }
@@ -71,43 +77,41 @@ func shardsFor(size, procs int) int {
 
 // Get implements tier.Local. It does not keep key.
 func (c *Cache) Get(key string) *tier.Entry {
-	hash := maphash.String(c.seed, key)
-	s := c.shard(hash)
-	it := s.index.Get(uint32(hash), key)
-	if it == nil {
-		return nil
+	e := c.Peek(key)
+	if e != nil {
+		use(e)
 	}
-	if noted := it.Mark.Load(); s.inserted.Load()-noted >= s.slack { // in this order: inserted is never behind a mark
-		s.promote(it)
-	}
-	return it.Value.Load()
+	return e
 }
 
 // Peek implements tier.Local. It does not keep key.
 func (c *Cache) Peek(key string) *tier.Entry {
 	hash := maphash.String(c.seed, key)
-	it := c.shard(hash).index.Get(uint32(hash), key)
-	if it == nil {
+	t := c.tables[c.shard(hash)].Load()
+	if t == nil {
 		return nil
 	}
-	return it.Value.Load()
+	return t.find(hash, key)
 }
 
-// Set implements tier.Local. It keeps key as it is. A key that is a part of a
-// longer string keeps all of that string in memory: clone such a key first, as
-// the engine does.
+// Set implements tier.Local. It keeps e and its Key as they are, and panics if that is not key. A
+// key that is a part of a longer string keeps all of that string in memory: clone such a key
+// first, as the engine does.
 func (c *Cache) Set(key string, e *tier.Entry) {
+	if e.Key != key {
+		panic("lru: Set of an entry under another key than its own")
+	}
 	hash := maphash.String(c.seed, key)
-	out := c.shard(hash).set(uint32(hash), key, e)
+	out := c.shards[c.shard(hash)].set(hash, e)
 	if out != nil && c.evict != nil {
-		c.evict(out.Key, out.Value.Load())
+		c.evict(out.Key, out)
 	}
 }
 
 // Delete implements tier.Local.
 func (c *Cache) Delete(key string) {
 	hash := maphash.String(c.seed, key)
-	c.shard(hash).delete(uint32(hash), key)
+	c.shards[c.shard(hash)].delete(hash, key)
 }
 
 // Clear implements tier.Local. It empties one shard after the other: a Get that
@@ -137,7 +141,5 @@ func (c *Cache) Cap() int { return c.size }
 // Cache. It does not hear of a Delete, a Clear, or a Set that replaces.
 func (c *Cache) OnEvict(fn func(key string, e *tier.Entry)) { c.evict = fn }
 
-// shard goes by the highest bits of hash; the index goes by the lowest.
-func (c *Cache) shard(hash uint64) *shard {
-	return &c.shards[int(hash>>58)&(len(c.shards)-1)]
-}
+// shard goes by the highest bits of hash; table and ghost go by the others.
+func (c *Cache) shard(hash uint64) int { return int(hash>>(64-shardBits)) & (len(c.tables) - 1) }

@@ -1,7 +1,7 @@
 package lru_test
 
-// Benchmarks of the tier against what it is made of: golang-lru under its own
-// mutex, and a plain Go map as the floor. All look up the same 10 000 keys.
+// Benchmarks of the tier, with a plain Go map as the floor. All look up the same 10 000 keys.
+// bench/ compares it with others.
 //
 //	go test ./memo/lru -run '^$' -bench . -benchmem -cpu 1,2
 
@@ -11,8 +11,6 @@ import (
 	"runtime"
 	"strconv"
 	"testing"
-
-	hashicorp "github.com/hashicorp/golang-lru/v2"
 
 	"github.com/tiermemo/tiermemo/memo/lru"
 	"github.com/tiermemo/tiermemo/memo/tier"
@@ -40,7 +38,8 @@ func draws(kind string) []string {
 
 func fillBench(set func(string, *tier.Entry)) {
 	for i := range benchKeys {
-		set("user:"+strconv.Itoa(i), &tier.Entry{Value: i})
+		key := "user:" + strconv.Itoa(i)
+		set(key, &tier.Entry{Key: key, Value: i})
 	}
 }
 
@@ -49,11 +48,6 @@ var sink *tier.Entry
 func BenchmarkGet(b *testing.B) {
 	c := lru.New(2 * benchKeys) // room: no shard is full, every Get is a hit
 	fillBench(c.Set)
-	peer, err := hashicorp.New[string, *tier.Entry](2 * benchKeys)
-	if err != nil {
-		b.Fatal(err)
-	}
-	fillBench(func(k string, e *tier.Entry) { peer.Add(k, e) })
 	plain := make(map[string]*tier.Entry)
 	fillBench(func(k string, e *tier.Entry) { plain[k] = e })
 
@@ -62,7 +56,6 @@ func BenchmarkGet(b *testing.B) {
 		get  func(string) *tier.Entry
 	}{
 		{"lru", c.Get},
-		{"golang-lru", func(k string) *tier.Entry { e, _ := peer.Get(k); return e }},
 		{"map", func(k string) *tier.Entry { return plain[k] }},
 	}
 	for _, kind := range []string{"zipf", "uniform"} {
@@ -92,79 +85,45 @@ func BenchmarkGet(b *testing.B) {
 
 // BenchmarkSetAtCapacity sets ever new keys: each one makes another leave.
 func BenchmarkSetAtCapacity(b *testing.B) {
-	keys := make([]string, 4*benchKeys) // by the time one comes round again it is long gone
-	for i := range keys {
-		keys[i] = "user:" + strconv.Itoa(i)
+	entries := make([]*tier.Entry, 4*benchKeys) // by the time one comes round again it is long gone
+	for i := range entries {
+		entries[i] = &tier.Entry{Key: "user:" + strconv.Itoa(i), Value: 1}
 	}
-	e := &tier.Entry{Value: 1}
-	run := func(b *testing.B, set func(string)) {
-		for _, k := range keys {
-			set(k)
-		}
-		b.ReportAllocs()
-		i := 0
-		for b.Loop() {
-			set(keys[i%len(keys)])
-			i++
-		}
+	c := lru.New(benchKeys)
+	for _, e := range entries {
+		c.Set(e.Key, e)
 	}
-	b.Run("lru", func(b *testing.B) {
-		c := lru.New(benchKeys)
-		run(b, func(k string) { c.Set(k, e) })
-	})
-	b.Run("golang-lru", func(b *testing.B) {
-		peer, err := hashicorp.New[string, *tier.Entry](benchKeys)
-		if err != nil {
-			b.Fatal(err)
-		}
-		run(b, func(k string) { peer.Add(k, e) })
-	})
+	b.ReportAllocs()
+	i := 0
+	for b.Loop() {
+		e := entries[i%len(entries)]
+		c.Set(e.Key, e)
+		i++
+	}
 }
 
 // BenchmarkMemory reports the heap of 100 000 entries, apart from the keys and
 // the tier.Entry itself: what the tier adds to each.
 func BenchmarkMemory(b *testing.B) {
 	const n = 100_000
-	keys := make([]string, n)
-	for i := range keys {
-		keys[i] = "user:" + strconv.Itoa(i)
+	entries := make([]*tier.Entry, n)
+	for i := range entries {
+		entries[i] = &tier.Entry{Key: "user:" + strconv.Itoa(i), Value: 1}
 	}
-	e := &tier.Entry{Value: 1}
-	run := func(b *testing.B, fill func() any) {
-		var bytes uint64
-		for b.Loop() {
-			before := heap()
-			c := fill()
-			bytes = heap() - before
-			runtime.KeepAlive(c)
+	var bytes uint64
+	for b.Loop() {
+		before := heap()
+		c := lru.New(n + n/8) // shards fill unevenly: leave room for all
+		for _, e := range entries {
+			c.Set(e.Key, e)
 		}
-		b.ReportMetric(float64(bytes)/n, "B/entry")
+		bytes = heap() - before
+		if c.Len() != n {
+			b.Fatalf("%d entries", c.Len())
+		}
 	}
-	b.Run("lru", func(b *testing.B) {
-		run(b, func() any {
-			c := lru.New(n + n/8) // shards fill unevenly: leave room for all
-			for _, k := range keys {
-				c.Set(k, e)
-			}
-			if c.Len() != n {
-				b.Fatalf("%d entries", c.Len())
-			}
-			return c
-		})
-	})
-	b.Run("golang-lru", func(b *testing.B) {
-		run(b, func() any {
-			c, err := hashicorp.New[string, *tier.Entry](n)
-			if err != nil {
-				b.Fatal(err)
-			}
-			for _, k := range keys {
-				c.Add(k, e)
-			}
-			return c
-		})
-	})
-	runtime.KeepAlive(keys)
+	b.ReportMetric(float64(bytes)/n, "B/entry")
+	runtime.KeepAlive(entries)
 }
 
 func heap() uint64 {

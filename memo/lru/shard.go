@@ -1,114 +1,103 @@
 package lru
 
-// This file is one shard: the index, where a Get looks without a lock, and
-// behind it, under a mutex, the policy that says who leaves.
+// This file is one shard: its table, which a Get reads without a lock (index.go), and behind it,
+// under a mutex, the policy that says who leaves (order.go).
 
 import (
+	"hash/maphash"
 	"sync"
 	"sync/atomic"
 
-	"github.com/hashicorp/golang-lru/v2/simplelru"
-
-	"github.com/tiermemo/tiermemo/internal/index"
 	"github.com/tiermemo/tiermemo/memo/tier"
 )
 
-// An item is a key with its entry, which a Set may replace, under the lock. Its
-// Mark is what shard.inserted was when the item last moved to the front. It is
-// in the index and in the policy, or in neither: then only a Get that began
-// earlier still holds it.
-type item = index.Item[atomic.Pointer[tier.Entry]]
-
 type shard struct {
-	index    index.Map[atomic.Pointer[tier.Entry]] // changed under mu
-	inserted atomic.Uint32                         // new keys so far, modulo 2³²; changed under mu
-	slack    uint32                                // how many of them a hit lets pass before it moves its item again
-	size     int
+	seed  maphash.Seed
+	table *atomic.Pointer[table] // of Cache.tables; nil when empty; changed under mu
+	size  int
 
-	mu sync.Mutex
-	// The policy is keyed by the item and not by its key. That saves a string in
-	// each entry, and an item that was deleted is never taken for the one that
-	// has its key now.
-	policy *simplelru.LRU[*item, struct{}]
+	mu    sync.Mutex
+	order order
 
-	_ [64]byte // a Set here does not take the cache line from a Get next door
+	_ [64]byte // a Set here does not take the cache line from one next door
 }
 
-func (s *shard) init(size int) {
-	s.size = size
-	s.slack = uint32(size / 8)
-	s.policy = newPolicy(size)
+func (s *shard) init(seed maphash.Seed, t *atomic.Pointer[table], size int) {
+	s.seed, s.table, s.size = seed, t, size
+	s.order.init(size)
 }
 
-// newPolicy registers no callback, which would fire for a Remove as well: set
-// makes room itself, and so knows who left.
-func newPolicy(size int) *simplelru.LRU[*item, struct{}] {
-	p, err := simplelru.NewLRU[*item, struct{}](size, nil)
-	if err != nil {
-		panic("lru: " + err.Error()) // size is 1 or more
-	}
-	return p
-}
-
-// promote notes a use of it. A hit does not wait for a writer: if the lock is
-// taken, the order stays a little wrong and the next hit tries again. Only where
-// the order is promised to be exact does it wait.
-func (s *shard) promote(it *item) {
-	if s.slack == 0 {
-		s.mu.Lock()
-	} else if !s.mu.TryLock() {
-		return
-	}
-	defer s.mu.Unlock()
-	s.toFront(it)
-}
-
-// toFront does nothing to an item that left before the lock was taken.
-func (s *shard) toFront(it *item) {
-	s.policy.Get(it)
-	it.Mark.Store(s.inserted.Load())
-}
-
-// set returns the item that had to leave, or nil.
-func (s *shard) set(hash uint32, key string, e *tier.Entry) (out *item) {
+// set returns the entry that had to leave, or nil.
+func (s *shard) set(hash uint64, e *tier.Entry) (out *tier.Entry) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if it := s.index.Get(hash, key); it != nil {
-		it.Value.Store(e)
-		s.toFront(it)
-		return nil
+	t := s.table.Load()
+	if t != nil {
+		if old := t.find(hash, e.Key); old != nil {
+			s.order.replace(old, e)
+			t.replace(hash, old, e)
+			return nil
+		}
 	}
-	if s.policy.Len() == s.size {
-		out, _, _ = s.policy.RemoveOldest()
-		s.index.Delete(out.Hash, out.Key)
+	if s.order.len() == s.size {
+		out = s.makeRoom(t)
 	}
-	it := &item{Hash: hash, Key: key}
-	it.Value.Store(e)
-	it.Mark.Store(s.inserted.Add(1))
-	s.policy.Add(it, struct{}{})
-	s.index.Put(it)
+	if n := s.order.len() + 1; t == nil || n > room(len(t.buckets)) {
+		t = s.grow(t, n)
+	}
+	s.order.add(hash, e)
+	t.put(hash, e)
 	return out
 }
 
-func (s *shard) delete(hash uint32, key string) {
+func (s *shard) makeRoom(t *table) *tier.Entry {
+	out, remember := s.order.leave()
+	hash := s.hash(out.Key)
+	t.delete(hash, out)
+	if remember {
+		s.order.ghost.add(hash)
+	}
+	return out
+}
+
+// grow publishes a table for n entries: half as large as the last one that there will be, or a
+// quarter, and so on.
+func (s *shard) grow(t *table, n int) *table {
+	buckets := bucketsFor(s.size)
+	for buckets > 1 && room((buckets+1)/2) >= n {
+		buckets = (buckets + 1) / 2
+	}
+	t = t.grown(buckets, s.hash)
+	s.table.Store(t)
+	return t
+}
+
+func (s *shard) hash(key string) uint64 { return maphash.String(s.seed, key) }
+
+func (s *shard) delete(hash uint64, key string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if it := s.index.Delete(hash, key); it != nil {
-		s.policy.Remove(it)
+	t := s.table.Load()
+	if t == nil {
+		return
+	}
+	if e := t.find(hash, key); e != nil {
+		t.delete(hash, e)
+		s.order.remove(e)
 	}
 }
 
-// clear takes a new policy: Purge would visit every entry under the lock, and
-// keep the memory.
+// clear takes a new table and a new order: to visit every entry would take time, under the lock,
+// and keep the memory.
 func (s *shard) clear() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.index.Clear()
-	s.policy = newPolicy(s.size)
+	s.table.Store(nil)
+	s.order.init(s.size)
 }
 
 func (s *shard) len() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.policy.Len()
+	return s.order.len()
 }

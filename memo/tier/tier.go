@@ -80,7 +80,7 @@ type Local interface {
 	Get(key string) *Entry
 	// Peek is Get that does not count as a use.
 	Peek(key string) *Entry
-	// Set stores e under key in place of any other.
+	// Set stores e under key, which is its Key, in place of any other.
 	Set(key string, e *Entry)
 	// Delete forgets key. A Get that begins after it returned does not find what was there.
 	Delete(key string)

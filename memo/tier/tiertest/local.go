@@ -28,10 +28,10 @@ func localRules() []rule[func(capacity int) tier.Local] {
 		{"Set stores", []string{
 			"Get returns the entry of key or nil, and counts as a use of it.",
 			"Peek is Get that does not count as a use.",
-			"Set stores e under key in place of any other.",
+			"Set stores e under key, which is its Key, in place of any other.",
 		}, "What is not found again is loaded again: the cache would do nothing, or serve the value of one key under another.", setStores},
 		{"Set replaces", []string{
-			"Set stores e under key in place of any other.",
+			"Set stores e under key, which is its Key, in place of any other.",
 			"Len is the number of entries, Cap the most there can be.",
 		}, "A refreshed value would not be seen, or the old one would come back once the new one has left.", setReplaces},
 		{"entries are shared and not changed", []string{
