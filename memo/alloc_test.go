@@ -83,8 +83,7 @@ func TestSharedHitAllocations(t *testing.T) {
 	}
 }
 
-// A request is its context with its memory in one, and the first key that it
-// keeps is a table of eight.
+// A request is its context with its memory in one, which has room for four keys.
 func TestRequestAllocations(t *testing.T) {
 	c := newCache(t, memo.Config{})
 	who := hit(t, user{ID: 7, Name: "Ada"})
@@ -94,7 +93,7 @@ func TestRequestAllocations(t *testing.T) {
 		_, end := c.Begin(context.Background())
 		end()
 	})
-	allocates(t, "a request with one hit in L2, and two in L1", 2, func() {
+	allocates(t, "a request with one hit in L2, and two in L1", 1, func() {
 		ctx, end := c.Begin(context.Background())
 		for range 3 {
 			who(memo.Do(ctx, "user:7", loadUser))

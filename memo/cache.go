@@ -38,7 +38,9 @@ type Cache struct {
 	funcs   sync.Map // name to the *Func that has it
 	windows sync.Map // windowKey to the *gather that is open
 	log     *journal
-	source  uint64 // names this process in the log
+	source  uint64      // names this process in the log
+	owner   scope.Owner // of c's part of a request's memory
+	plain   rare        // what most contexts say: nothing
 	since   time.Time
 
 	off  atomic.Uint32 // why it is not used; 0: it is
@@ -119,7 +121,7 @@ func (c *Cache) none() bool { return c == nil || c.flights == nil }
 // tableOf returns c's part of the request's memory in ctx, or nil.
 func (c *Cache) tableOf(ctx context.Context) *scope.Table {
 	if s := scope.FromContext(ctx); s != nil && !s.Closed() {
-		return s.Table(c)
+		return s.Table(&c.owner)
 	}
 	return nil
 }

@@ -19,14 +19,22 @@ type node struct {
 	context.Context
 	cache *Cache
 	table *scope.Table // this cache's part of the request's memory; nil: none
-	scope *scope.Scope // of this node; nil: that of the contexts below, if any
-	lane  uint32       // where this request counts
-	load  *running     // the load that this ctx was made for; nil: none
-	asks               // what Fresh, Bypass, Vary and BeginTx ask for
+	*rare
+	lane uint32 // where this request counts
+	mode mode   // what Fresh, Bypass, Vary and BeginTx ask for
 }
 
-// request is a node that opens a scope, in one allocation. It is never pooled:
-// see scope.Scope.
+// rare is what most contexts say nothing of, so that they need not have room for it. It
+// does not change, and many nodes share one: Cache.plain, most of them. Who has something
+// else to say makes another.
+type rare struct {
+	load *running  // the load that this ctx was made for; nil: none
+	vary *varied   // nil: nothing
+	tx   *standing // nil: nothing
+}
+
+// request is a node that opens a scope, with room for its first keys, in one allocation of
+// 144 bytes. It is never pooled: see scope.Scope.
 type request struct {
 	node
 	memory scope.Scope
@@ -42,8 +50,11 @@ func (n *node) Value(key any) any {
 	case scope.Key:
 		// A load belongs to everyone who waits for it: no request's memory is
 		// visible in it, whatever Config.LoadContext lets through.
-		if n.scope != nil || n.load != nil {
-			return n.scope
+		switch {
+		case n.table != nil:
+			return n.table.Scope()
+		case n.load != nil:
+			return (*scope.Scope)(nil)
 		}
 	}
 	return n.Context.Value(key)
@@ -110,16 +121,16 @@ func (c *Cache) begin(ctx context.Context) (_ context.Context, opened *scope.Sco
 		return c.bind(ctx, outer), nil
 	}
 	if s := scope.FromContext(ctx); s != nil && !s.Closed() {
-		if outer != nil && outer.cache == c && outer.table == s.Table(c) {
+		if outer != nil && outer.cache == c && outer.table == s.Table(&c.owner) {
 			return outer.on(ctx), nil
 		}
 		n := c.bind(ctx, outer)
-		n.table = s.Table(c)
+		n.table = s.Table(&c.owner)
 		return n, nil
 	}
-	r := &request{node: node{Context: ctx, cache: c, lane: stripe.Any(), asks: asksOf(ctx, outer)}}
-	r.scope = &r.memory
-	r.table = r.memory.InitFor(c.cfg.MaxRequestEntries, c)
+	r := &request{node: node{Context: ctx, cache: c, lane: stripe.Any()}}
+	r.rare, r.mode = c.rarely(ctx, outer)
+	r.table = r.memory.InitFor(c.cfg.MaxRequestEntries, &c.owner)
 	return &r.node, &r.memory
 }
 
@@ -147,14 +158,28 @@ func (c *Cache) With(ctx context.Context) context.Context {
 }
 
 func (c *Cache) bind(ctx context.Context, outer *node) *node {
-	n := &node{Context: ctx, cache: c, asks: asksOf(ctx, outer)}
-	if outer != nil {
-		n.load = outer.load
-	}
+	n := &node{Context: ctx, cache: c}
+	n.rare, n.mode = c.rarely(ctx, outer)
 	if outer != nil && outer.cache == c {
 		n.lane = outer.lane
 	} else {
 		n.lane = stripe.Any()
 	}
 	return n
+}
+
+// rarely is what a node made for ctx says beside its cache, whose nearest node is outer.
+func (c *Cache) rarely(ctx context.Context, outer *node) (*rare, mode) {
+	if outer != nil {
+		return outer.rare, outer.mode
+	}
+	if a, ok := ctx.Value(nodeKey{}).(asks); ok {
+		return &rare{vary: a.vary, tx: a.tx}, a.mode
+	}
+	return &c.plain, 0
+}
+
+// inTxAt returns n for a loader of a Tx that is run with ctx at p.
+func (n *node) inTxAt(ctx context.Context, p *standing) *node {
+	return asks{n.mode, n.vary, p}.above(ctx, n)
 }

@@ -40,7 +40,7 @@ func Do[T any](ctx context.Context, key string, fn func(context.Context) (T, err
 	if n != nil && fn != nil {
 		// L1 from here and not from answer: a call less is 15 % of such a hit.
 		if n.table != nil && n.quick(key, opts) {
-			if e, ok := n.table.Get(key).(*tier.Entry); ok {
+			if e := entryOf(n.table.Get(key)); e != nil {
 				if v, ok := e.Value.(T); ok {
 					e.Kind.Tally.(*tally).count(n.lane, outcomeL1)
 					return v, nil

@@ -9,7 +9,6 @@ import (
 
 	"github.com/tiermemo/tiermemo/internal/keys"
 	"github.com/tiermemo/tiermemo/internal/wire"
-	"github.com/tiermemo/tiermemo/memo/tier"
 )
 
 // A Func is a way into everything else with a name, a key and options that were
@@ -49,7 +48,7 @@ func (f *Func[K, V]) Do(ctx context.Context, k K, opts ...Option) (v V, err erro
 		var stack [128]byte
 		key := keys.View(f.form.Append(stack[:0], unsafe.Pointer(&k)))
 		if n.table != nil && n.quick(key, opts) {
-			if e, ok := n.table.Get(key).(*tier.Entry); ok {
+			if e := entryOf(n.table.Get(key)); e != nil {
 				if v, ok := e.Value.(V); ok {
 					m.tally.count(n.lane, outcomeL1)
 					return v, nil

@@ -85,9 +85,9 @@ func (c *Cache) get(ctx context.Context, n *node, l *load) (*tier.Entry, outcome
 	switch {
 	case e == nil || n.table == nil:
 	case l.fresh:
-		n.table.PutSince(epoch, l.key, e)
+		n.table.PutSince(epoch, itemOf(e))
 	default:
-		e = n.table.AddSince(epoch, l.key, e).(*tier.Entry)
+		e = entryOf(n.table.AddSince(epoch, itemOf(e)))
 	}
 	return e, from, nil
 }

@@ -7,7 +7,6 @@ import (
 
 	"github.com/tiermemo/tiermemo/internal/coherence"
 	"github.com/tiermemo/tiermemo/internal/keys"
-	"github.com/tiermemo/tiermemo/memo/tier"
 )
 
 // On the way down of a batch, before its loads: what stands in the shared tier for its
@@ -108,7 +107,7 @@ func (b *many[K, V]) glance(ctx context.Context, n *node, members []*member) (re
 			m.refreshLanded(ctx, landing{m.entry, m.from})
 		}
 		if m.entry != nil && n.table != nil {
-			m.entry = n.table.AddSince(epoch, m.key, m.entry).(*tier.Entry)
+			m.entry = entryOf(n.table.AddSince(epoch, itemOf(m.entry)))
 		}
 		m.seat.waits()
 	}

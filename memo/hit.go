@@ -49,8 +49,8 @@ func (n *node) hit(key string, under mode) (*tier.Entry, outcome) {
 		return nil, 0
 	}
 	if n.table != nil {
-		if v := n.table.Get(key); v != nil {
-			return v.(*tier.Entry), outcomeL1
+		if it := n.table.Get(key); it != nil {
+			return entryOf(it), outcomeL1
 		}
 	}
 	return n.inProcess(key)
@@ -70,7 +70,7 @@ func (n *node) inProcess(key string) (*tier.Entry, outcome) {
 	if e == nil || t == nil {
 		return e, from
 	}
-	return t.AddSince(epoch, e.Key, e).(*tier.Entry), from
+	return entryOf(t.AddSince(epoch, itemOf(e))), from
 }
 
 // ready returns e, which L2 has or not, if it answers a hit.

@@ -17,7 +17,7 @@ type flown struct {
 	load
 	call    call
 	running running // where the load is one of this process alone
-	node    node    // the ctx of its loader
+	inner   inner   // the ctx of its loader
 }
 
 // flown is a copy of l that may outlive the call. Its parent is the caller's business: a row

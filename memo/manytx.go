@@ -66,15 +66,15 @@ func (b *many[K, V]) cutShort(members []*member, but *member) {
 
 // leadInTx loads those of members that nobody in the Tx loads, and returns the others.
 func (b *many[K, V]) leadInTx(ctx context.Context, n *node, p *standing, members []*member) (others []*member) {
-	own := p.memory.Table(n.cache)
+	own := p.memory.Table(&n.cache.owner)
 	led := make([]*member, 0, len(members))
 	inner := p // in the load of each key, for who asks for one of them
 	for _, m := range members {
 		r := &standing{ledger: p.ledger, up: inner, cache: m.cache, key: m.key}
 		if !m.fresh {
-			v, call, lead := own.BeginWithin(inner.part(), m.key) // each a part of the one before: they end together
-			if v != nil {
-				m.entry, m.from = v.(*tier.Entry), outcomeL1
+			it, call, lead := own.BeginWithin(inner.part(), m.key) // each a part of the one before: they end together
+			if it != nil {
+				m.entry, m.from = entryOf(it), outcomeL1
 				continue
 			}
 			if !lead {
@@ -119,11 +119,10 @@ func (b *many[K, V]) runInTx(ctx context.Context, n *node, inner *standing, memb
 			panic(v)
 		}
 	}()
-	below := *n
-	below.Context, below.tx = ctx, inner
-	own := inner.memory.Table(n.cache)
+	below := n.inTxAt(ctx, inner)
+	own := inner.memory.Table(&n.cache.owner)
 	epoch := own.Epoch()
-	values, err := b.load(&below, args)
+	values, err := b.load(below, args)
 	returned = true
 	if err == nil {
 		err = ErrNotFound
@@ -145,7 +144,7 @@ func (b *many[K, V]) runInTx(ctx context.Context, n *node, inner *standing, memb
 		case m.err != nil:
 			calls[i].Fail(m.err)
 		default:
-			calls[i].Done(m.entry)
+			calls[i].Done(itemOf(m.entry))
 		}
 	}
 }

@@ -74,9 +74,6 @@ func (c *Cache) closed() bool { return c.off.Load()&offClosed != 0 }
 // bypassed reports whether a read under n goes around the tiers.
 func (n *node) bypassed() bool { return n.cache.off.Load()&^offAsked != 0 || n.mode&modeBypass != 0 }
 
-// asksKey is where it stands what a ctx asks for, until that has a cache.
-type asksKey struct{}
-
 func under(ctx context.Context, m mode) context.Context {
 	if ctx == nil {
 		ctx = context.Background()
@@ -92,20 +89,36 @@ func under(ctx context.Context, m mode) context.Context {
 
 // over returns a ctx above ctx, whose node is n, that asks for a.
 func (a asks) over(ctx context.Context, n *node) context.Context {
-	if n == nil {
-		return context.WithValue(ctx, asksKey{}, a)
+	if n == nil { // it stands where a node is looked for, until there is one
+		return context.WithValue(ctx, nodeKey{}, a)
 	}
-	below := *n
-	below.Context, below.asks = ctx, a
-	return &below
+	return a.above(ctx, n)
+}
+
+// above returns a node above ctx, whose node is n, that asks for a.
+func (a asks) above(ctx context.Context, n *node) *node {
+	var m *node
+	if a.vary == n.vary && a.tx == n.tx {
+		m = new(node)
+		*m = *n
+	} else {
+		own := &struct {
+			node
+			rare
+		}{*n, rare{n.load, a.vary, a.tx}}
+		m = &own.node
+		m.rare = &own.rare
+	}
+	m.Context, m.mode = ctx, a.mode
+	return m
 }
 
 // asksOf is what a node made for ctx asks for, whose nearest node is outer.
 func asksOf(ctx context.Context, outer *node) asks {
 	if outer != nil {
-		return outer.asks
+		return asks{outer.mode, outer.vary, outer.tx}
 	}
-	a, _ := ctx.Value(asksKey{}).(asks)
+	a, _ := ctx.Value(nodeKey{}).(asks)
 	return a
 }
 

@@ -36,7 +36,7 @@ func peek[T any](ctx context.Context, n *node, key string, unless func(context.C
 		key = kept
 	}
 	if p := n.inTx(); p != nil {
-		if e := entryIn(p.memory.Table(c), key); e != nil {
+		if e := entryIn(p.memory.Table(&c.owner), key); e != nil {
 			v, err := value[T](key, e)
 			return v, err == nil && e.Err() == nil
 		}

@@ -32,22 +32,22 @@ func (c *Cache) request(ctx context.Context, n *node, l *load) (*tier.Entry, out
 		return e, from, err
 	}
 	for {
-		v, call, lead := n.table.Begin(l.key)
-		if v != nil {
-			return v.(*tier.Entry), outcomeL1, nil
+		it, call, lead := n.table.Begin(l.key)
+		if it != nil {
+			return entryOf(it), outcomeL1, nil
 		}
 		if lead {
 			return c.requestOnce(ctx, n, l, call)
 		}
 		l.seat.waits()
-		v, err, retry := call.Wait(ctx)
+		it, err, retry := call.Wait(ctx)
 		if retry { // the one who led has left, and we have not
 			continue
 		}
 		if err != nil {
 			return nil, l.unanswered(err), err
 		}
-		return v.(*tier.Entry), outcomeJoined, nil
+		return entryOf(it), outcomeJoined, nil
 	}
 }
 
@@ -56,7 +56,7 @@ func (c *Cache) requestOnce(ctx context.Context, n *node, l *load, call *scope.C
 	defer call.Fail(nil) // a panic below, in a user's Local, must not leave the others waiting
 	e, from, err := c.process(ctx, n, l)
 	if err == nil {
-		return call.Done(e).(*tier.Entry), from, nil
+		return entryOf(call.Done(itemOf(e))), from, nil
 	}
 	if ctx.Err() == nil { // else the error may be this goroutine's own
 		call.Fail(err)
@@ -68,7 +68,7 @@ func (c *Cache) requestOnce(ctx context.Context, n *node, l *load, call *scope.C
 func putAnew(t *scope.Table, epoch uint64, key string, e *tier.Entry, err error) {
 	switch {
 	case err == nil:
-		t.PutSince(epoch, key, e)
+		t.PutSince(epoch, itemOf(e))
 	case errors.Is(err, ErrNotFound): // what was there is no more
 		t.Forget(key)
 	}
@@ -76,6 +76,5 @@ func putAnew(t *scope.Table, epoch uint64, key string, e *tier.Entry, err error)
 
 // entryIn returns the entry of key in t, or nil.
 func entryIn(t *scope.Table, key string) *tier.Entry {
-	e, _ := t.Get(key).(*tier.Entry)
-	return e
+	return entryOf(t.Get(key))
 }

@@ -136,14 +136,21 @@ func (l *load) execute(ctx context.Context, f *call, r *running) (*tier.Entry, e
 
 // inside is the ctx of the loader that is r.
 func (l *load) inside(ctx context.Context, r *running) *node {
-	var n *node
+	var n *inner
 	if l.own != nil && r == &l.own.running {
-		n = &l.own.node
+		n = &l.own.inner
 	} else {
-		n = new(node)
+		n = new(inner)
 	}
-	*n = node{Context: ctx, cache: l.cache, lane: l.lane, load: r, asks: l.policy.vary.asks()}
-	return n
+	n.own = rare{load: r, vary: l.policy.vary}
+	n.node = node{Context: ctx, cache: l.cache, rare: &n.own, lane: l.lane, mode: l.policy.vary.mode()}
+	return &n.node
+}
+
+// inner is the ctx of a loader.
+type inner struct {
+	node
+	own rare
 }
 
 // failedRun reports whether a loader that returned err, with ctx, has failed.

@@ -81,7 +81,7 @@ func (c *Cache) setNowhere(ctx context.Context, n *node, l *load, e *tier.Entry)
 	}
 	err := invalidateOwn(ctx, c, told{wire.Keys, []string{l.key}})
 	if n.table != nil && !errors.Is(err, ErrClosed) {
-		n.table.Put(l.key, e)
+		n.table.Put(itemOf(e))
 	}
 	return err
 }
@@ -119,7 +119,7 @@ func (c *Cache) set(ctx context.Context, n *node, l *load, e *tier.Entry) (store
 	if n.table != nil {
 		n.table.Forget(l.key)
 		if kept {
-			n.table.Put(l.key, e)
+			n.table.Put(itemOf(e))
 		}
 	}
 	if w.number != 0 {

@@ -72,7 +72,7 @@ func (p *standing) load(ctx context.Context, n *node, l *load) (*tier.Entry, out
 	if p.loads(l) {
 		return nil, outcomeError, ErrRecursive
 	}
-	own := p.memory.Table(l.cache)
+	own := p.memory.Table(&l.cache.owner)
 	if l.fresh || l.forced {
 		epoch := own.Epoch()
 		e, err := p.run(ctx, n, l, nil)
@@ -82,22 +82,22 @@ func (p *standing) load(ctx context.Context, n *node, l *load) (*tier.Entry, out
 		return e, outcomeBypass, err
 	}
 	for {
-		v, call, lead := own.BeginWithin(p.part(), l.key)
-		if v != nil {
-			return v.(*tier.Entry), outcomeL1, nil
+		it, call, lead := own.BeginWithin(p.part(), l.key)
+		if it != nil {
+			return entryOf(it), outcomeL1, nil
 		}
 		if lead {
 			e, err := p.run(ctx, n, l, call)
 			return e, outcomeBypass, err
 		}
-		v, err, retry := call.WaitWithin(ctx, p.part())
+		it, err, retry := call.WaitWithin(ctx, p.part())
 		switch {
 		case err == scope.ErrCircle:
 			return nil, outcomeError, ErrRecursive
 		case err != nil:
 			return nil, l.unanswered(err), err
 		case !retry:
-			return v.(*tier.Entry), outcomeJoined, nil
+			return entryOf(it), outcomeJoined, nil
 		case ctx.Err() != nil:
 			return nil, outcomeError, ended.Err(ctx)
 		}
@@ -107,7 +107,7 @@ func (p *standing) load(ctx context.Context, n *node, l *load) (*tier.Entry, out
 // get is what Cache.get is outside of a Tx. What it finds in a tier it does not remember: when
 // the first write has hidden it, it is hidden.
 func (p *standing) get(ctx context.Context, n *node, l *load) (*tier.Entry, outcome, error) {
-	if e := entryIn(p.memory.Table(l.cache), l.key); e != nil && !l.fresh {
+	if e := entryIn(p.memory.Table(&l.cache.owner), l.key); e != nil && !l.fresh {
 		return e, outcomeL1, nil
 	}
 	if p.wrote() {
@@ -120,8 +120,7 @@ func (p *standing) get(ctx context.Context, n *node, l *load) (*tier.Entry, outc
 func (p *standing) run(ctx context.Context, n *node, l *load, call *scope.Call) (*tier.Entry, error) {
 	r := &standing{ledger: p.ledger, up: p, cache: l.cache, key: l.key}
 	r.call.Store(call)
-	below := *n
-	below.Context, below.tx = ctx, r
+	below := n.inTxAt(ctx, r)
 	returned := false
 	defer func() {
 		r.ended.Store(true)
@@ -136,7 +135,7 @@ func (p *standing) run(ctx context.Context, n *node, l *load, call *scope.Call) 
 			panic(v)
 		}
 	}()
-	v, err := l.fn.run(&below)
+	v, err := l.fn.run(below)
 	returned = true
 	e := &tier.Entry{Key: l.key, Value: v}
 	if errors.Is(err, ErrNotFound) && l.policy.negative > 0 {
@@ -148,7 +147,7 @@ func (p *standing) run(ctx context.Context, n *node, l *load, call *scope.Call) 
 	case err != nil:
 		call.Fail(err)
 	default:
-		call.Done(e)
+		call.Done(itemOf(e))
 	}
 	if err != nil {
 		return nil, err

@@ -33,7 +33,7 @@ func (n *node) record(what told) bool {
 	}
 	p.state.Or(ledgerWrote)
 	p.writes = append(p.writes, write{n.cache, n.table, what})
-	own := p.memory.Table(n.cache)
+	own := p.memory.Table(&n.cache.owner)
 	switch what.about {
 	case wire.Keys, wire.Expired:
 		own.Forget(what.names...)
@@ -52,7 +52,7 @@ func (n *node) recordSet(key string, v any, absent bool) bool {
 		return false
 	}
 	if !absent {
-		n.tx.memory.Table(n.cache).Put(key, &tier.Entry{Key: key, Value: v})
+		n.tx.memory.Table(&n.cache.owner).Put(itemOf(&tier.Entry{Key: key, Value: v}))
 	}
 	return true
 }

@@ -109,10 +109,10 @@ func (n *node) hitVaried(key string, under mode) (*tier.Entry, outcome) {
 	return n.hit(keys.View(keys.AppendKept(stack[:0], n.vary.root, key)), modeVary)
 }
 
-// asks is what the ctx of a load asks for: that what it reads is its own tenant's.
-func (v *varied) asks() asks {
+// mode is what the ctx of a load asks for: that what it reads is its own tenant's.
+func (v *varied) mode() mode {
 	if v == nil {
-		return asks{}
+		return 0
 	}
-	return asks{mode: modeVary, vary: v}
+	return modeVary
 }

@@ -38,23 +38,23 @@ func miss[T any](ctx context.Context, key string, fn func(context.Context) (T, e
 	if s == nil {
 		return compute(r, nil, fn)
 	}
-	t := s.Table(owner{})
+	t := s.Table(owner)
 	for {
-		v, call, lead := t.BeginWithin(r.up.part(), key)
+		it, call, lead := t.BeginWithin(r.up.part(), key)
 		if lead {
 			return compute(r, call, fn)
 		}
-		if v != nil {
-			return typed[T](key, v)
+		if it != nil {
+			return typed[T](it)
 		}
-		v, err, again := call.WaitWithin(ctx, r.up.part())
+		it, err, again := call.WaitWithin(ctx, r.up.part())
 		switch {
 		case err == scope.ErrCircle:
 			return zero, recursive(key)
 		case err != nil:
 			return zero, err
 		case !again:
-			return typed[T](key, v)
+			return typed[T](it)
 		case ctx.Err() != nil:
 			return zero, ended.Err(ctx)
 		}
@@ -84,9 +84,7 @@ func compute[T any](r *run, call *scope.Call, fn func(context.Context) (T, error
 	returned = true
 	switch {
 	case err == nil:
-		kept := new(T)
-		*kept = v
-		call.Done(kept)
+		call.Done(keep(r.key, v))
 	case r.Err() != nil:
 		// Whatever err says: drivers report a ctx that ended in their own words.
 		call.Fail(nil)
@@ -140,13 +138,13 @@ func (r *run) part() *scope.Call {
 	return nil
 }
 
-// typed returns the T in v, a pointer to what was kept under key.
-func typed[T any](key string, v any) (T, error) {
-	if p, ok := v.(*T); ok {
+// typed returns the T of it.
+func typed[T any](it *scope.Item) (T, error) {
+	if p, ok := found[T](it); ok {
 		return *p, nil
 	}
 	var zero T
-	return zero, &TypeError{Key: key, Have: reflect.TypeOf(v).Elem(), Want: reflect.TypeFor[T]()}
+	return zero, &TypeError{Key: it.Key, Have: reflect.TypeOf(it.Value).Elem(), Want: reflect.TypeFor[T]()}
 }
 
 // refused is the error of a key that memo.Key has made of parts that have no key.

@@ -12,7 +12,7 @@ func Peek[T any](ctx context.Context, key string) (v T, ok bool) {
 	if s == nil {
 		return v, false
 	}
-	p, ok := s.Table(owner{}).Get(key).(*T)
+	p, ok := found[T](s.Table(owner).Get(key))
 	if !ok {
 		return v, false
 	}
@@ -28,9 +28,7 @@ func Put[T any](ctx context.Context, key string, v T) {
 	if s == nil || key == "" || refused(key) != nil {
 		return
 	}
-	kept := new(T)
-	*kept = v
-	s.Table(owner{}).Put(strings.Clone(key), kept)
+	s.Table(owner).Put(keep(strings.Clone(key), v))
 }
 
 // Forget drops keys, so that the next Do computes them again. A Do that is
@@ -38,7 +36,7 @@ func Put[T any](ctx context.Context, key string, v T) {
 // asked before get its result.
 func Forget(ctx context.Context, keys ...string) {
 	if s := open(ctx); s != nil {
-		s.Table(owner{}).Forget(keys...)
+		s.Table(owner).Forget(keys...)
 	}
 }
 
@@ -47,7 +45,7 @@ func Forget(ctx context.Context, keys ...string) {
 // drop is called without a lock and may use this package.
 func ForgetFunc(ctx context.Context, drop func(key string) bool) {
 	if s := open(ctx); s != nil && drop != nil {
-		s.Table(owner{}).ForgetFunc(drop)
+		s.Table(owner).ForgetFunc(drop)
 	}
 }
 

@@ -105,7 +105,7 @@ func (r *request) String() string { return "reqcache.Begin" }
 // A hit takes no lock and allocates nothing.
 func Do[T any](ctx context.Context, key string, fn func(context.Context) (T, error)) (T, error) {
 	if s := scope.FromContext(ctx); s != nil && fn != nil {
-		if v, ok := s.Table(owner{}).Get(key).(*T); ok {
+		if v, ok := found[T](s.Table(owner).Get(key)); ok {
 			return *v, nil
 		}
 	}
@@ -114,7 +114,27 @@ func Do[T any](ctx context.Context, key string, fn func(context.Context) (T, err
 
 // owner is what this package's keys are kept under: apart from those of the
 // caches of package memo.
-type owner struct{}
+var owner = new(scope.Owner)
+
+// kept is a value with what says where it is kept, in one allocation.
+type kept[T any] struct {
+	item  scope.Item
+	value T
+}
+
+func keep[T any](key string, v T) *scope.Item {
+	k := &kept[T]{value: v}
+	k.item = scope.Item{Key: key, Value: &k.value}
+	return &k.item
+}
+
+// found returns the T of it, where there is one.
+func found[T any](it *scope.Item) (v *T, ok bool) {
+	if it != nil {
+		v, ok = it.Value.(*T)
+	}
+	return v, ok
+}
 
 // open returns the open Scope of ctx, or nil.
 func open(ctx context.Context) *scope.Scope {

@@ -266,8 +266,8 @@ func TestBeginOfNilContext(t *testing.T) {
 func TestKeysOfACacheAreApart(t *testing.T) {
 	t.Parallel()
 	ctx, runs := begin(t), 0
-	cache := scope.FromContext(ctx).Table("a cache")
-	cache.Put("k", new(string))
+	cache := scope.FromContext(ctx).Table(new(scope.Owner))
+	cache.Put(&scope.Item{Key: "k", Value: new(string)})
 	gives(t, ctx, "k", returns(1, &runs), 1)
 	reqcache.Forget(ctx, "k")
 	reqcache.ForgetFunc(ctx, func(string) bool { return true })

@@ -9,14 +9,14 @@ import (
 )
 
 func BenchmarkGet(b *testing.B) {
-	for _, n := range []int{1, 8, 100} {
+	for _, n := range []int{1, 4, 8, 12, 100} {
 		b.Run(fmt.Sprintf("keys=%d", n), func(b *testing.B) {
 			var s scope.Scope
-			t := s.Table("owner")
+			t := s.Table(new(scope.Owner))
 			keys := make([]string, n)
 			for i := range keys {
 				keys[i] = fmt.Sprintf("user:%d", 1000+i)
-				t.Add(keys[i], new(int))
+				t.Add(&scope.Item{Key: keys[i], Value: new(int)})
 			}
 			b.ReportAllocs()
 			i := 0
@@ -33,25 +33,24 @@ func BenchmarkGet(b *testing.B) {
 }
 
 func BenchmarkFromContextTableGet(b *testing.B) {
-	type owner struct{}
+	owner := new(scope.Owner)
 	var s scope.Scope
 	ctx := carrier{context.Background(), &s}
-	s.Table(owner{}).Add("user:1000", new(int))
+	s.Table(owner).Add(&scope.Item{Key: "user:1000", Value: new(int)})
 	b.ReportAllocs()
 	for b.Loop() {
-		if scope.FromContext(ctx).Table(owner{}).Get("user:1000") == nil {
+		if scope.FromContext(ctx).Table(owner).Get("user:1000") == nil {
 			b.Fatal("miss")
 		}
 	}
 }
 
 func BenchmarkFirstKey(b *testing.B) {
-	v := new(int)
+	owner, it := new(scope.Owner), &scope.Item{Key: "user:1000", Value: new(int)}
 	b.ReportAllocs()
 	for b.Loop() {
 		s := new(scope.Scope)
-		t := s.Table("owner")
-		_, c, _ := t.Begin("user:1000")
-		c.Done(v)
+		_, c, _ := s.Table(owner).Begin(it.Key)
+		c.Done(it)
 	}
 }

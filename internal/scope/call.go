@@ -12,11 +12,11 @@ type Call struct {
 	table *Table
 	key   string
 	done  chan struct{} // made for the first who waits: most calls have one caller
-	value any           // this and err are written once, before done is closed
+	item  *Item         // this and err are written once, before done is closed
 	err   error
 
 	// Under Scope.mu.
-	prev, next *Call // in table.calls
+	prev, next *Call // in the calls of the Scope
 	detached   bool  // no longer there
 	ended      bool
 	parent     *Call   // the computation that this one is a part of, or nil
@@ -26,25 +26,26 @@ type Call struct {
 
 // Begin looks again, with the lock, and says what to do about key:
 //
-//   - v is not nil: here it is.
+//   - it is not nil: here it is.
 //   - lead is false: Wait for c.
 //   - lead is true: compute, then end c by Done or Fail, whatever happens. c is
 //     nil where the Scope is closed or full: nothing is kept, nobody waits.
 //
 // It keeps key.
-func (t *Table) Begin(key string) (v any, c *Call, lead bool) {
+func (t *Table) Begin(key string) (it *Item, c *Call, lead bool) {
 	return t.BeginWithin(nil, key)
 }
 
 // BeginWithin is Begin for a caller that is itself a part of the computation
 // parent; nil: of none.
-func (t *Table) BeginWithin(parent *Call, key string) (v any, c *Call, lead bool) {
+func (t *Table) BeginWithin(parent *Call, key string) (it *Item, c *Call, lead bool) {
 	t.scope.mu.Lock()
 	defer t.scope.mu.Unlock()
-	if v := t.Get(key); v != nil {
-		return v, nil, false
+	if it := t.Get(key); it != nil {
+		return it, nil, false
 	}
-	if c := t.calls.find(key); c != nil {
+	rest := t.scope.more()
+	if c := rest.calls.find(t, key); c != nil {
 		if c.done == nil {
 			c.done = make(chan struct{})
 		}
@@ -58,28 +59,28 @@ func (t *Table) BeginWithin(parent *Call, key string) (v any, c *Call, lead bool
 		c.parent = parent
 		parent.need(c)
 	}
-	t.calls.add(c)
-	t.scope.running++
+	rest.calls.add(c)
+	rest.running++
 	return nil, c, true
 }
 
-// Done ends c with v, which must not be nil, keeps it and wakes those who wait.
-// It returns the value that key has in the request now: v, or one that was
-// added first. If key was forgotten, put or the Scope closed since Begin, v is
+// Done ends c with it, an Item of c's key, keeps it and wakes those who wait.
+// It returns the Item that the key has in the request now: it, or one that was
+// added first. If the key was forgotten, put or the Scope closed since Begin, it is
 // not kept: it goes to those who waited, who began before that too, and is
 // returned.
-func (c *Call) Done(v any) any {
+func (c *Call) Done(it *Item) *Item {
 	if c == nil {
-		return v
+		return it
 	}
 	s := c.table.scope
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if c.detach() {
-		v = c.table.add(c.key, v)
+		it = c.table.add(it)
 	}
-	c.end(v, nil)
-	return v
+	c.end(it, nil)
+	return it
 }
 
 // Fail ends c without a value. Those who wait get err; if it is nil, they are
@@ -103,16 +104,17 @@ func (c *Call) detach() bool {
 		return false
 	}
 	c.detached = true
-	c.table.calls.remove(c)
-	c.table.scope.running--
+	rest := c.table.scope.rest.Load()
+	rest.calls.remove(c)
+	rest.running--
 	return true
 }
 
-func (c *Call) end(v any, err error) {
+func (c *Call) end(it *Item, err error) {
 	if c.ended {
 		return
 	}
-	c.ended, c.value, c.err = true, v, err
+	c.ended, c.item, c.err = true, it, err
 	c.leave()
 	if c.done != nil {
 		close(c.done)
@@ -122,21 +124,21 @@ func (c *Call) end(v any, err error) {
 // Wait returns what c ended with. If ctx ends first it returns
 // ended.Err(ctx), and c goes on for the others. retry says that the leader left
 // without a result, and the caller is to Begin again.
-func (c *Call) Wait(ctx context.Context) (v any, err error, retry bool) {
+func (c *Call) Wait(ctx context.Context) (it *Item, err error, retry bool) {
 	return c.WaitWithin(ctx, nil)
 }
 
 // WaitWithin is Wait for a caller that is itself a part of the computation
 // parent; nil: of none. It returns ErrCircle at once if the wait would never
 // end.
-func (c *Call) WaitWithin(ctx context.Context, parent *Call) (v any, err error, retry bool) {
+func (c *Call) WaitWithin(ctx context.Context, parent *Call) (it *Item, err error, retry bool) {
 	if !c.await(parent) {
 		return nil, ErrCircle, false
 	}
 	defer c.awaited(parent)
 	select {
 	case <-c.done:
-		return c.value, c.err, c.value == nil && c.err == nil
+		return c.item, c.err, c.item == nil && c.err == nil
 	case <-ctx.Done():
 		return nil, ended.Err(ctx), false
 	}

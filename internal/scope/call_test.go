@@ -20,7 +20,7 @@ type result struct {
 }
 
 // wait begins key, which must be running, and waits for it in the background.
-func wait(t *testing.T, ctx context.Context, table *scope.Table, key string) <-chan result {
+func wait(t *testing.T, ctx context.Context, table table, key string) <-chan result {
 	t.Helper()
 	v, c, lead := table.Begin(key)
 	if v != nil || c == nil || lead {
@@ -131,11 +131,11 @@ func TestWaiterObeysItsOwnContext(t *testing.T) {
 // kept, and not the one on its way.
 func TestForgetWhileComputing(t *testing.T) {
 	t.Parallel()
-	for name, forget := range map[string]func(*scope.Scope, *scope.Table){
-		"Forget":      func(_ *scope.Scope, t *scope.Table) { t.Forget("k") },
-		"ForgetFunc":  func(_ *scope.Scope, t *scope.Table) { t.ForgetFunc(func(key string) bool { return key == "k" }) },
-		"Reset":       func(_ *scope.Scope, t *scope.Table) { t.Reset() },
-		"Scope.Reset": func(s *scope.Scope, _ *scope.Table) { s.Reset() },
+	for name, forget := range map[string]func(*scope.Scope, table){
+		"Forget":      func(_ *scope.Scope, t table) { t.Forget("k") },
+		"ForgetFunc":  func(_ *scope.Scope, t table) { t.ForgetFunc(func(key string) bool { return key == "k" }) },
+		"Reset":       func(_ *scope.Scope, t table) { t.Reset() },
+		"Scope.Reset": func(s *scope.Scope, _ table) { s.Reset() },
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			s, table := open(t, 0)
@@ -197,10 +197,10 @@ func TestAddWhileComputingIsTheSnapshotOfAll(t *testing.T) {
 
 func TestAddSinceKeepsNothingReadBeforeAForget(t *testing.T) {
 	t.Parallel()
-	for name, forget := range map[string]func(*scope.Table){
-		"Forget":     func(t *scope.Table) { t.Forget("k") },
-		"ForgetFunc": func(t *scope.Table) { t.ForgetFunc(func(string) bool { return true }) },
-		"Reset":      func(t *scope.Table) { t.Reset() },
+	for name, forget := range map[string]func(table){
+		"Forget":     func(t table) { t.Forget("k") },
+		"ForgetFunc": func(t table) { t.ForgetFunc(func(string) bool { return true }) },
+		"Reset":      func(t table) { t.Reset() },
 	} {
 		_, table := open(t, 0)
 		epoch := table.Epoch()
@@ -264,11 +264,11 @@ func TestManyCallsAtOnce(t *testing.T) {
 	t.Parallel()
 	for _, n := range []int{2, 8, 50} {
 		_, table := open(t, 0)
-		calls := map[string]*scope.Call{}
+		calls := map[string]*call{}
 		running := func(when string) {
 			t.Helper()
 			for key, c := range calls {
-				if _, got, lead := table.Begin(key); got != c || lead {
+				if _, got, lead := table.Begin(key); got.of() != c.of() || lead {
 					t.Fatalf("%s, %s of %d is not joined", when, key, len(calls))
 				}
 			}

@@ -1,20 +1,29 @@
 package scope
 
-// calls are the running Calls of a Table, by key. As a rule there is one, or
+// calls are the running Calls of a Scope, by table and key. As a rule there is one, or
 // two: a list, threaded through the Calls themselves, holds them without an
 // allocation. A batch can have thousands, so past eight there is a map too.
 type calls struct {
 	head  *Call
 	n     int
-	byKey map[string]*Call // nil, or every Call of the list
+	byKey map[place]*Call // nil, or every Call of the list
 }
 
-func (cs *calls) find(key string) *Call {
+// place is where a Call keeps what it ends with.
+type place struct {
+	table *Table
+	key   string
+}
+
+// fewCalls is how many are looked through one by one.
+const fewCalls = 8
+
+func (cs *calls) find(t *Table, key string) *Call {
 	if cs.byKey != nil {
-		return cs.byKey[key]
+		return cs.byKey[place{t, key}]
 	}
 	for c := cs.head; c != nil; c = c.next {
-		if c.key == key {
+		if c.table == t && c.key == key {
 			return c
 		}
 	}
@@ -30,11 +39,11 @@ func (cs *calls) add(c *Call) {
 	cs.n++
 	switch {
 	case cs.byKey != nil:
-		cs.byKey[c.key] = c
-	case cs.n > slots:
-		cs.byKey = make(map[string]*Call, 2*cs.n)
+		cs.byKey[place{c.table, c.key}] = c
+	case cs.n > fewCalls:
+		cs.byKey = make(map[place]*Call, 2*cs.n)
 		for c := range cs.all {
-			cs.byKey[c.key] = c
+			cs.byKey[place{c.table, c.key}] = c
 		}
 	}
 }
@@ -49,7 +58,7 @@ func (cs *calls) remove(c *Call) {
 		c.next.prev = c.prev
 	}
 	c.prev, c.next = nil, nil
-	delete(cs.byKey, c.key)
+	delete(cs.byKey, place{c.table, c.key})
 	if cs.n--; cs.n == 0 {
 		cs.byKey = nil
 	}

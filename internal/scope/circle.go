@@ -22,8 +22,9 @@ func (c *Call) await(parent *Call) bool {
 	s := c.table.scope
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.walk++
-	if c.reaches(parent, s.walk) {
+	rest := s.more()
+	rest.walk++
+	if c.reaches(parent, rest.walk) {
 		return false
 	}
 	parent.need(c)

@@ -11,7 +11,7 @@ import (
 )
 
 // within begins key as a part of parent and must lead.
-func within(t *testing.T, table *scope.Table, parent *scope.Call, key string) *scope.Call {
+func within(t *testing.T, table table, parent *call, key string) *call {
 	t.Helper()
 	_, c, lead := table.BeginWithin(parent, key)
 	if !lead || c == nil {
@@ -21,7 +21,7 @@ func within(t *testing.T, table *scope.Table, parent *scope.Call, key string) *s
 }
 
 // waitWithin waits for key, which must be running, as a part of parent.
-func waitWithin(t *testing.T, table *scope.Table, parent *scope.Call, key string) <-chan error {
+func waitWithin(t *testing.T, table table, parent *call, key string) <-chan error {
 	t.Helper()
 	_, c, lead := table.BeginWithin(parent, key)
 	if lead {
@@ -62,7 +62,7 @@ func TestCircleThroughLeadersIsFound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, table := open(t, 0)
 		a := within(t, table, nil, "a")
-		b := within(t, s.Table("other"), a, "b") // of another owner: one circle may run through both
+		b := within(t, tableOf(s, "other"), a, "b") // of another owner: one circle may run through both
 		c := within(t, table, b, "c")
 		circle(t, "a within c", waitWithin(t, table, c, "a"))
 		circle(t, "c within c", waitWithin(t, table, c, "c"))
@@ -183,7 +183,7 @@ func TestNoCircleThroughOneThatIsNotAwakeYet(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, table := open(t, 0)
 		a, b, c := within(t, table, nil, "a"), within(t, table, nil, "b"), within(t, table, nil, "c")
-		scope.Need(b, a)
+		scope.Need(b.Call, a.Call)
 		a.Fail(nil)
 		waits(t, "b within the ended a", waitWithin(t, table, a, "b"))
 		waits(t, "c within the ended a", waitWithin(t, table, a, "c"))
@@ -213,7 +213,7 @@ func TestSearchForCirclesIsShort(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		_, table := open(t, 0)
-		var calls []*scope.Call
+		var calls []*call
 		for i := range 60 {
 			calls = append(calls, within(t, table, nil, fmt.Sprint(i)))
 		}

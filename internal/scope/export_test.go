@@ -5,7 +5,7 @@ package scope
 func Need(p, c *Call) { p.need(c) }
 
 // AddTable is Table for who came too late to find the Table of owner.
-func AddTable(s *Scope, owner any) *Table { return s.addTable(owner) }
+func AddTable(s *Scope, owner *Owner) *Table { return s.addTable(owner) }
 
 // Len is the number of values in t.
 func (t *Table) Len() int {

@@ -36,62 +36,73 @@ func (t *Table) keys() []string {
 	t.scope.mu.Lock()
 	defer t.scope.mu.Unlock()
 	t.epoch.Add(1)
-	keys := make([]string, 0, int(t.live)+t.calls.n)
-	for c := range t.calls.all {
+	keys := make([]string, 0, int(t.live))
+	for c := range t.calls {
 		keys = append(keys, c.key)
 	}
-	f := t.few.Load()
-	if f == nil {
-		return keys
-	}
-	for s := range f.live {
-		keys = append(keys, s.key)
-	}
-	if f.many != nil {
-		for it := range f.many.index.Range {
-			keys = append(keys, it.Key)
-		}
+	for it := range t.all {
+		keys = append(keys, it.Key)
 	}
 	return keys
+}
+
+// calls yields the running Calls of t; the one it is at may be removed.
+func (t *Table) calls(yield func(*Call) bool) {
+	r := t.scope.rest.Load()
+	if r == nil {
+		return
+	}
+	for c := range r.calls.all {
+		if c.table == t && !yield(c) {
+			return
+		}
+	}
 }
 
 // Reset drops every key of t.
 func (t *Table) Reset() {
 	t.scope.mu.Lock()
 	defer t.scope.mu.Unlock()
+	for c := range t.calls {
+		c.detach()
+	}
+	t.epoch.Add(1)
+	t.scope.live -= t.live
 	t.clear()
 }
 
-// remove drops the value of key, if any.
+// remove drops the Item of key, if any.
 func (t *Table) remove(key string) {
 	if t.Get(key) == nil {
 		return
 	}
-	if f := t.few.Load(); f.many != nil {
-		f.many.remove(key)
+	m := t.more.Load()
+	if m != nil {
+		m.remove(key)
 	} else {
-		f.forget(f.find(key))
+		t.group.remove(key)
 	}
 	t.live--
 	t.scope.live--
-	if t.live == 0 {
-		t.few.Store(nil) // gives the memory back
+	if t.live == 0 && m != nil {
+		t.more.Store(nil) // gives the memory back
 	}
 }
 
+// clear drops all that t keeps. Its caller has seen to the Calls, the epoch and Scope.live.
 func (t *Table) clear() {
-	t.epoch.Add(1)
-	for c := range t.calls.all {
-		c.detach()
-	}
-	t.scope.live -= t.live
 	t.live = 0
-	t.few.Store(nil)
+	t.group.clear()
+	if t.more.Load() != nil {
+		t.more.Store(nil)
+	}
 }
 
 // poison lets the running Call of key, if any, end without being kept.
 func (t *Table) poison(key string) {
-	if c := t.calls.find(key); c != nil {
-		c.detach()
+	if r := t.scope.rest.Load(); r != nil {
+		if c := r.calls.find(t, key); c != nil {
+			c.detach()
+		}
 	}
 }

@@ -11,11 +11,11 @@ import (
 
 const defaultLimit = 10_000
 
-// Scope is what one request remembers, one Table for each owner. The zero Scope
+// Scope is what one request remembers, one Table for each Owner. The zero Scope
 // is open and has the default limit. It must not be copied, and holds no
 // goroutine and nothing to wait for.
 //
-// A Scope serves one request and is never pooled. A pool would save 112 bytes a
+// A Scope serves one request and is never pooled. A pool would save 96 bytes a
 // request and hand one user's data to another:
 //
 //  1. Alice's handler starts a goroutine with its ctx and returns.
@@ -26,62 +26,93 @@ const defaultLimit = 10_000
 //
 // All methods are safe for concurrent use, Init excepted.
 type Scope struct {
-	head   atomic.Pointer[Table] // &first, and by way of next all others
-	closed atomic.Bool
-
-	limit   int32      // this and all that is counted is small, as every request pays for it
-	mu      sync.Mutex // serializes every change; those who only look never take it
-	live    int32      // values in all tables
-	running int32      // calls that may yet become a value
-	walk    uint64     // names the current search for a circle
+	mu    sync.Mutex           // serializes every change; those who only look never take it
+	rest  atomic.Pointer[rest] // nil: there is nothing of that
+	limit atomic.Int32         // this and all that is counted is small, as every request pays for it
+	live  int32                // values in all tables
 
 	first Table // most requests meet one owner: it costs no allocation
 }
 
+const shut = -1 // the limit of a Scope that was closed
+
+// rest is what most requests have no use for: they have one owner, and find all that they
+// ask for in the tiers below. All but others is under Scope.mu.
+type rest struct {
+	running int32  // calls that may yet become a value
+	walk    uint64 // names the current search for a circle
+	calls   calls
+	others  atomic.Pointer[other]
+}
+
+// other is the Table of a second owner, or of a later one.
+type other struct {
+	table Table
+	next  atomic.Pointer[other]
+}
+
+// Owner is one of those who share a Scope. It is known by its address.
+type Owner struct{ _ byte }
+
 // Init sets the most entries that all tables together may hold, calls that are
 // still running included; limit below 1 means 10 000. It is to be called before
 // the first use, if at all.
-func (s *Scope) Init(limit int) { s.limit = int32(min(limit, math.MaxInt32)) }
+func (s *Scope) Init(limit int) { s.limit.Store(int32(max(0, min(limit, math.MaxInt32)))) }
 
 // InitFor is Init, and returns the Table of the first owner: nobody else can be
 // there yet, which saves the lock.
-func (s *Scope) InitFor(limit int, owner any) *Table {
+func (s *Scope) InitFor(limit int, owner *Owner) *Table {
 	s.Init(limit)
-	t := &s.first
-	t.scope, t.owner = s, owner
-	s.head.Store(t)
-	return t
+	return s.first.open(s, owner)
 }
 
-// Table returns the part of owner, a comparable value: equal keys of two owners
-// never meet. An owner gets the same Table every time. It does not allocate,
-// except for the second and later owners' first call.
-func (s *Scope) Table(owner any) *Table {
-	for t := s.head.Load(); t != nil; t = t.next.Load() {
-		if t.owner == owner {
-			return t
+// Table returns the part of owner: equal keys of two owners never meet. An owner gets the
+// same Table every time. It does not allocate, except for the second and later owners'
+// first call.
+func (s *Scope) Table(owner *Owner) *Table {
+	if s.first.owner.Load() == owner {
+		return &s.first
+	}
+	if r := s.rest.Load(); r != nil {
+		for o := r.others.Load(); o != nil; o = o.next.Load() {
+			if o.table.owner.Load() == owner {
+				return &o.table
+			}
 		}
 	}
 	return s.addTable(owner)
 }
 
-func (s *Scope) addTable(owner any) *Table {
+func (s *Scope) addTable(owner *Owner) *Table {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	end := &s.head
-	for t := end.Load(); t != nil; t = end.Load() {
-		if t.owner == owner {
-			return t
+	switch s.first.owner.Load() {
+	case owner:
+		return &s.first
+	case nil:
+		return s.first.open(s, owner)
+	}
+	end := &s.more().others
+	for o := end.Load(); o != nil; o = end.Load() {
+		if o.table.owner.Load() == owner {
+			return &o.table
 		}
-		end = &t.next
+		end = &o.next
 	}
-	t := &s.first
-	if end != &s.head {
-		t = new(Table)
+	o := new(other)
+	o.table.open(s, owner)
+	end.Store(o)
+	return &o.table
+}
+
+// more returns the rest of s, which it makes if need be.
+func (s *Scope) more() *rest {
+	r := s.rest.Load()
+	if r == nil {
+		r = new(rest)
+		s.rest.Store(r)
 	}
-	t.scope, t.owner = s, owner
-	end.Store(t)
-	return t
+	return r
 }
 
 // Close seals s: from now on Get finds nothing, Begin passes its caller
@@ -93,24 +124,48 @@ func (s *Scope) Close() {
 		return
 	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.closed.Store(true)
+	s.limit.Store(shut) // which is enough for AddSince too: there is no room
 	s.clear()
+	s.mu.Unlock()
 }
 
 // Closed reports whether Close was called.
-func (s *Scope) Closed() bool { return s.closed.Load() }
+func (s *Scope) Closed() bool { return s.limit.Load() == shut }
 
 // Reset forgets the keys of every Table.
 func (s *Scope) Reset() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	for t := range s.tables {
+		t.epoch.Add(1)
+	}
 	s.clear()
 }
 
 func (s *Scope) clear() {
-	for t := s.head.Load(); t != nil; t = t.next.Load() {
-		t.clear()
+	s.first.clear()
+	if r := s.rest.Load(); r != nil {
+		for c := range r.calls.all {
+			c.detach()
+		}
+		for o := r.others.Load(); o != nil; o = o.next.Load() {
+			o.table.clear()
+		}
+	}
+	s.live = 0
+}
+
+// tables yields the Tables.
+func (s *Scope) tables(yield func(*Table) bool) {
+	if !yield(&s.first) {
+		return
+	}
+	if r := s.rest.Load(); r != nil {
+		for o := r.others.Load(); o != nil; o = o.next.Load() {
+			if !yield(&o.table) {
+				return
+			}
+		}
 	}
 }
 
@@ -123,9 +178,12 @@ func (s *Scope) Len() int {
 
 // room reports whether s may take one more entry.
 func (s *Scope) room() bool {
-	limit := s.limit
-	if limit < 1 {
+	limit, taken := s.limit.Load(), s.live
+	if limit == 0 {
 		limit = defaultLimit
 	}
-	return !s.closed.Load() && s.live+s.running < limit
+	if r := s.rest.Load(); r != nil {
+		taken += r.running
+	}
+	return taken < limit
 }

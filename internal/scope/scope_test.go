@@ -14,16 +14,16 @@ func TestOwnersDoNotMeet(t *testing.T) {
 	t.Parallel()
 	s := new(scope.Scope)
 	for i := range 5 {
-		s.Table(i).Add("k", val(i))
+		tableOf(s, i).Add("k", val(i))
 	}
 	for i := range 5 {
-		holds(t, s.Table(i), "k", i)
+		holds(t, tableOf(s, i), "k", i)
 	}
-	s.Table(2).Forget("k")
-	holds(t, s.Table(2), "k", -1)
-	holds(t, s.Table(1), "k", 1)
-	if s.Len() != 4 || s.Table(1).Len() != 1 {
-		t.Errorf("the scope has %d keys and one owner %d, want 4 and 1", s.Len(), s.Table(1).Len())
+	tableOf(s, 2).Forget("k")
+	holds(t, tableOf(s, 2), "k", -1)
+	holds(t, tableOf(s, 1), "k", 1)
+	if s.Len() != 4 || tableOf(s, 1).Len() != 1 {
+		t.Errorf("the scope has %d keys and one owner %d, want 4 and 1", s.Len(), tableOf(s, 1).Len())
 	}
 }
 
@@ -33,24 +33,24 @@ func TestAnOwnerHasOneTable(t *testing.T) {
 	t.Parallel()
 	s := new(scope.Scope)
 	for owner := range 3 {
-		first := scope.AddTable(s, owner)
-		if scope.AddTable(s, owner) != first || s.Table(owner) != first {
+		first := scope.AddTable(s, ownerOf(owner))
+		if scope.AddTable(s, ownerOf(owner)) != first || tableOf(s, owner).Table != first {
 			t.Errorf("owner %d has two tables", owner)
 		}
 	}
 }
 
 func TestFirstOwnerCostsNoAllocation(t *testing.T) {
-	var s scope.Scope
-	if n := testing.AllocsPerRun(100, func() { s = scope.Scope{}; s.Table("test").Get("k") }); n != 0 {
-		t.Errorf("%v allocations", n)
+	owner := ownerOf("test")
+	if n := testing.AllocsPerRun(100, func() { new(scope.Scope).Table(owner).Get("k") }); n != 1 {
+		t.Errorf("%v allocations, want one, of the Scope", n)
 	}
 }
 
 func TestBound(t *testing.T) {
 	t.Parallel()
 	s, a := open(t, 3)
-	b := s.Table("other")
+	b := tableOf(s, "other")
 	a.Add("1", val(1))
 	_, running, _ := b.Begin("2")
 	a.Put("3", val(3))
@@ -92,14 +92,14 @@ func TestDefaultBound(t *testing.T) {
 // However a call ends, its place is given back, once.
 func TestEveryEndOfACallGivesItsPlaceBack(t *testing.T) {
 	t.Parallel()
-	ends := map[string]func(*scope.Scope, *scope.Table, *scope.Call){
-		"Fail":              func(_ *scope.Scope, _ *scope.Table, c *scope.Call) { c.Fail(nil) },
-		"Forget and Done":   func(_ *scope.Scope, t *scope.Table, c *scope.Call) { t.Forget("k"); c.Done(val(1)) },
-		"Reset and Fail":    func(s *scope.Scope, _ *scope.Table, c *scope.Call) { s.Reset(); c.Fail(nil) },
-		"Forget, Forget":    func(_ *scope.Scope, t *scope.Table, c *scope.Call) { t.Forget("k"); t.Forget("k"); c.Fail(nil) },
-		"Done, Fail":        func(_ *scope.Scope, t *scope.Table, c *scope.Call) { c.Done(val(1)); c.Fail(nil); t.Forget("k") },
-		"Add, Done, Forget": func(_ *scope.Scope, t *scope.Table, c *scope.Call) { t.Add("k", val(1)); c.Done(val(2)); t.Forget("k") },
-		"Put, Done, Reset":  func(_ *scope.Scope, t *scope.Table, c *scope.Call) { t.Put("k", val(1)); c.Done(val(2)); t.Reset() },
+	ends := map[string]func(*scope.Scope, table, *call){
+		"Fail":              func(_ *scope.Scope, _ table, c *call) { c.Fail(nil) },
+		"Forget and Done":   func(_ *scope.Scope, t table, c *call) { t.Forget("k"); c.Done(val(1)) },
+		"Reset and Fail":    func(s *scope.Scope, _ table, c *call) { s.Reset(); c.Fail(nil) },
+		"Forget, Forget":    func(_ *scope.Scope, t table, c *call) { t.Forget("k"); t.Forget("k"); c.Fail(nil) },
+		"Done, Fail":        func(_ *scope.Scope, t table, c *call) { c.Done(val(1)); c.Fail(nil); t.Forget("k") },
+		"Add, Done, Forget": func(_ *scope.Scope, t table, c *call) { t.Add("k", val(1)); c.Done(val(2)); t.Forget("k") },
+		"Put, Done, Reset":  func(_ *scope.Scope, t table, c *call) { t.Put("k", val(1)); c.Done(val(2)); t.Reset() },
 	}
 	for name, end := range ends {
 		s, table := open(t, 5)
@@ -135,11 +135,11 @@ func TestClosedScopeKeepsNothing(t *testing.T) {
 		if got, c, lead := table.Begin("begun"); got != nil || c != nil || !lead {
 			t.Errorf("Begin says %v, %v, %v, want a pass-through", got, c, lead)
 		}
-		s.Table("late").Add("k", v)
+		tableOf(s, "late").Add("k", v)
 		for _, key := range []string{"0", "running", "added", "put", "begun"} {
 			holds(t, table, key, -1)
 		}
-		holds(t, s.Table("late"), "k", -1)
+		holds(t, tableOf(s, "late"), "k", -1)
 		if s.Len() != 0 {
 			t.Errorf("Len is %d", s.Len())
 		}
@@ -148,7 +148,7 @@ func TestClosedScopeKeepsNothing(t *testing.T) {
 
 func TestNilCallIsAPassThrough(t *testing.T) {
 	t.Parallel()
-	var c *scope.Call
+	var c *call
 	v := val(1)
 	if got := c.Done(v); got != v {
 		t.Error("Done does not return its own value")
