@@ -14,7 +14,12 @@ import (
 // quick reports whether key is kept as it is, and may be used: all that can be said
 // against a hit, but for opts. It is so small that it becomes a part of its callers.
 func (n *node) quick(key string, opts []Option) bool {
-	return len(opts) == 0 && n.mode == 0 && !keys.Odd(key) && n.cache.off.Load() == 0 // closed: L1 too, as no invalidation reaches it any more
+	return n.plain(opts) && !keys.Odd(key)
+}
+
+// plain is quick for a key that is kept as it is.
+func (n *node) plain(opts []Option) bool {
+	return len(opts) == 0 && n.mode == 0 && n.cache.off.Load() == 0 // closed: L1 too, as no invalidation reaches it any more
 }
 
 // answer returns the entry of key, and where the answer is to be counted, if L2, or L1

@@ -45,6 +45,33 @@ func (t *Table) Get(key string) *Item {
 	return nil
 }
 
+// GetWords is Get for a key that is not written anywhere: size bytes, 4 to 24, of which head
+// and tail are the ends, mid those from the 8th to the 16th if there are more than 16, and
+// last the last. It may miss a key that Get finds, where a Table has more than four.
+func (t *Table) GetWords(head, mid, tail uint64, size int, last byte) *Item {
+	if t.more.Load() != nil {
+		return nil
+	}
+	p, slot := mix(size, head, tail), uint(last)%perGroup
+	for prints := bits.RotateLeft64(t.group.prints.Load(), -int(printBits*slot)); prints != 0; prints >>= printBits {
+		if prints&(1<<printBits-1) == p {
+			it := t.group.slots[slot%perGroup].Load()
+			if it != nil && len(it.Key) == size {
+				if h, t := ends(it.Key); h == head && t == tail && (size <= 16 || between(it.Key) == mid) {
+					return it
+				}
+			}
+		}
+		slot++
+	}
+	return nil
+}
+
+// between is what of key, which has more than 16 bytes, is between its first 8 and the 16th.
+func between(key string) uint64 {
+	return binary.LittleEndian.Uint64(unsafe.Slice(unsafe.StringData(key), len(key))[8:])
+}
+
 // get is Table.Get. It is written there once more, since a loop over both costs each 15 %.
 func (m *more) get(key string) *Item {
 	if m := m.many; m != nil {

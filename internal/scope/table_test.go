@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"github.com/tiermemo/tiermemo/internal/scope"
 )
 
 func TestKeysOfAnyShapeAreFound(t *testing.T) {
@@ -259,6 +261,61 @@ func TestHitAllocatesNothing(t *testing.T) {
 		if allocs != 0 {
 			t.Errorf("%d keys: a look-up costs %v allocations: does the key escape?", n, allocs)
 		}
+	}
+}
+
+// What has no text is found as what has one, and only then.
+func TestKeysAreFoundByTheirWords(t *testing.T) {
+	t.Parallel()
+	word := func(s string) uint64 {
+		var room [8]byte
+		copy(room[:], s)
+		return binary.LittleEndian.Uint64(room[:])
+	}
+	get := func(table table, key string) *scope.Item {
+		half, mid := 8, uint64(0)
+		if len(key) < 8 {
+			half = 4
+		}
+		if len(key) > 16 {
+			mid = word(key[8:16])
+		}
+		return table.GetWords(word(key[:half]), mid, word(key[len(key)-half:]), len(key), key[len(key)-1])
+	}
+	const text = "abcdefghijklmnopqrstuvwxyz"
+	for size := 4; size <= 24; size++ {
+		_, table := open(t, 0)
+		key := text[:size]
+		if get(table, key) != nil {
+			t.Errorf("%q is found where there is nothing", key)
+		}
+		table.Add(key, val(1))
+		if get(table, key) == nil {
+			t.Errorf("%q is not found", key)
+		}
+		for i := range size {
+			other := []byte(key)
+			other[i]++
+			if get(table, string(other)) != nil {
+				t.Errorf("%q is found as %q", key, other)
+			}
+		}
+		if size > 4 && get(table, key[:size-1]) != nil || size < 24 && get(table, text[:size+1]) != nil {
+			t.Errorf("%q is found under another length", key)
+		}
+		for i := range 10 {
+			table.Add(fmt.Sprint(i), val(i))
+		}
+		if it := get(table, key); it != nil && it.Key != key {
+			t.Errorf("%q is found for %q", it.Key, key)
+		}
+	}
+	// All keys with this head have one print.
+	_, table := open(t, 0)
+	head := string(binary.LittleEndian.AppendUint64(nil, 0x9e3779b97f4a7c15^17))
+	table.Add(head+"0equaltai", val(1))
+	if get(table, head+"1equaltai") != nil || get(table, head+"0equaltai") == nil {
+		t.Error("keys that differ only in the middle are one")
 	}
 }
 

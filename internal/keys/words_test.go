@@ -1,0 +1,89 @@
+package keys_test
+
+import (
+	"encoding/binary"
+	"math"
+	"math/rand/v2"
+	"reflect"
+	"strings"
+	"testing"
+	"unsafe"
+
+	"github.com/tiermemo/tiermemo/internal/keys"
+)
+
+// wordsOf is what Words are said to be.
+func wordsOf(key string) (w keys.Words) {
+	var room [8]byte
+	word := func(s string) uint64 {
+		room = [8]byte{}
+		copy(room[:], s)
+		return binary.LittleEndian.Uint64(room[:])
+	}
+	w.Len = len(key)
+	half := 8
+	if len(key) < 8 {
+		half = 4
+	}
+	w.Head, w.Tail = word(key[:half]), word(key[len(key)-half:])
+	if len(key) > 16 {
+		w.Mid = word(key[8:16])
+	}
+	return w
+}
+
+func TestWordsAreThoseOfTheText(t *testing.T) {
+	t.Parallel()
+	type id uint64
+	check := func(f *keys.Form, name string, u uint64) {
+		w := f.Words(unsafe.Pointer(&u))
+		key := string(f.Append(nil, unsafe.Pointer(&u)))
+		if short := len(name) <= 15 && len(key) >= 4 && u < 1e8; short != (w.Len > 0) {
+			t.Fatalf("%q has Words of %d bytes", key, w.Len)
+		} else if !short {
+			return
+		}
+		if last := keys.Last(unsafe.Pointer(&u)); last != key[len(key)-1] {
+			t.Fatalf("%q ends with %q", key, last)
+		}
+		if w.Len <= 16 {
+			w.Mid = 0 // says nothing
+		}
+		if want := wordsOf(key); w != want {
+			t.Fatalf("%q has the Words %x, want %x", key, w, want)
+		}
+	}
+	for size := 1; size <= 18; size++ {
+		name := strings.Repeat("n", size-1) + "e"
+		for _, of := range []reflect.Type{reflect.TypeFor[int64](), reflect.TypeFor[id]()} {
+			f, problem := keys.FormOf(name, of)
+			if problem != "" {
+				t.Fatal(problem)
+			}
+			for u := uint64(1); u < 1e17; u = u*10 + rand.Uint64N(10) {
+				for _, u := range []uint64{u, u - 1, u + 1} {
+					check(f, name, u)
+				}
+			}
+			check(f, name, math.MaxUint64) // -1
+			for range 1000 {
+				check(f, name, rand.Uint64N(2e8))
+			}
+		}
+	}
+}
+
+func TestWordsAreOfWholeNumbersAlone(t *testing.T) {
+	t.Parallel()
+	type pair struct{ A, B int32 }
+	for _, of := range []reflect.Type{reflect.TypeFor[float64](), reflect.TypeFor[int32](), reflect.TypeFor[string](), reflect.TypeFor[pair](), reflect.TypeFor[bool]()} {
+		f, problem := keys.FormOf("name", of)
+		if problem != "" {
+			t.Fatal(problem)
+		}
+		var room [4]uint64
+		if w := f.Words(unsafe.Pointer(&room)); w.Len > 0 {
+			t.Errorf("a %v has Words", of)
+		}
+	}
+}
