@@ -3,6 +3,7 @@ package memo
 import (
 	"context"
 	"fmt"
+	"slices"
 )
 
 // Options that see the argument of a Func. They are of its K, which one list of options
@@ -78,6 +79,11 @@ func typed[F any](o Option, name string) (fn F, err error) {
 		return fn, &UsageError{Problem: fmt.Sprintf("%s has a %T, and the function's argument needs a %T", name, o.fn, fn), Fix: "give a function of the argument's own type"}
 	}
 	return fn, nil
+}
+
+// sees reports whether one of opts depends on the argument.
+func sees(opts []Option) bool {
+	return slices.ContainsFunc(opts, func(o Option) bool { return o.kind == optionTagsFunc || o.kind == optionUnlessFunc })
 }
 
 // appendFor appends opts to dst, bound to k.

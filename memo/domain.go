@@ -156,6 +156,8 @@ type look struct {
 	marks coherence.Marks
 	began int64
 	turn  uint64 // of the fences
+
+	exact, milli int64 // the time after it, on the cache's clock and of the day: what it found is fresh by that
 }
 
 // look reads markers, the counter and place, in this order, in one round trip. A
@@ -179,6 +181,7 @@ func (d *domain) look(ctx context.Context, place string, marks ...string) (at lo
 		}
 		at.item = items[n+1]
 		if at.seq, err = wire.ParseSeq(items[n].Value); err == nil {
+			at.exact, at.milli = d.cache.clock.Both()
 			at.marks = coherence.ReadMarks(items[:n], at.seq)
 			return at, nil
 		}

@@ -28,10 +28,4 @@ func DoEach[K comparable, V any](ctx context.Context, keys []string, ks []K, loa
 }
 
 // Busy reports whether anything goes on with key in c.
-func (c *Cache) Busy(key string) bool {
-	watch := c.flights.WatchAlone(key)
-	if watch != nil {
-		watch.Release()
-	}
-	return watch == nil
-}
+func (c *Cache) Busy(key string) bool { return c.flights.Busy(key) }

@@ -74,7 +74,7 @@ func (f *Func[K, V]) inHand(n *node, t *tally, ks []K, opts []Option, answers []
 	for i := range ks {
 		e, from := inHand(n, keys.View(f.form.Append(stack[:0], unsafe.Pointer(&ks[i]))), &answers[i])
 		if e == nil {
-			missed = append(missed, i)
+			missed = addPlace(missed, i, len(ks))
 		} else {
 			counts[from]++
 		}
@@ -94,9 +94,12 @@ func (f *Func[K, V]) inHand(n *node, t *tally, ks []K, opts []Option, answers []
 //
 //go:noinline
 func (f *Func[K, V]) missed(op string, ctx context.Context, n *node, ks []K, missed []int, opts []Option, answers []Result[V]) ([]string, error) {
-	b := &many[K, V]{
-		op: op, keys: make([]string, len(ks)), args: ks, load: f.batch, declared: f.opts, opts: opts,
-		bound: func(k K) ([]Option, error) { return f.options(k, opts) },
+	b := &many[K, V]{op: op, keys: make([]string, len(ks)), args: ks, load: f.batch, declared: f.opts, opts: opts, own: true}
+	if sees(f.opts) || sees(opts) {
+		b.bound = func(k K) ([]Option, error) { return f.options(k, opts) }
+	} else {
+		var none K
+		b.opts, _ = f.options(none, opts) // nothing of which is bound
 	}
 	if n != nil {
 		b.tally = n.cache.tallyOf(f.name)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/tiermemo/tiermemo/internal/ended"
 	"github.com/tiermemo/tiermemo/internal/flight"
+	"github.com/tiermemo/tiermemo/memo/tier"
 )
 
 // Beside the way down, where several go it at once: the loads of one batch. Each is the
@@ -200,10 +201,21 @@ type looker struct {
 	place string
 	marks []string
 	done  chan struct{} // closed when at and err are there; nil: nobody else waits
-	at    look
+	seen  *look         // what it shares with others that were read with it: all but the item
+	item  tier.Item
+	slot  int // of place, among the names of its look
 	err   error
 
 	panicked *flight.Panic // in a user's tier
+}
+
+// at is what w's look has found.
+func (w *looker) at() (at look) {
+	if w.seen != nil {
+		at = *w.seen
+	}
+	at.item = w.item
+	return at
 }
 
 // look is d.look for l: with those of the loads that l travels with.
@@ -230,7 +242,7 @@ func (l *load) look(ctx context.Context, d *domain, place string, marks []string
 	if w.panicked != nil {
 		panic(w.panicked.Value)
 	}
-	return w.at, w.err
+	return w.at(), w.err
 }
 
 // withdraws takes w, who does not want to wait any more, back among those who are out. It

@@ -6,22 +6,28 @@ import (
 	"sync/atomic"
 
 	"github.com/tiermemo/tiermemo/internal/coherence"
+	"github.com/tiermemo/tiermemo/internal/flight"
 	"github.com/tiermemo/tiermemo/internal/keys"
+	"github.com/tiermemo/tiermemo/memo/tier"
 )
 
 // On the way down of a batch, before its loads: what stands in the shared tier for its
 // keys is looked at once, by the caller himself, as Get does it. A load is two goroutines
-// and a flight, and most of what a batch finds there needs none. What is not there goes
-// on as a load, and takes along what was seen of it, so that it does not look again.
+// and a flight, and most of what a batch finds there needs none, nor half a kilobyte that
+// says how it would be loaded: one load is about each of the keys in turn. What is not
+// there goes on as a load of its own, and takes along what was seen of it, so that it does
+// not look again.
 
-// ahead is what was seen for a load before it began, and who has watched its key since.
+// ahead is what was seen for a load before it began, and how its key is watched since.
 type ahead struct {
-	domain *domain
-	tags   []string
-	at     look
-	err    error
-	watch  *call
-	over   atomic.Bool
+	looker
+	domain  *domain
+	tags    []string
+	watch   flight.Glance[landing] // until over
+	started int64                  // as a load's, and turn
+	turn    uint64
+	looks   bool // it is watched, and looked for
+	over    atomic.Bool
 }
 
 // take returns what was seen, once, if it may still be used:
@@ -35,14 +41,13 @@ func (a *ahead) take() bool {
 	if a.over.Swap(true) {
 		return false
 	}
-	defer a.watch.Release()
-	return a.watch.Keep(func() {})
+	return a.watch.End(nil)
 }
 
-// drop ends the watch of who will not load.
+// drop ends the watch of who will not load with what was seen.
 func (a *ahead) drop() {
-	if a != nil && !a.over.Swap(true) {
-		a.watch.Release()
+	if a.looks && !a.over.Swap(true) {
+		a.watch.End(nil)
 	}
 }
 
@@ -53,16 +58,20 @@ func (a *ahead) held() bool { return a != nil && !a.over.Load() }
 // batch has made for it, or its own.
 func (l *load) first(ctx context.Context, d *domain, place string, tags []string) (look, []string, error) {
 	if a := l.ahead; a != nil && a.domain == d && l.replaces == nil && a.take() {
-		return a.at, a.tags, a.err
+		at := a.at()
+		at.exact, at.milli = l.cache.clock.Both()
+		return at, a.tags, a.err
 	}
 	at, err := l.look(loading{ctx}, d, place, d.marks(l.key, tags))
 	return at, tags, err
 }
 
 // glance answers those of members whose values are in the shared tier, and fresh, and
-// returns the others. Who meets something else under way for its key goes on at once.
+// returns the others, which are loads. Who meets something else under way for its key goes
+// on at once.
 func (b *many[K, V]) glance(ctx context.Context, n *node, members []*member) (rest []*member) {
 	if n.load != nil || n.cache.cfg.Shared == nil || len(members) == 1 {
+		b.embark(ctx, n, members)
 		return members
 	}
 	var epoch uint64
@@ -73,112 +82,130 @@ func (b *many[K, V]) glance(ctx context.Context, n *node, members []*member) (re
 	defer func() { // else a panic or a Goexit, as of a user's Local, would leave them watching
 		for _, m := range members {
 			if !returned {
-				m.ahead.drop()
+				m.seen.drop()
 			}
 		}
 	}()
-	looking := make([]*member, 0, len(members))
-	all := make([]ahead, len(members))
-	for i, m := range members {
-		if m.watches(&all[i]) {
+	looking, began := make([]*member, 0, len(members)), n.cache.clock.Exact()
+	for _, m := range members {
+		if m.watches(b.as(m), began) {
 			looking = append(looking, m)
-		} else {
-			rest = append(rest, m)
 		}
 	}
 	round := slices.Clone(looking)
 	for i := 0; len(round) > 0 && i < mostTurns; i++ {
 		lookAhead(ctx, round)
-		round = slices.DeleteFunc(round, func(m *member) bool { return !m.sees() })
+		round = slices.DeleteFunc(round, func(m *member) bool { return !m.sees(b.as(m)) })
 	}
 	for _, m := range round { // the markers of the tags that it has found last were not looked at
-		m.ahead.drop()
+		m.seen.drop()
 	}
-	for _, m := range looking {
-		if m.entry == nil && m.panicked == nil {
-			if m.ahead.err != nil && impatient(ctx) {
-				m.ahead.drop() // others may wait for the load, who have more time
+	var due, aboard []*member
+	for _, m := range members {
+		switch {
+		case m.entry == nil && m.panicked == nil:
+			if m.seen.err != nil && impatient(ctx) {
+				m.seen.drop() // others may wait for the load, who have more time
 			}
-			rest = append(rest, m)
-			continue
+			rest, aboard = append(rest, m), append(aboard, m)
+		case m.panicked != nil:
+			m.seen.drop()
+		case b.as(m).isDue(m.entry):
+			due, aboard = append(due, m), append(aboard, m)
 		}
-		m.ahead.drop()
-		if m.entry != nil {
-			m.refreshLanded(ctx, landing{m.entry, m.from})
-		}
-		if m.entry != nil && n.table != nil {
-			m.entry = entryOf(n.table.AddSince(epoch, itemOf(m.entry)))
-		}
+	}
+	b.embark(ctx, n, aboard)
+	for _, m := range due {
+		m.refreshBehind(ctx, m.entry)
 		m.seat.waits()
+	}
+	if n.table != nil {
+		for _, m := range looking {
+			if m.entry != nil {
+				m.entry = entryOf(n.table.AddSince(epoch, itemOf(m.entry)))
+			}
+		}
 	}
 	returned = true
 	return rest
 }
 
-// watches reports whether m is to look ahead, and has it watch its key.
-func (m *member) watches(a *ahead) bool {
-	l, c := m.load, m.cache
+// isDue reports whether e, which is fresh in the shared tier, is to be refreshed behind
+// l's caller.
+func (l *load) isDue(e *tier.Entry) bool {
+	return l.takesStale() && ageOf(e, l.cache.clock.Now(), l.policy.early) == early
+}
+
+// watches reports whether m, which l is about, is to look ahead, and has it watch its key.
+func (m *member) watches(l *load, began int64) bool {
 	l.placed()
 	d := l.domain
-	if l.fresh || d == nil || l.typ.lossy != nil || l.policy.place == placeLocal || !d.isAttached() || !d.readable(l.key) || c.cfg.Local.Peek(l.key) != nil {
+	if l.fresh || d == nil || l.typ.lossy != nil || l.policy.place == placeLocal || !d.isAttached() || !d.readable(l.key) || l.cache.cfg.Local.Peek(l.key) != nil {
 		return false
 	}
-	if a.watch = c.flights.WatchAlone(l.key); a.watch == nil {
-		return false
+	a := &m.seen
+	if a.looks = l.cache.flights.Glance(&a.watch, l.key); a.looks {
+		a.domain, a.tags = d, l.policy.tags
+		a.started, a.turn = began, l.home.fences.turn.Load()
 	}
-	l.begins()
-	a.domain, a.tags = d, l.policy.tags
-	l.ahead = a
-	return true
+	return a.looks
 }
 
 // lookAhead looks for members, of each Node in one round trip.
 func lookAhead(ctx context.Context, members []*member) {
-	lookers := make([]looker, len(members))
 	var domains []*domain
 	parts := map[*domain][]*looker{}
+	var places []byte // all in one string
 	for i, m := range members {
-		d := m.ahead.domain
-		if parts[d] == nil {
+		a := &m.seen
+		d := a.domain
+		part := parts[d]
+		if part == nil {
 			domains = append(domains, d)
+			part = make([]*looker, 0, len(members)-i)
 		}
-		w := &lookers[i]
-		if w.place = d.space.Value(m.key); i > 0 && m.marksLike(members[i-1]) {
-			w.marks = lookers[i-1].marks
+		if i > 0 && m.marksLike(members[i-1]) {
+			a.marks = members[i-1].seen.marks
 		} else {
-			w.marks = d.marks(m.key, m.ahead.tags)
+			a.marks = d.marks(m.key, a.tags)
 		}
-		parts[d] = append(parts[d], w)
+		places = d.space.AppendValue(places, m.key)
+		a.slot = len(places)
+		parts[d] = append(part, &a.looker)
+	}
+	text, begin := string(places), 0
+	for _, m := range members {
+		m.seen.place, begin = text[begin:m.seen.slot], m.seen.slot
 	}
 	_ = each(len(domains), len(domains), func(i int) error {
 		domains[i].lookFor(ctx, parts[domains[i]])
 		return nil
 	})
-	for i, m := range members {
-		w := &lookers[i]
-		if m.ahead.at, m.ahead.err = w.at, w.err; w.panicked != nil {
-			m.panicked = w.panicked.Value
-			m.from, m.err = outcomeError, &PanicError{Value: w.panicked.Value, Stack: w.panicked.Stack}
+	for _, m := range members {
+		if p := m.seen.looker.panicked; p != nil {
+			m.panicked = p.Value
+			m.from, m.err = outcomeError, &PanicError{Value: p.Value, Stack: p.Stack}
 		}
 	}
 }
 
-// sees judges what m has looked at, and reports whether it has to look once more, with
-// the tags that it has found.
-func (m *member) sees() (again bool) {
+// sees judges what m, which l is about, has looked at, and reports whether it has to look
+// once more, with the tags that it has found.
+func (m *member) sees(l *load) (again bool) {
 	returned := false
 	defer m.rescue(&returned)
-	a, l := m.ahead, m.load
+	a := &m.seen
 	if m.panicked != nil || a.err != nil {
 		returned = true
 		return false
 	}
-	e, verdict, tags := l.judge(a.watch, a.at, a.tags)
+	e, verdict, tags := l.judge(nil, a.at(), a.tags)
 	switch {
 	case len(tags) > len(a.tags):
 		a.tags, again = tags, true
-	case verdict == coherence.Valid && ageOf(e, m.cache.clock.Exact(), 0) == fresh: // maybe early: see refreshLanded
-		l.keep(a.watch, e)
+	case verdict == coherence.Valid && ageOf(e, a.seen.exact, 0) == fresh: // maybe early: see isDue
+		a.over.Store(true)
+		a.watch.End(func() { l.put(e) })
 		m.entry, m.from = e, outcomeL3
 	}
 	returned = true
@@ -187,5 +214,5 @@ func (m *member) sees() (again bool) {
 
 // marksLike reports whether m has the markers of o, as the keys of one function have.
 func (m *member) marksLike(o *member) bool {
-	return m.ahead.domain == o.ahead.domain && slices.Equal(m.ahead.tags, o.ahead.tags) && keys.SameTrees(m.key, o.key)
+	return m.seen.domain == o.seen.domain && slices.Equal(m.seen.tags, o.seen.tags) && keys.SameTrees(m.key, o.key)
 }

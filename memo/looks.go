@@ -43,13 +43,51 @@ func (d *domain) lookFor(ctx context.Context, all []*looker) {
 // does: what stands in a place was there after the counter was read, and after its
 // markers were.
 func (d *domain) lookOnce(ctx context.Context, all []*looker) (err error) {
-	var names []string
-	at := make(map[string]int, 2*len(all)) // a name that is asked for twice is read once
-	ask := func(name string) {
-		if _, known := at[name]; !known {
-			at[name] = len(names)
-			names = append(names, name)
+	names, marks, counter := d.namesOf(all)
+	items := make([]tier.Item, len(names))
+	for range 3 {
+		var seen look
+		seen.began, seen.turn = d.cache.clock.Exact(), d.home.fences.turn.Load()
+		if err := d.read(ctx, names, items); err != nil {
+			return err
 		}
+		if seen.seq, err = wire.ParseSeq(items[counter].Value); err == nil {
+			seen.exact, seen.milli = d.cache.clock.Both()
+			for i, w := range all {
+				w.item = items[w.slot]
+				if i > 0 && slices.Equal(w.marks, all[i-1].marks) { // as with most of a batch
+					w.seen = all[i-1].seen
+					continue
+				}
+				marked := make([]tier.Item, len(w.marks))
+				for i, mark := range w.marks {
+					marked[i] = items[marks[mark]]
+				}
+				own := seen
+				own.marks = coherence.ReadMarks(marked, seen.seq)
+				w.seen = &own
+			}
+			return nil
+		}
+		if err := d.newCounter(ctx, items[counter]); err != nil {
+			return err
+		}
+	}
+	return &TierError{Op: "get_multi", Tier: d.node.Name(), Err: err}
+}
+
+// namesOf are the names that all ask for, each once, and where among them the markers and
+// the counter are. The places of those who look ahead are all different; of loads two may
+// be of one key.
+func (d *domain) namesOf(all []*looker) (names []string, marks map[string]int, counter int) {
+	names, marks = make([]string, 0, len(all)+8), map[string]int{}
+	ask := func(name string) int {
+		at, known := marks[name]
+		if !known {
+			at = len(names)
+			names, marks[name] = append(names, name), at
+		}
+		return at
 	}
 	for i, w := range all {
 		if i > 0 && slices.Equal(w.marks, all[i-1].marks) {
@@ -59,37 +97,15 @@ func (d *domain) lookOnce(ctx context.Context, all []*looker) (err error) {
 			ask(mark)
 		}
 	}
-	ask(d.space.Seq())
+	counter = len(names)
+	names = append(names, d.space.Seq())
 	for _, w := range all {
-		ask(w.place)
+		if w.done != nil {
+			w.slot = ask(w.place)
+			continue
+		}
+		w.slot = len(names)
+		names = append(names, w.place)
 	}
-	items := make([]tier.Item, len(names))
-	counter := at[d.space.Seq()]
-	for range 3 {
-		var seen look
-		seen.began, seen.turn = d.cache.clock.Exact(), d.home.fences.turn.Load()
-		if err := d.read(ctx, names, items); err != nil {
-			return err
-		}
-		if seen.seq, err = wire.ParseSeq(items[counter].Value); err == nil {
-			for i, w := range all {
-				w.at = seen
-				w.at.item = items[at[w.place]]
-				if i > 0 && slices.Equal(w.marks, all[i-1].marks) { // as with most of a batch
-					w.at.marks = all[i-1].at.marks
-					continue
-				}
-				marked := make([]tier.Item, len(w.marks))
-				for i, mark := range w.marks {
-					marked[i] = items[at[mark]]
-				}
-				w.at.marks = coherence.ReadMarks(marked, seen.seq)
-			}
-			return nil
-		}
-		if err := d.newCounter(ctx, items[counter]); err != nil {
-			return err
-		}
-	}
-	return &TierError{Op: "get_multi", Tier: d.node.Name(), Err: err}
+	return names, marks, counter
 }

@@ -80,6 +80,8 @@ type many[K comparable, V any] struct {
 	declared []Option                    // of the function, before opts
 	bound    func(k K) ([]Option, error) // the options of k, where they depend on it; nil: opts
 	quick    bool                        // a hit need not look at them
+	own      bool                        // keys were made for this call
+	lent     *load                       // about one key after the other; nil: each has its own
 	tally    *tally                      // of the function that is called; nil: of the key
 }
 
@@ -92,10 +94,18 @@ func (b *many[K, V]) answer(ctx context.Context, n *node, results []Result[V]) e
 	var missed []int
 	for i, key := range b.keys {
 		if n == nil || !b.quick || !hit(n, key, b.opts, b.tally, &results[i]) {
-			missed = append(missed, i)
+			missed = addPlace(missed, i, len(b.keys))
 		}
 	}
 	return b.rest(ctx, n, missed, results)
+}
+
+// addPlace is missed with i, the first of which may be followed by all to n.
+func addPlace(missed []int, i, n int) []int {
+	if missed == nil {
+		missed = make([]int, 0, n-i)
+	}
+	return append(missed, i)
 }
 
 func (b *many[K, V]) check(ctx context.Context) error {

@@ -18,8 +18,11 @@ import (
 
 // member is one key of a batch that L1 and L2 did not have.
 type member struct {
-	*load
-	at       int // of its key
+	*load    // nil until it needs one of its own, see glance.go
+	at       int
+	key      string // as the tiers have it
+	kind     *tally // of key
+	seen     ahead
 	entry    *tier.Entry
 	from     outcome
 	err      error
@@ -45,12 +48,14 @@ func (b *many[K, V]) miss(ctx context.Context, n *node, missed []int, results []
 	}
 	switch p := n.inTx(); {
 	case p != nil:
+		b.embark(ctx, n, members)
 		b.inTx(ctx, n, p, members)
 	case b.single != nil:
+		b.embark(ctx, n, members)
 		b.apart(ctx, n, members)
 	default:
 		beside(b.glance(ctx, n, members), func(m *member) {
-			defer m.ahead.drop()
+			defer m.seen.drop()
 			m.entry, m.from, m.err = m.ask(ctx, n)
 		})
 	}
@@ -79,68 +84,63 @@ func beside(members []*member, way func(m *member)) {
 	all.Wait()
 }
 
-// members are the loads of the keys at missed, but those at exempt, which go around the
-// tiers.
+// members are the keys at missed, but those at exempt, which go around the tiers. Where
+// the options of all are the same, they have no loads of their own yet.
 func (b *many[K, V]) members(ctx context.Context, n *node, missed []int, results []Result[V]) (members []*member, exempt []int, clone func(V) V, err error) {
 	c := n.cache
-	var shared *load
 	if b.bound == nil {
-		if shared, clone, err = newLoad[V](c, n, "", b.opts); err != nil {
+		switch b.lent, clone, err = newLoad[V](c, n, "", b.opts); {
+		case err != nil && !b.own:
 			return nil, nil, nil, misuse(err, b.op, "")
+		case err != nil: // of a function, each key says so
+			for _, i := range missed {
+				results[i].Err = misuse(err, b.op, keys.Kind(b.keys[i]))
+			}
+			return nil, nil, nil, nil
 		}
 	}
 	members = make([]*member, 0, len(missed))
-	all, loads := make([]member, len(missed)), make([]load, len(missed)) // in two allocations
-	var g *gather
+	all := make([]member, len(missed)) // in one allocation
+	root, kind := "", (*tally)(nil)    // of the key before
 	for at, i := range missed {
-		l := &loads[at]
-		if shared != nil {
-			*l = *shared
-		} else {
+		m, key := &all[at], b.keys[i]
+		if m.at = i; b.bound != nil {
 			opts, err := b.bound(b.args[i])
 			var own func(V) V
 			if err == nil {
-				l, own, err = newLoad[V](c, n, "", opts)
+				m.load, own, err = newLoad[V](c, n, "", opts)
 			}
 			if err != nil {
-				results[i].Err = misuse(err, b.op, keys.Kind(b.keys[i]))
+				results[i].Err = misuse(err, b.op, keys.Kind(key))
 				continue
 			}
 			clone = own // the same for all, but for those with a mistake
+		}
+		l := m.load
+		if l == nil {
+			l = b.lent
 		}
 		if l.policy.exempt(ctx) {
 			exempt = append(exempt, i)
 			continue
 		}
-		if problem := l.keyed(n, strings.Clone(b.keys[i])); problem != nil {
+		if root == "" || !strings.HasPrefix(key, root) {
+			if root, kind = "", c.tallyOfKey(key); strings.Contains(key, ":") {
+				root = key[:len(keys.Name(key))+1]
+			}
+		}
+		if m.kind = kind; !b.own {
+			key = strings.Clone(key)
+		}
+		var problem *UsageError
+		if m.key, problem = n.vary.keepKey(key); problem != nil {
 			problem.Op, results[i].Err = b.op, problem
 			continue
 		}
-		if g == nil {
-			g = b.gather(ctx, n, l.policy.batchSize)
-		}
-		l.seat = g.seat(b.args[i])
-		all[at] = member{load: l, at: i}
-		members = append(members, &all[at])
+		l.about(m)
+		members = append(members, m)
 	}
 	return members, exempt, clone, nil
-}
-
-// keyed makes l the load of key, or says what is wrong with that.
-func (l *load) keyed(n *node, key string) (problem *UsageError) {
-	if l.key, problem = n.vary.keepKey(key); problem != nil {
-		return problem
-	}
-	l.kind = l.cache.tallyOfKey(key)
-	if l.policy.name == "" {
-		l.tally = l.kind
-	}
-	return nil
-}
-
-// gather is an empty one for loads of callers with ctx.
-func (b *many[K, V]) gather(ctx context.Context, n *node, size int) *gather {
-	return &gather{cache: n.cache, base: n.cache.base(ctx), parent: n.load, load: b.loader(), size: size}
 }
 
 // ask is request for a load that travels with others.
@@ -163,23 +163,24 @@ func (b *many[K, V]) collect(ctx context.Context, n *node, members []*member, cl
 	var closed []int
 	var panicked any
 	for _, m := range members {
-		if errors.Is(m.err, flight.ErrClosed) { // since we looked
+		if m.err != nil && errors.Is(m.err, flight.ErrClosed) { // since we looked
 			closed = append(closed, m.at)
 			continue
 		}
-		v, err := answer[V](m.load, m.entry, m.from, m.err)
+		l := b.as(m)
+		v, err := answer[V](l, m.entry, m.from, m.err)
+		if err == nil {
+			results[m.at].Value = v
+			continue
+		}
 		p, with := (*flight.Panic)(nil), m.panicked
-		if m.led && errors.As(err, &p) {
-			with, m.led = p.Value, false // it panics once, and below, when all are counted
+		if l.led && errors.As(err, &p) {
+			with, l.led = p.Value, false // it panics once, and below, when all are counted
 		}
 		if panicked == nil {
 			panicked = with
 		}
-		if err != nil {
-			results[m.at].Err = m.failure(err)
-			continue
-		}
-		results[m.at].Value = v
+		results[m.at].Err = l.failure(err)
 	}
 	if panicked != nil {
 		panic(panicked)

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/tiermemo/tiermemo/internal/clock"
 	"github.com/tiermemo/tiermemo/internal/coherence"
 	"github.com/tiermemo/tiermemo/internal/ended"
 	"github.com/tiermemo/tiermemo/internal/wire"
@@ -160,7 +159,7 @@ func (l *load) likelyTags() []string {
 // tags; if the value has more, judge returns all of them, and no verdict.
 func (l *load) judge(f *call, at look, tags []string) (e *tier.Entry, _ coherence.Verdict, all []string) {
 	var v wire.Value
-	verdict := coherence.Judge(l.reader(), at.item, at.seq, clock.UnixMilli(), &v)
+	verdict := coherence.Judge(l.reader(), at.item, at.seq, at.milli, &v)
 	if verdict == coherence.Valid || verdict == coherence.Past || verdict == coherence.Foreign {
 		if all = mergeTags(slices.Clip(tags), v.Tags); len(all) > len(tags) {
 			return nil, verdict, all
@@ -169,7 +168,7 @@ func (l *load) judge(f *call, at look, tags []string) (e *tier.Entry, _ coherenc
 	switch verdict {
 	case coherence.Leased:
 		if v.Stamp >= at.marks.Last && !l.domain.left(at.item.Value) {
-			f.Stamp(v.Stamp)
+			stamp(f, v.Stamp)
 			return nil, verdict, tags
 		}
 		verdict = coherence.Void // what its holder will store is hidden, or nobody holds it
@@ -183,7 +182,7 @@ func (l *load) judge(f *call, at look, tags []string) (e *tier.Entry, _ coherenc
 				verdict = coherence.Foreign // its invalidation has not reached the shared tier
 				break
 			}
-			f.Stamp(v.Stamp)
+			stamp(f, v.Stamp)
 			return e, coherence.Valid, tags
 		} // else its writer's codec did not keep its word, or its marker is about to be raised
 	case coherence.Past:
@@ -195,8 +194,15 @@ func (l *load) judge(f *call, at look, tags []string) (e *tier.Entry, _ coherenc
 			verdict = coherence.Void
 		}
 	}
-	f.Stamp(at.seq)
+	stamp(f, at.seq)
 	return nil, verdict, tags
+}
+
+// stamp is f.Stamp where there is a flight: who glances has none.
+func stamp(f *call, seq uint64) {
+	if f != nil {
+		f.Stamp(seq)
+	}
 }
 
 // renewed reports whether somebody may be about to put the next version in place of a
@@ -252,7 +258,7 @@ func (l *load) decode(v *wire.Value, at look) (*tier.Entry, error) {
 		e.More.Tags, e.More.Stale, e.More.StaleIfError = v.Tags, ofMillis(v.Stale), ofMillis(v.StaleIfError)
 	}
 	if v.Fresh != int64(NoExpiry) {
-		e.Fresh = after(l.cache.clock.Exact(), time.Duration(min(v.Fresh-clock.UnixMilli(), int64(NoExpiry/time.Millisecond)))*time.Millisecond)
+		e.Fresh = after(at.exact, time.Duration(min(v.Fresh-at.milli, int64(NoExpiry/time.Millisecond)))*time.Millisecond)
 	}
 	if v.Negative {
 		e.More.Err = ErrNotFound

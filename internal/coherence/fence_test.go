@@ -177,3 +177,17 @@ func TestMarks(t *testing.T) {
 		}
 	}
 }
+
+// What was heard of one tag is not forgotten because the last fence is of another epoch.
+func TestFencesOfTwoEpochs(t *testing.T) {
+	t.Parallel()
+	f := coherence.Fences{Most: 10}
+	f.Heard(first+5, tag("a"))
+	f.Heard(other+5, tag("b"))
+	if !f.Hides("k", []string{"a"}, first+4, f.Turn(), 0) {
+		t.Error("the fence of the first epoch is gone")
+	}
+	if !f.Hides("k", []string{"b"}, other+4, f.Turn(), 0) {
+		t.Error("the fence of the second epoch is gone")
+	}
+}

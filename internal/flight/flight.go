@@ -82,6 +82,10 @@ type slot[V any] struct {
 	current *Call[V]   // who asks now joins it; nil if out of date
 	claims  []*Call[V] // writes under way, see Claim
 	runs    int        // loads running, out of date ones included
+
+	glances bool // somebody looks, see Glance
+	missed  bool // an invalidation came since he began
+	lent    bool // it is his, and with him those of a whole batch
 }
 
 // New returns an empty Group.
@@ -169,9 +173,11 @@ func (g *Group[V]) home(key string) int { return int(maphash.String(g.seed, key)
 // tidy removes k when nothing goes on with key any more. A load only queues
 // behind others that run.
 func (s *shard[V]) tidy(key string, k *slot[V]) {
-	if k.runs == 0 && len(k.claims) == 0 {
+	if k.runs == 0 && len(k.claims) == 0 && !k.glances {
 		delete(s.keys, key)
-		s.spare = k
+		if !k.lent {
+			s.spare = k
+		}
 	}
 }
 

@@ -59,6 +59,7 @@ func (g *Group[V]) invalidate(k *slot[V], seq uint64) {
 	for _, c := range k.claims {
 		c.dirty = c.dirty || c.stamp < seq
 	}
+	k.missed = k.missed || seq > 0
 	if c := k.current; c != nil && c.running && c.stamp < seq {
 		g.outdate(k)
 	}

@@ -1,20 +1,51 @@
 package flight
 
-// WatchAlone is Watch for a key with which nothing goes on; nil: something does.
-func (g *Group[V]) WatchAlone(key string) *Call[V] {
+// A Glance is a look at a key with which nothing else goes on, by somebody who has no
+// load of it. It is what a Watch is, in an eighth of the room, all of which its owner
+// brings along: a batch has a hundred of them.
+type Glance[V any] struct {
+	slot[V]
+	shard *shard[V]
+	key   string
+}
+
+// Glance begins a look at key, which l is until its End; false: something goes on.
+func (g *Group[V]) Glance(l *Glance[V], key string) bool {
 	s := g.shard(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.keys[key] != nil || g.closed.Load() {
-		return nil
+		return false
 	}
-	a := &struct { // one allocation for three
-		call   Call[V]
-		slot   slot[V]
-		claims [1]*Call[V]
-	}{call: Call[V]{group: g, shard: s, key: key}}
-	a.claims[0] = &a.call
-	a.slot.claims = a.claims[:]
-	s.keys[key] = &a.slot
-	return &a.call
+	*l = Glance[V]{slot: slot[V]{glances: true, lent: true}, shard: s, key: key}
+	s.keys[key] = &l.slot
+	return true
+}
+
+// End ends the look. It runs store, if there is one, unless an invalidation came since
+// its begin, and reports whether none did. It is one step against Invalidate, as Keep
+// is.
+func (l *Glance[V]) End(store func()) bool {
+	s := l.shard
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	defer func() { // store may panic: a process tier of a user's
+		l.glances = false
+		s.tidy(l.key, &l.slot)
+	}()
+	if l.missed {
+		return false
+	}
+	if store != nil {
+		store()
+	}
+	return true
+}
+
+// Busy reports whether anything goes on with key.
+func (g *Group[V]) Busy(key string) bool {
+	s := g.shard(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.keys[key] != nil
 }

@@ -6,36 +6,77 @@ import (
 	"github.com/tiermemo/tiermemo/internal/flight"
 )
 
-func TestWatchAlone(t *testing.T) {
+func TestGlance(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name      string
+		meanwhile func(g *flight.Group[int])
+		kept      bool
+	}{
+		{"nothing", func(*flight.Group[int]) {}, true},
+		{"a read of the key", func(g *flight.Group[int]) { g.Watch("k").Release() }, true},
+		{"an invalidation of another key", func(g *flight.Group[int]) { g.Invalidate(flight.Always, func() {}, "j") }, true},
+		{"an invalidation", func(g *flight.Group[int]) { g.Invalidate(flight.Always, func() {}, "k") }, false},
+		{"an invalidation of all", func(g *flight.Group[int]) { g.InvalidateAll(flight.Always, func() {}) }, false},
+		{"a write", func(g *flight.Group[int]) { g.Claim("k").Release() }, false},
+	} {
+		g, kept := flight.New[int](), false
+		var look flight.Glance[int]
+		if !g.Glance(&look, "k") || !g.Busy("k") {
+			t.Fatal("nothing goes on with the key, and nobody may look at it")
+		}
+		if g.Glance(new(flight.Glance[int]), "k") {
+			t.Error("two look at the key, each alone")
+		}
+		test.meanwhile(g)
+		if end := look.End(func() { kept = true }); kept != test.kept || end != kept {
+			t.Errorf("%s came in between: kept is %v, want %v", test.name, kept, test.kept)
+		}
+		if g.Busy("k") {
+			t.Errorf("%s came in between: the key is not free after the End", test.name)
+		}
+	}
+}
+
+func TestGlanceThatPanicsFreesItsKey(t *testing.T) {
 	t.Parallel()
 	g := flight.New[int]()
-	keeps := func(c *flight.Call[int]) bool { return c.Keep(func() {}) }
-	first := g.WatchAlone("k")
-	if first == nil || !keeps(first) {
-		t.Fatal("nothing goes on with the key, and nobody may watch it")
+	func() {
+		defer func() { _ = recover() }()
+		var look flight.Glance[int]
+		g.Glance(&look, "k")
+		look.End(func() { panic("in a process tier") })
+	}()
+	if g.Busy("k") {
+		t.Error("the key is not free")
 	}
-	if g.WatchAlone("k") != nil {
-		t.Error("two watch the key, each alone")
-	}
-	if g.WatchAlone("other") == nil {
-		t.Error("nobody may watch another key")
-	}
-	g.Invalidate(flight.Always, func() {}, "k")
-	if keeps(first) {
-		t.Error("it keeps what was read before the invalidation")
-	}
-	first.Release()
-	second := g.WatchAlone("k")
-	if second == nil || !keeps(second) {
-		t.Fatal("the key is not free after the Release")
-	}
-	second.Release()
+}
+
+func TestNobodyGlancesWhereSomethingGoesOn(t *testing.T) {
+	t.Parallel()
+	g := flight.New[int]()
 	write := g.Claim("k")
-	if g.WatchAlone("k") != nil {
-		t.Error("alone beside a write")
+	if g.Glance(new(flight.Glance[int]), "k") {
+		t.Error("beside a write")
 	}
 	write.Release()
-	if err := g.Drain(t.Context()); err != nil || g.WatchAlone("k") != nil {
-		t.Error("a watch began after Drain", err)
+	if err := g.Drain(t.Context()); err != nil || g.Glance(new(flight.Glance[int]), "k") {
+		t.Error("after Drain", err)
+	}
+}
+
+// A load that begins beside a look outlives it in the same place.
+func TestLoadBesideAGlance(t *testing.T) {
+	t.Parallel()
+	g := flight.New[int]()
+	var look flight.Glance[int]
+	g.Glance(&look, "k")
+	write := g.Claim("k")
+	look.End(nil)
+	if !g.Busy("k") {
+		t.Error("the end of the look is the end of the write")
+	}
+	if write.Release(); g.Busy("k") {
+		t.Error("the key is not free")
 	}
 }

@@ -65,6 +65,14 @@ func NewSpace(prefix string) (Space, error) {
 // to be written out: compare the full key with the one stored in the value.
 func (s Space) Value(key string) string { return s.place(kinds{":v:", ":e:", ":h:"}, key) }
 
+// AppendValue appends what Value returns.
+func (s Space) AppendValue(dst []byte, key string) []byte {
+	if len(key) > maxWire-len(s.prefix)-len(":v:") || !legal(key) {
+		return append(dst, s.Value(key)...)
+	}
+	return append(append(append(dst, s.prefix...), ":v:"...), key...)
+}
+
 // Tag returns the wire key of the marker of tag. Two tags that are too long to be
 // written out may share one, if SHA-256 collides.
 func (s Space) Tag(tag string) string { return s.place(kinds{":t:", ":te:", ":th:"}, tag) }
