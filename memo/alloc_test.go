@@ -104,7 +104,8 @@ func TestRequestAllocations(t *testing.T) {
 }
 
 // A miss is the caller's key, cloned; the load with its flight and the loader's ctx; its
-// goroutine; the value and its entry.
+// goroutine; the value and its entry. Options of a call are a policy of its own; those of a
+// Func are added up once.
 func TestMissAllocations(t *testing.T) {
 	names := make([]string, 8192)
 	for i := range names {
@@ -119,8 +120,14 @@ func TestMissAllocations(t *testing.T) {
 	}
 	who := hit(t, user{ID: 7, Name: "Ada"})
 	allocates(t, "a miss", 5, func() { who(memo.Do(ctx, next(), loadUser)) })
-	allocates(t, "a miss with options", 5, func() { who(memo.Do(ctx, next(), loadUser, memo.TTL(time.Minute), memo.Stale(time.Minute))) })
-	allocates(t, "a miss that L2 does not keep", 5, func() { who(memo.Do(ctx, next(), loadUser, memo.NoStore())) })
+	allocates(t, "a miss with options", 6, func() { who(memo.Do(ctx, next(), loadUser, memo.TTL(time.Minute), memo.Stale(time.Minute))) })
+	get := memo.NewFunc(c, "user", func(context.Context, int) (user, error) { return user{ID: 7, Name: "Ada"}, nil }, memo.TTL(time.Minute))
+	for range names {
+		_, _ = get.Do(ctx, i)
+		i++
+	}
+	allocates(t, "a miss of a Func", 6, func() { who(get.Do(ctx, i)); i++ })
+	allocates(t, "a miss that L2 does not keep", 6, func() { who(memo.Do(ctx, next(), loadUser, memo.NoStore())) })
 }
 
 // Who waits for another's load clones its key, and the runtime notes for what it waits.

@@ -124,7 +124,8 @@ func (f *Func[K, V]) meet(op string, c *Cache) error {
 			Fix:     "give one of the two another name, or declare it once",
 		}
 	}
-	f.known.Store(&met{c, c.declare(f.name)})
+	t := c.declare(f.name)
+	f.known.Store(&met{c, t, f.agree(c, t)})
 	return nil
 }
 
@@ -132,10 +133,19 @@ func (f *Func[K, V]) meet(op string, c *Cache) error {
 type met struct {
 	cache *Cache
 	tally *tally
+	terms *terms // nil: not the same for all calls
 }
 
 // of reports whether m is c.
 func (m *met) of(c *Cache) bool { return m != nil && m.cache == c }
+
+// in returns the terms of m if it is c's.
+func (m *met) in(c *Cache) *terms {
+	if m.of(c) {
+		return m.terms
+	}
+	return nil
+}
 
 // options are those of a call on k: f's, then the call's.
 func (f *Func[K, V]) options(k K, opts []Option) ([]Option, error) {

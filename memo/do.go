@@ -90,13 +90,18 @@ func read[T any](op string, ctx context.Context, n *node, key string, fn func(co
 	if err != nil {
 		return v, misuse(err, op, keys.Kind(key))
 	}
+	l.forced = forced
+	return goOn(ctx, n, l, fn, clone)
+}
+
+// goOn is the rest of a read, l, whose options are known.
+func goOn[T any](ctx context.Context, n *node, l *load, fn func(context.Context) (T, error), clone func(T) T) (v T, err error) {
 	if l.policy.exempt(ctx) {
 		l.count(outcomeBypass)
 		return fn(n.around(ctx))
 	}
-	l.forced = forced
 	l.fn = bodyOf[T](fn)
-	e, from, err := c.answers(ctx, n, l)
+	e, from, err := n.cache.answers(ctx, n, l)
 	if errors.Is(err, flight.ErrClosed) { // since we looked
 		l.count(outcomeBypass)
 		return fn(n.around(ctx))

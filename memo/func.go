@@ -100,6 +100,9 @@ func (f *Func[K, V]) read(op string, ctx context.Context, k K, opts []Option, fo
 	if err != nil {
 		return v, err
 	}
+	if t := f.terms(n, opts); t != nil {
+		return f.readBy(t, op, ctx, n, k, forced)
+	}
 	all, err := f.options(k, opts)
 	if err != nil {
 		return v, misuse(err, op, f.name)

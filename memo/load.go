@@ -22,7 +22,7 @@ type load struct {
 	key     string  // as the tiers have it
 	home    *home   // what becomes of the value is decided there
 	domain  *domain // of the Node that holds key; nil: none does
-	policy  policy
+	policy  *policy // others' too: see owns
 	typ     *typeInfo
 	tagger  func(v any) []string // of TagsFrom; nil: none
 	fn      body                 // nil: seat has a loader of many keys
@@ -65,18 +65,21 @@ func newLoad[T any](c *Cache, n *node, key string, opts []Option) (*load, func(T
 // keeps nothing of it: only who leads has a copy on the heap (flown). Of 10,000 callers
 // who wait for one load that is 4 MB.
 func loadOf[T any](l *load, c *Cache, n *node, key string, opts []Option) (clone func(T) T, err error) {
-	l.cache, l.lane, l.kind, l.policy, l.fresh = c, n.lane, c.tallyOfKey(key), c.policy, n.mode&modeFresh != 0
+	l.cache, l.lane, l.kind, l.policy, l.fresh = c, n.lane, c.tallyOfKey(key), &c.policy, n.mode&modeFresh != 0
 	kept, problem := n.vary.keepKey(key)
 	if problem != nil {
 		return nil, problem
 	}
 	l.key = kept
 	t := reflect.TypeFor[T]()
-	if err = l.policy.varies(n.vary); err != nil {
-		return nil, err
-	}
-	if err = l.policy.applyTo(t, opts); err != nil {
-		return nil, err
+	if n.vary != nil || len(opts) > 0 || l.policy.skipNil {
+		l.owns()
+		if err = l.policy.varies(n.vary); err != nil {
+			return nil, err
+		}
+		if err = l.policy.applyTo(t, opts); err != nil {
+			return nil, err
+		}
 	}
 	if l.tally = l.kind; l.policy.name != "" {
 		l.tally = c.tallyOf(l.policy.name)
@@ -84,10 +87,18 @@ func loadOf[T any](l *load, c *Cache, n *node, key string, opts []Option) (clone
 	if l.typ, err = c.typeOf(t, l.policy.codec, l.policy.shares()); err != nil {
 		return nil, err
 	}
-	if l.tagger, err = tagger[T](&l.policy); err != nil {
+	if l.tagger, err = tagger[T](l.policy); err != nil {
 		return nil, err
 	}
-	return cloner[T](&l.policy)
+	return cloner[T](l.policy)
+}
+
+// owns gives l a policy of its own, to be changed. Until then it has that of its cache or
+// of its Func: a copy for each load was 200 B, and most loads change nothing.
+func (l *load) owns() *policy {
+	own := *l.policy
+	l.policy = &own
+	return l.policy
 }
 
 // count counts the end of the read that l is.

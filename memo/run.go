@@ -171,14 +171,14 @@ func (l *load) conclude(ctx context.Context, f *call, r *running, v any, tags []
 		return nil, err
 	}
 	l.typ.took.Store(int64(took))
-	if err := r.amend(&l.policy); err != nil {
+	if err := l.amend(r); err != nil {
 		return nil, misuse(err, "Amend", keys.Kind(keys.Asked(l.key)))
 	}
-	if err := l.policy.tag(tags); err != nil {
+	if err := l.tagged(tags); err != nil {
 		return nil, misuse(err, "TagsFrom", keys.Kind(keys.Asked(l.key)))
 	}
 	if !absent && l.skips(v) {
-		l.policy.place = placeRequest
+		l.owns().place = placeRequest
 	}
 	switch {
 	case !absent:
@@ -237,10 +237,10 @@ type amendment struct {
 	vary *varied
 }
 
-// amend adds what the loader has said to p.
-func (r *running) amend(p *policy) error {
+// amend adds what the loader has said to l's policy.
+func (l *load) amend(r *running) error {
 	said, err := r.said()
-	if err != nil {
+	if err != nil || len(said) == 0 {
 		return err
 	}
 	for _, o := range said {
@@ -250,6 +250,7 @@ func (r *running) amend(p *policy) error {
 			return &UsageError{Problem: "an option that is not about the value", Fix: "give Amend a TTL, Stale, StaleIfError, NegativeTTL, Tags, NoStore, LocalOnly or LocalTTL, and others to the call"}
 		}
 	}
+	p := l.owns()
 	own := p.vary
 	defer func() { p.vary = own }()
 	for i, o := range said {

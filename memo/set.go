@@ -56,7 +56,7 @@ func store[T any](op string, ctx context.Context, c *Cache, key string, v T, opt
 	if l.policy.exempt(ctx) {
 		return false, invalidateOwn(ctx, c, told{wire.Keys, []string{l.key}})
 	}
-	if err := l.policy.tag(l.tagsOf(v)); err != nil {
+	if err := l.tagged(l.tagsOf(v)); err != nil {
 		return false, misuse(err, op, keys.Kind(key))
 	}
 	if n.recordSet(l.key, v, absent) {

@@ -42,5 +42,13 @@ func (l *load) tagsOf(v any) []string {
 	return l.tagger(v)
 }
 
+// tagged adds tags to l's policy.
+func (l *load) tagged(tags []string) error {
+	if len(tags) == 0 {
+		return nil
+	}
+	return l.owns().tag(tags)
+}
+
 // skips reports whether v is not stored because it is nil.
 func (l *load) skips(v any) bool { return l.policy.skipNil && isNil(v) }

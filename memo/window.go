@@ -55,7 +55,7 @@ func (b *many[K, V]) one(ctx context.Context, n *node, id any, forced bool) (v V
 		l.fn = bodyOf[V](func(ctx context.Context) (V, error) { return b.value(ctx, 0) })
 		e, from, err = p.read(ctx, n, l)
 	} else {
-		l.seat = b.join(ctx, n, id, &l.policy)
+		l.seat = b.join(ctx, n, id, l.policy)
 		e, from, err = l.ask(ctx, n)
 	}
 	if errors.Is(err, flight.ErrClosed) { // since we looked
