@@ -2,7 +2,6 @@ package lru
 
 import (
 	"fmt"
-	"hash/maphash"
 	"sync/atomic"
 
 	"github.com/tiermemo/tiermemo/memo/tier"
@@ -92,7 +91,7 @@ func (s *shard) check() error {
 	var lost error
 	t.all(func(e *tier.Entry) {
 		n++
-		if !listed[e] || t.find(maphash.String(s.seed, e.Key), e.Key) != e {
+		if !listed[e] || t.find(s.hash(e.Key), e.Key) != e {
 			lost = fmt.Errorf("%q is in the table, listed is %v, and find does not find it", e.Key, listed[e])
 		}
 	})
@@ -108,3 +107,12 @@ type Ghost struct{ g ghost }
 func NewGhost(size int) *Ghost         { return &Ghost{ghost{size: size}} }
 func (g *Ghost) Add(hash uint64)       { g.g.add(hash) }
 func (g *Ghost) Take(hash uint64) bool { return g.g.take(hash) }
+
+// Equal is how keys are compared.
+var Equal = equal
+
+// Hasher hashes as a Cache does.
+type Hasher struct{ h hasher }
+
+func NewHasher() *Hasher                 { return &Hasher{newHasher()} }
+func (h *Hasher) Hash(key string) uint64 { return h.h.hash(key) }

@@ -7,7 +7,6 @@ package lru
 // shard.go.
 
 import (
-	"hash/maphash"
 	"math"
 	"runtime"
 	"sync/atomic"
@@ -28,7 +27,7 @@ const DefaultSize = 10_000
 // that there was one: a Get takes no lock and in steady state writes nothing. An entry in use may
 // leave where nearly all are.
 type Cache struct {
-	seed   maphash.Seed            // random: nobody outside can choose keys that collide
+	hasher                         // random: nobody outside can choose keys that collide
 	tables []atomic.Pointer[table] // one for each shard, and apart from it: a Set does not take their lines from a Get
 	shards []shard                 // a power of two of them, at most maxShards
 	size   int
@@ -54,13 +53,13 @@ func New(size int) *Cache {
 	}
 	size = min(size, math.MaxInt32-1)
 	n := shardsFor(size, runtime.GOMAXPROCS(0))
-	c := &Cache{seed: maphash.MakeSeed(), tables: make([]atomic.Pointer[table], n), shards: make([]shard, n), size: size}
+	c := &Cache{hasher: newHasher(), tables: make([]atomic.Pointer[table], n), shards: make([]shard, n), size: size}
 	for i := range c.shards {
 		own := size / n
 		if i < size%n {
 			own++
 		}
-		c.shards[i].init(c.seed, &c.tables[i], own)
+		c.shards[i].init(c.hasher, &c.tables[i], own)
 	}
 	return c
 }
@@ -77,7 +76,12 @@ func shardsFor(size, procs int) int {
 
 // Get implements tier.Local. It does not keep key.
 func (c *Cache) Get(key string) *tier.Entry {
-	e := c.Peek(key)
+	hash := c.hash(key)
+	t := c.tables[c.shard(hash)].Load()
+	if t == nil {
+		return nil
+	}
+	e := t.find(hash, key)
 	if e != nil {
 		use(e)
 	}
@@ -86,7 +90,7 @@ func (c *Cache) Get(key string) *tier.Entry {
 
 // Peek implements tier.Local. It does not keep key.
 func (c *Cache) Peek(key string) *tier.Entry {
-	hash := maphash.String(c.seed, key)
+	hash := c.hash(key)
 	t := c.tables[c.shard(hash)].Load()
 	if t == nil {
 		return nil
@@ -101,7 +105,7 @@ func (c *Cache) Set(key string, e *tier.Entry) {
 	if e.Key != key {
 		panic("lru: Set of an entry under another key than its own")
 	}
-	hash := maphash.String(c.seed, key)
+	hash := c.hash(key)
 	out := c.shards[c.shard(hash)].set(hash, e)
 	if out != nil && c.evict != nil {
 		c.evict(out.Key, out)
@@ -110,7 +114,7 @@ func (c *Cache) Set(key string, e *tier.Entry) {
 
 // Delete implements tier.Local.
 func (c *Cache) Delete(key string) {
-	hash := maphash.String(c.seed, key)
+	hash := c.hash(key)
 	c.shards[c.shard(hash)].delete(hash, key)
 }
 

@@ -4,7 +4,6 @@ package lru
 // under a mutex, the policy that says who leaves (order.go).
 
 import (
-	"hash/maphash"
 	"sync"
 	"sync/atomic"
 
@@ -12,7 +11,7 @@ import (
 )
 
 type shard struct {
-	seed  maphash.Seed
+	hasher
 	table *atomic.Pointer[table] // of Cache.tables; nil when empty; changed under mu
 	size  int
 
@@ -22,8 +21,8 @@ type shard struct {
 	_ [64]byte // a Set here does not take the cache line from one next door
 }
 
-func (s *shard) init(seed maphash.Seed, t *atomic.Pointer[table], size int) {
-	s.seed, s.table, s.size = seed, t, size
+func (s *shard) init(h hasher, t *atomic.Pointer[table], size int) {
+	s.hasher, s.table, s.size = h, t, size
 	s.order.init(size)
 }
 
@@ -71,8 +70,6 @@ func (s *shard) grow(t *table, n int) *table {
 	s.table.Store(t)
 	return t
 }
-
-func (s *shard) hash(key string) uint64 { return maphash.String(s.seed, key) }
 
 func (s *shard) delete(hash uint64, key string) {
 	s.mu.Lock()

@@ -1,0 +1,78 @@
+package lru_test
+
+import (
+	"encoding/binary"
+	"math"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/tiermemo/tiermemo/memo/lru"
+)
+
+// key_test.go is how keys are hashed and compared.
+
+// TestKeysThatDifferInOneByte compares keys of all lengths with what differs from them anywhere.
+func TestKeysThatDifferInOneByte(t *testing.T) {
+	t.Parallel()
+	h := lru.NewHasher()
+	for n := range 40 {
+		key := strings.Repeat("k", n)
+		same := strings.Clone(key)
+		if !lru.Equal(key, same) || h.Hash(key) != h.Hash(same) {
+			t.Errorf("a key of %d bytes is not equal to itself", n)
+		}
+		if lru.Equal(key, key+"k") || h.Hash(key) == h.Hash(key+"k") {
+			t.Errorf("keys of %d and %d bytes are the same", n, n+1)
+		}
+		for i := range n {
+			other := key[:i] + "x" + key[i+1:]
+			if lru.Equal(key, other) || h.Hash(key) == h.Hash(other) {
+				t.Errorf("keys of %d bytes that differ in number %d are the same", n, i)
+			}
+		}
+	}
+}
+
+// TestNoTwoCachesHashAlike: who has found keys that collide in one has found nothing.
+func TestNoTwoCachesHashAlike(t *testing.T) {
+	t.Parallel()
+	one, other := lru.NewHasher(), lru.NewHasher()
+	for n := range 40 {
+		if key := strings.Repeat("k", n); one.Hash(key) == other.Hash(key) {
+			t.Errorf("a key of %d bytes has one hash in two caches", n)
+		}
+	}
+}
+
+// TestHashesSpread throws keys as programs have them, which differ little, into as many bins, by
+// the highest bits, by the lowest and by those between, and counts how many stay empty: of a
+// random throw it would be 1/e.
+func TestHashesSpread(t *testing.T) {
+	t.Parallel()
+	const bins = 1 << 14
+	h := lru.NewHasher()
+	var number [8]byte
+	for name, key := range map[string]func(i int) string{
+		"numbers":      strconv.Itoa,
+		"names":        func(i int) string { return "user:" + strconv.Itoa(i) },
+		"long names":   func(i int) string { return "user:" + strconv.Itoa(i) + ":of:a:long:name" },
+		"low numbers":  func(i int) string { binary.LittleEndian.PutUint64(number[:], uint64(i)); return string(number[:]) },
+		"high numbers": func(i int) string { binary.BigEndian.PutUint64(number[:], uint64(i)<<40); return string(number[:]) },
+		"zeros":        func(i int) string { return strings.Repeat("\x00", 4) + strconv.Itoa(i) },
+	} {
+		for _, shift := range []int{0, 7, 25, 64 - 14} {
+			var hit [bins]bool
+			empty := bins
+			for i := range bins {
+				if bin := h.Hash(key(i)) >> shift % bins; !hit[bin] {
+					hit[bin] = true
+					empty--
+				}
+			}
+			if got := float64(empty) / bins; math.Abs(got-1/math.E) > 0.02 {
+				t.Errorf("%s, from bit %d: %.3f of the bins are empty, want %.3f", name, shift, got, 1/math.E)
+			}
+		}
+	}
+}
