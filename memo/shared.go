@@ -253,7 +253,7 @@ func (l *load) decode(v *wire.Value, at look) (*tier.Entry, error) {
 	}
 	e := newEntry(v.Negative || len(v.Tags) > 0 || v.Stale > 0 || v.StaleIfError > 0 || l.policy.early > 0)
 	e.Key, e.Value, e.Stamp, e.Began, e.Loaded, e.Created = l.key, value, v.Stamp, at.turn, at.began, v.Created
-	e.Bytes, e.Micros, e.Kind, e.Fresh = uint32(min(len(v.Payload), math.MaxUint32)), v.Took, l.home.kind(l.kind), int64(NoExpiry)
+	e.Bytes, e.Micros, e.Kind, e.Fresh = uint32(min(uint64(len(v.Payload)), math.MaxUint32)), v.Took, l.home.kind(l.kind), int64(NoExpiry)
 	if e.More != nil {
 		e.More.Tags, e.More.Stale, e.More.StaleIfError = v.Tags, ofMillis(v.Stale), ofMillis(v.StaleIfError)
 	}

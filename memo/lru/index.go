@@ -38,7 +38,7 @@ const (
 type table struct{ buckets []bucket }
 
 // room is how many entries so many buckets take before there have to be more of them.
-func room(buckets int) int { return buckets * fullness / 2 }
+func room(buckets int) int64 { return int64(buckets) * fullness / 2 }
 
 // bucketsFor is how many there have to be for so many entries. It is any number, and no
 // power of two: the last table of a shard fits what the shard has room for.

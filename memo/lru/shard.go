@@ -41,7 +41,7 @@ func (s *shard) set(hash uint64, e *tier.Entry) (out *tier.Entry) {
 	if s.order.len() == s.size {
 		out = s.makeRoom(t)
 	}
-	if n := s.order.len() + 1; t == nil || n > room(len(t.buckets)) {
+	if n := int64(s.order.len() + 1); t == nil || n > room(len(t.buckets)) {
 		t = s.grow(t, n)
 	}
 	s.order.add(hash, e)
@@ -61,7 +61,7 @@ func (s *shard) makeRoom(t *table) *tier.Entry {
 
 // grow publishes a table for n entries: half as large as the last one that there will be, or a
 // quarter, and so on.
-func (s *shard) grow(t *table, n int) *table {
+func (s *shard) grow(t *table, n int64) *table {
 	buckets := bucketsFor(s.size)
 	for buckets > 1 && room((buckets+1)/2) >= n {
 		buckets = (buckets + 1) / 2
