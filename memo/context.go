@@ -3,6 +3,7 @@ package memo
 import (
 	"context"
 	"time"
+	"unsafe"
 
 	"github.com/tiermemo/tiermemo/internal/scope"
 	"github.com/tiermemo/tiermemo/internal/stripe"
@@ -116,20 +117,21 @@ func (c *Cache) begin(ctx context.Context) (_ context.Context, opened *scope.Sco
 	if c.none() {
 		return ctx, nil
 	}
-	outer := find(ctx)
+	outer, asked := nearest(ctx)
 	if outer != nil && outer.load != nil {
-		return c.bind(ctx, outer), nil
+		return c.bind(ctx, outer, asked), nil
 	}
 	if s := scope.FromContext(ctx); s != nil && !s.Closed() {
 		if outer != nil && outer.cache == c && outer.table == s.Table(&c.owner) {
 			return outer.on(ctx), nil
 		}
-		n := c.bind(ctx, outer)
+		n := c.bind(ctx, outer, asked)
 		n.table = s.Table(&c.owner)
 		return n, nil
 	}
-	r := &request{node: node{Context: ctx, cache: c, lane: stripe.Any()}}
-	r.rare, r.mode = c.rarely(ctx, outer)
+	r := &request{node: node{Context: ctx, cache: c}}
+	r.lane = stripe.Of(unsafe.Pointer(r))
+	r.rare, r.mode = c.rarely(outer, asked)
 	r.table = r.memory.InitFor(c.cfg.MaxRequestEntries, &c.owner)
 	return &r.node, &r.memory
 }
@@ -154,12 +156,14 @@ func (c *Cache) With(ctx context.Context) context.Context {
 	if c.none() {
 		return ctx
 	}
-	return c.bind(ctx, find(ctx))
+	outer, asked := nearest(ctx)
+	return c.bind(ctx, outer, asked)
 }
 
-func (c *Cache) bind(ctx context.Context, outer *node) *node {
+// bind binds c to ctx; outer and asked are of nearest.
+func (c *Cache) bind(ctx context.Context, outer *node, asked asks) *node {
 	n := &node{Context: ctx, cache: c}
-	n.rare, n.mode = c.rarely(ctx, outer)
+	n.rare, n.mode = c.rarely(outer, asked)
 	if outer != nil && outer.cache == c {
 		n.lane = outer.lane
 	} else {
@@ -168,13 +172,25 @@ func (c *Cache) bind(ctx context.Context, outer *node) *node {
 	return n
 }
 
-// rarely is what a node made for ctx says beside its cache, whose nearest node is outer.
-func (c *Cache) rarely(ctx context.Context, outer *node) (*rare, mode) {
-	if outer != nil {
-		return outer.rare, outer.mode
+// nearest returns the node of ctx, or nil and what ctx asks for without one. One walk through
+// the contexts below answers both: there are some six of them below a request of net/http.
+func nearest(ctx context.Context) (n *node, asked asks) {
+	switch v := ctx.Value(nodeKey{}).(type) {
+	case *node:
+		return v, asks{}
+	case asks:
+		return nil, v
 	}
-	if a, ok := ctx.Value(nodeKey{}).(asks); ok {
-		return &rare{vary: a.vary, tx: a.tx}, a.mode
+	return nil, asks{}
+}
+
+// rarely is what a node of c says beside its cache; outer and asked are of nearest.
+func (c *Cache) rarely(outer *node, asked asks) (*rare, mode) {
+	switch {
+	case outer != nil:
+		return outer.rare, outer.mode
+	case asked.mode != 0:
+		return &rare{vary: asked.vary, tx: asked.tx}, asked.mode
 	}
 	return &c.plain, 0
 }

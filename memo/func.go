@@ -240,7 +240,7 @@ func (f *Func[K, V]) under(op string, ctx context.Context) (*node, error) {
 	case f.cache == nil:
 		return n, f.meet(op, n.cache)
 	case n == nil || n.cache != f.cache:
-		n = f.cache.bind(ctx, n)
+		n = f.cache.bind(ctx, n, asksOf(ctx, n))
 		n.table = f.cache.tableOf(ctx)
 	}
 	return n, nil

@@ -75,7 +75,7 @@ func writer(ctx context.Context, c *Cache) (*Cache, *node, error) {
 		return nil, nil, ErrClosed
 	}
 	if n == nil || n.cache != c || n.table == nil { // With, inside of a request, is no way around its memory
-		n = c.bind(ctx, n)
+		n = c.bind(ctx, n, asksOf(ctx, n))
 		n.table = c.tableOf(ctx)
 	}
 	return c, n, nil

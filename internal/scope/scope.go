@@ -7,6 +7,7 @@ import (
 	"math"
 	"sync"
 	"sync/atomic"
+	"unsafe"
 )
 
 const defaultLimit = 10_000
@@ -28,13 +29,16 @@ const defaultLimit = 10_000
 type Scope struct {
 	mu    sync.Mutex           // serializes every change; those who only look never take it
 	rest  atomic.Pointer[rest] // nil: there is nothing of that
-	limit atomic.Int32         // this and all that is counted is small, as every request pays for it
+	limit int32                // see shut. This and all that is counted is small, as every request pays for it
 	live  int32                // values in all tables
 
 	first Table // most requests meet one owner: it costs no allocation
 }
 
-const shut = -1 // the limit of a Scope that was closed
+// shut is the limit of a Scope that was closed. Who has no lock goes by atomic operations,
+// but for Init: nobody is there yet, and an atomic store of what nobody sees is 5 % of a
+// request, in each of these.
+const shut = -1
 
 // rest is what most requests have no use for: they have one owner, and find all that they
 // ask for in the tiers below. All but others is under Scope.mu.
@@ -57,25 +61,26 @@ type Owner struct{ _ byte }
 // Init sets the most entries that all tables together may hold, calls that are
 // still running included; limit below 1 means 10 000. It is to be called before
 // the first use, if at all.
-func (s *Scope) Init(limit int) { s.limit.Store(int32(max(0, min(limit, math.MaxInt32)))) }
+func (s *Scope) Init(limit int) { s.limit = int32(max(0, min(limit, math.MaxInt32))) }
 
 // InitFor is Init, and returns the Table of the first owner: nobody else can be
 // there yet, which saves the lock.
 func (s *Scope) InitFor(limit int, owner *Owner) *Table {
 	s.Init(limit)
-	return s.first.open(s, owner)
+	s.first.scope, s.first.owner = s, unsafe.Pointer(owner)
+	return &s.first
 }
 
 // Table returns the part of owner: equal keys of two owners never meet. An owner gets the
 // same Table every time. It does not allocate, except for the second and later owners'
 // first call.
 func (s *Scope) Table(owner *Owner) *Table {
-	if s.first.owner.Load() == owner {
+	if s.first.ownedBy() == owner {
 		return &s.first
 	}
 	if r := s.rest.Load(); r != nil {
 		for o := r.others.Load(); o != nil; o = o.next.Load() {
-			if o.table.owner.Load() == owner {
+			if o.table.ownedBy() == owner {
 				return &o.table
 			}
 		}
@@ -86,7 +91,7 @@ func (s *Scope) Table(owner *Owner) *Table {
 func (s *Scope) addTable(owner *Owner) *Table {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	switch s.first.owner.Load() {
+	switch s.first.ownedBy() {
 	case owner:
 		return &s.first
 	case nil:
@@ -94,7 +99,7 @@ func (s *Scope) addTable(owner *Owner) *Table {
 	}
 	end := &s.more().others
 	for o := end.Load(); o != nil; o = end.Load() {
-		if o.table.owner.Load() == owner {
+		if o.table.ownedBy() == owner {
 			return &o.table
 		}
 		end = &o.next
@@ -123,14 +128,17 @@ func (s *Scope) Close() {
 	if s == nil {
 		return
 	}
+	atomic.StoreInt32(&s.limit, shut) // which is enough for AddSince too: there is no room
+	if s.first.empty() && s.rest.Load() == nil {
+		return // without the lock: 10 % of a request that makes no call. Who is about to keep something looks again
+	}
 	s.mu.Lock()
-	s.limit.Store(shut) // which is enough for AddSince too: there is no room
 	s.clear()
 	s.mu.Unlock()
 }
 
 // Closed reports whether Close was called.
-func (s *Scope) Closed() bool { return s.limit.Load() == shut }
+func (s *Scope) Closed() bool { return atomic.LoadInt32(&s.limit) == shut }
 
 // Reset forgets the keys of every Table.
 func (s *Scope) Reset() {
@@ -178,7 +186,7 @@ func (s *Scope) Len() int {
 
 // room reports whether s may take one more entry.
 func (s *Scope) room() bool {
-	limit, taken := s.limit.Load(), s.live
+	limit, taken := atomic.LoadInt32(&s.limit), s.live
 	if limit == 0 {
 		limit = defaultLimit
 	}

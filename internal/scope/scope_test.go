@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"weak"
 
@@ -144,6 +146,42 @@ func TestClosedScopeKeepsNothing(t *testing.T) {
 			t.Errorf("Len is %d", s.Len())
 		}
 	}
+}
+
+// Close looks without a lock whether there is anything to drop.
+func TestWhatIsKeptWhileAScopeIsClosedIsDropped(t *testing.T) {
+	t.Parallel()
+	type pair struct {
+		scope *scope.Scope
+		table table
+	}
+	var now atomic.Pointer[pair]
+	var stop atomic.Bool
+	var writer sync.WaitGroup
+	kept := make(chan *pair)
+	writer.Go(func() {
+		for last := (*pair)(nil); !stop.Load(); {
+			if p := now.Load(); p != last && p != nil {
+				p.table.Add("k", val(1))
+				last = p
+				kept <- p
+			}
+		}
+	})
+	for i := range 20_000 {
+		s, table := open(t, 0)
+		now.Store(&pair{s, table})
+		for range i % 64 { // Close comes before, in the midst of it, or after
+			s.Closed()
+		}
+		s.Close()
+		<-kept
+		if table.Get("k") != nil || s.Len() != 0 {
+			t.Fatal("a closed scope keeps a value")
+		}
+	}
+	stop.Store(true)
+	writer.Wait()
 }
 
 func TestNilCallIsAPassThrough(t *testing.T) {

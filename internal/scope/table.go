@@ -1,13 +1,16 @@
 package scope
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+	"unsafe"
+)
 
 // Table is the part of one owner. Get takes no lock; whatever changes a Table holds the
 // lock of its Scope.
 type Table struct {
 	scope *Scope
-	owner atomic.Pointer[Owner] // nil: there is none yet
-	more  atomic.Pointer[more]  // not nil: all Items are there, and none in group
+	owner unsafe.Pointer       // *Owner; nil: there is none yet. See shut
+	more  atomic.Pointer[more] // not nil: all Items are there, and none in group
 
 	epoch atomic.Uint32 // rises with everything that is forgotten
 	live  int32         // values; under Scope.mu
@@ -18,9 +21,11 @@ type Table struct {
 // open gives t, which nobody has met, to owner.
 func (t *Table) open(s *Scope, owner *Owner) *Table {
 	t.scope = s
-	t.owner.Store(owner)
+	atomic.StorePointer(&t.owner, unsafe.Pointer(owner))
 	return t
 }
+
+func (t *Table) ownedBy() *Owner { return (*Owner)(atomic.LoadPointer(&t.owner)) }
 
 // Scope returns that of which t is a part.
 func (t *Table) Scope() *Scope { return t.scope }
@@ -120,7 +125,16 @@ func (t *Table) keep(it *Item) {
 	default:
 		t.more.Store(m.moved(it))
 	}
+	if t.scope.Closed() {
+		// 1. who keeps something has found that there is room
+		// 2. Close finds nothing, and returns without the lock
+		// 3. the value is kept, and nobody would drop it again
+		t.scope.clear()
+	}
 }
+
+// empty reports whether t keeps nothing, and never had more than its group has room for.
+func (t *Table) empty() bool { return t.group.prints.Load() == 0 && t.more.Load() == nil }
 
 // all yields the Items. The caller holds Scope.mu.
 func (t *Table) all(yield func(*Item) bool) {

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"sync/atomic"
+	"unsafe"
 )
 
 // maxStripes bounds what a Set costs, and what a Sum has to read.
@@ -44,6 +45,13 @@ func NewSet(counters int) *Set {
 // as a request, takes one at its start and stays with it, in all Sets. The choice is
 // random: to take turns would need a counter that all share.
 func Any() uint32 { return rand.Uint32() }
+
+// Of is Any for who has an address of its own, p, on the heap: 6 % of a request. Neighbours
+// have the same Stripe, as they are mostly of one core, and have their counters there.
+func Of(p unsafe.Pointer) uint32 {
+	const page = 8192
+	return uint32(uint64(uintptr(p)/page) * 0x9e3779b97f4a7c15 >> 32)
+}
 
 // At returns the Stripe of s with the number n, which may be any.
 func (s *Set) At(n uint32) *Stripe {

@@ -65,6 +65,20 @@ func TestStripesAreManyAndApart(t *testing.T) {
 	}
 }
 
+// Who lie far apart are of any Stripe.
+func TestAddressesSpread(t *testing.T) {
+	t.Parallel()
+	s := stripe.NewSet(1)
+	seen := map[*stripe.Stripe]bool{}
+	far := make([]byte, 1<<20)
+	for at := 0; at < len(far); at += 16 << 10 {
+		seen[s.At(stripe.Of(unsafe.Pointer(&far[at])))] = true
+	}
+	if len(seen) < 2 {
+		t.Error("all share one Stripe")
+	}
+}
+
 func TestCountersOfAStripeAreItsOwn(t *testing.T) {
 	t.Parallel()
 	s := stripe.NewSet(2)
