@@ -52,17 +52,16 @@ func (t *Table) GetWords(head, mid, tail uint64, size int, last byte) *Item {
 	if t.more.Load() != nil {
 		return nil
 	}
-	p, slot := mix(size, head, tail), uint(last)%perGroup
-	for prints := bits.RotateLeft64(t.group.prints.Load(), -int(printBits*slot)); prints != 0; prints >>= printBits {
-		if prints&(1<<printBits-1) == p {
-			it := t.group.slots[slot%perGroup].Load()
-			if it != nil && len(it.Key) == size {
-				if h, t := ends(it.Key); h == head && t == tail && (size <= 16 || between(it.Key) == mid) {
-					return it
-				}
+	slot := uint(last) % perGroup
+	it := t.group.slots[slot].Load() // without a look at its print, as it is mostly there: 7 %
+	for range perGroup {
+		if it != nil && len(it.Key) == size {
+			if h, t := ends(it.Key); h == head && t == tail && (size <= 16 || between(it.Key) == mid) {
+				return it
 			}
 		}
-		slot++
+		slot = (slot + 1) % perGroup
+		it = t.group.slots[slot].Load()
 	}
 	return nil
 }
