@@ -30,7 +30,7 @@ func (n *node) answer(key string, opts []Option, t *tally) (e *tier.Entry, count
 	if n.quick(key, opts) {
 		e, from = n.inProcess(key)
 	} else if silent(opts) {
-		e, from = n.hit(key, 0)
+		e, from = n.hit(key)
 	}
 	if e == nil {
 		return nil, nil
@@ -44,13 +44,14 @@ func (n *node) answer(key string, opts []Option, t *tally) (e *tier.Entry, count
 	return e, t.counter(n.lane, from)
 }
 
-// hit returns the entry of key if L1 or L2 can answer without asking anyone. under is
-// what the ctx may say for that: modeVary only of a key that it says it of.
-func (n *node) hit(key string, under mode) (*tier.Entry, outcome) {
-	if n.mode != under || n.cache.off.Load() != 0 {
-		return n.hitVaried(key, under)
-	}
-	if under == 0 && keys.Odd(key) { // it is kept under another one
+// hit returns the entry of key if L1 or L2 can answer without asking anyone.
+func (n *node) hit(key string) (*tier.Entry, outcome) {
+	switch {
+	case n.cache.off.Load() != 0:
+		return nil, 0
+	case n.mode == modeVary:
+		return n.hitVaried(key)
+	case n.mode != 0, keys.Odd(key): // it is kept under another one
 		return nil, 0
 	}
 	if n.table != nil {

@@ -183,7 +183,7 @@ func hit[V any](n *node, key string, opts []Option, t *tally, r *Result[V]) bool
 
 // inHand is hit without the count: it returns the entry, or nil, and what the read is.
 func inHand[V any](n *node, key string, r *Result[V]) (*tier.Entry, outcome) {
-	e, from := n.hit(key, 0)
+	e, from := n.hit(key)
 	if e == nil {
 		return nil, 0
 	}

@@ -98,15 +98,19 @@ func (v *varied) keepKey(key string) (string, *UsageError) { return v.keep("key"
 func (v *varied) keepTag(tag string) (string, *UsageError) { return v.keep("tag", tag, maxTag) }
 
 // hitVaried is hit under Vary. The key under which key is kept is made on the stack: who
-// looks for it keeps nothing of it.
+// looks for it keeps nothing of it. It has the looks of hit once more, as a call between the
+// two is 4 to 9 % of it.
 //
 //go:noinline
-func (n *node) hitVaried(key string, under mode) (*tier.Entry, outcome) {
-	if n.mode != modeVary || under == modeVary {
-		return nil, 0
-	}
+func (n *node) hitVaried(key string) (*tier.Entry, outcome) {
 	var stack [128]byte
-	return n.hit(keys.View(keys.AppendKept(stack[:0], n.vary.root, key)), modeVary)
+	kept := keys.View(keys.AppendKept(stack[:0], n.vary.root, key))
+	if n.table != nil {
+		if it := n.table.Get(kept); it != nil {
+			return entryOf(it), outcomeL1
+		}
+	}
+	return n.inProcess(kept)
 }
 
 // mode is what the ctx of a load asks for: that what it reads is its own tenant's.
