@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"os"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -197,4 +199,59 @@ func BenchmarkSharedAlone(b *testing.B) {
 			}
 		})
 	}
+}
+
+// BenchmarkSharedLoads is a hundred values that no tier has: a look, a hundred leases, the
+// loader, which takes no time, and a hundred fills. Beside the time it says what this
+// process reads and writes for it, and how many of these are system calls.
+//
+//	go test -run '^$' -bench SharedLoads -cpu 2 -benchtime 300x ./memo
+func BenchmarkSharedLoads(b *testing.B) {
+	s, value, at := newSharedHit(b, 1, 100), bytes.Repeat([]byte("v"), 1<<10), 0
+	load := func(_ context.Context, missing []string) (map[string][]byte, error) {
+		found := make(map[string][]byte, len(missing))
+		for _, key := range missing {
+			found[key] = value
+		}
+		return found, nil
+	}
+	b.Run("batch=100", func(b *testing.B) {
+		b.ReportAllocs()
+		before, cpu := ioOf(b), cpuTime()
+		n := 0
+		for b.Loop() {
+			n++
+			ks := make([]string, 100)
+			for i := range ks {
+				at++
+				ks[i] = fmt.Sprint("user:", at)
+			}
+			if got, err := memo.DoMany(s.ctx, ks, load, memo.SharedOnly(), memo.TTL(time.Hour)); err != nil || len(got) != len(ks) {
+				b.Fatal(len(got), err)
+			}
+		}
+		b.ReportMetric(float64(cpuTime()-cpu)/float64(n)/1e3, "cpu-µs")
+		for name, now := range ioOf(b) {
+			b.ReportMetric(float64(now-before[name])/float64(n), name)
+		}
+	})
+}
+
+// ioOf is what this process has read and written so far; nothing where the system does not
+// tell.
+func ioOf(b *testing.B) map[string]int {
+	b.Helper()
+	text, err := os.ReadFile("/proc/self/io")
+	if err != nil {
+		return nil
+	}
+	all := map[string]int{}
+	for line := range strings.Lines(string(text)) {
+		var name string
+		var n int
+		if _, err := fmt.Sscanf(line, "%s %d", &name, &n); err == nil && (name == "rchar:" || name == "wchar:" || name == "syscr:" || name == "syscw:") {
+			all[strings.TrimSuffix(name, ":")] = n
+		}
+	}
+	return all
 }

@@ -12,8 +12,9 @@
 //	engine → Node → pool → lane → gomemcache → conn → memcached
 //	                            → gets ─────────┘
 //
-// A lane is one client with one connection, used by one operation at a time.
-// That is what makes the promises below cheap to keep.
+// A lane is one client with one connection, used by one operation at a time, or by
+// small ones that are written together where there are many (pipeline.go). That is
+// what makes the promises below cheap to keep.
 //
 //   - Servers. Each has a pool of its own: one that hangs, refuses, or has all its
 //     connections in use takes no time and no connection of an operation on another.

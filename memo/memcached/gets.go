@@ -25,8 +25,6 @@ import (
 // of 1 KB.
 const bufferSize = 32 << 10
 
-const mostRequest = 16 << 10 // bytes of a request that a lane keeps room for
-
 // get asks for keys with one `gets`.
 func (l *lane) get(keys []string, items []tier.Item) error {
 	return l.ask(len(keys), func(*memcache.Client) error {
@@ -70,6 +68,8 @@ type answer struct {
 	end   int    // behind the last byte that was read
 	next  int    // of the keys, which are answered in their order
 	room  []byte // for values: one allocation for all that were read at once
+
+	further bool // the answers to other requests follow
 }
 
 func (a *answer) read(keys []string, items []tier.Item) error {
@@ -87,7 +87,7 @@ func (a *answer) read(keys []string, items []tier.Item) error {
 				a.reply.said = string(line)
 			}
 			err = errMalformed
-		case a.at < a.end:
+		case a.at < a.end && !a.further:
 			err = errSurplus
 		default:
 			return nil

@@ -73,15 +73,20 @@ func (l *lane) begin(ctx context.Context, deadline time.Time) {
 // watch has ctx interrupt the lane. The deadline is on the connection, and a ctx of the
 // engine's can leave its part of that out.
 func (l *lane) watch(ctx context.Context) {
+	l.stop = watch(ctx, l.interrupter)
+}
+
+// watch runs f when ctx ends, until stop is called; nil: it never ends.
+func watch(ctx context.Context, f func()) (stop func() bool) {
 	if c, ok := ctx.(interface {
 		Interrupts(f func()) (stop func() bool)
 	}); ok {
-		l.stop = c.Interrupts(l.interrupter)
-		return
+		return c.Interrupts(f)
 	}
 	if ctx.Done() != nil {
-		l.stop = context.AfterFunc(ctx, l.interrupter)
+		return context.AfterFunc(ctx, f)
 	}
+	return nil
 }
 
 // end takes the lane back from its operation. An interruption that has begun is

@@ -8,7 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sync"
+	"slices"
 	"time"
 
 	"github.com/bradfitz/gomemcache/memcache"
@@ -30,10 +30,8 @@ var (
 	_ io.Closer = (*node)(nil)
 )
 
-// Over how many connections a Delete of several keys is spread: gomemcache has no
-// command for several keys, so each costs a round trip. Beyond leastLanes there is one
-// for every four keys.
-const leastLanes, mostLanes = 4, 16
+// deletesAtOnce is how many keys are deleted in one round trip.
+const deletesAtOnce = 500
 
 // Name is the server's address, as configured.
 func (n *node) Name() string { return n.name }
@@ -54,7 +52,16 @@ func (n *node) GetMulti(ctx context.Context, keys []string, items []tier.Item) e
 	if len(keys) == 0 {
 		return nil
 	}
-	err := n.do(ctx, "get", keys, func(l *lane) error { return l.get(keys, items) })
+	var err error
+	if alone := func(l *lane) error { return l.get(keys, items) }; len(keys) > fewKeys {
+		err = n.do(ctx, "get", keys, alone)
+	} else {
+		r := &request{verb: "gets", keys: keys}
+		err = n.together(ctx, "get", keys, r, alone)
+		if err == nil && r.items != nil {
+			copy(items, r.items)
+		}
+	}
 	if err != nil {
 		clear(items)
 	}
@@ -98,7 +105,11 @@ func (n *node) store(ctx context.Context, op string, item *memcache.Item, ttl ti
 }
 
 func (n *node) write(ctx context.Context, op string, item *memcache.Item, send sender, notStored error) error {
-	return n.do(ctx, op, []string{item.Key}, func(l *lane) error {
+	r := &request{verb: "cas", key: item.Key, value: item.Value, expiry: item.Expiration, cas: item.CasID}
+	if op == "add" {
+		r.verb = op
+	}
+	return n.together(ctx, op, []string{item.Key}, r, func(l *lane) error {
 		err := l.call(func(c *memcache.Client) error { return send(c, item) })
 		switch {
 		case err == nil:
@@ -135,7 +146,8 @@ func (n *node) Touch(ctx context.Context, key string, ttl time.Duration) error {
 	if err != nil {
 		return err
 	}
-	return n.do(ctx, "touch", []string{key}, func(l *lane) error {
+	r := &request{verb: "touch", key: key, expiry: seconds}
+	return n.together(ctx, "touch", []string{key}, r, func(l *lane) error {
 		return found(l.call(func(c *memcache.Client) error { return c.Touch(key, seconds) }))
 	})
 }
@@ -147,46 +159,30 @@ func found(err error) error {
 	return err
 }
 
-// Delete sends one request for each key, on up to four connections at once, and up to
-// sixteen where the keys are many. After an error some keys may be deleted and others
-// not. If one key cannot be a key, none is deleted.
+// Delete sends one request for each key, as many as fit at once, and then reads the
+// answers. After an error some keys may be deleted and others not. If one key cannot be a
+// key, none is deleted.
 func (n *node) Delete(ctx context.Context, keys ...string) error {
-	if err := n.checkKeys("delete", keys); err != nil {
+	if len(keys) == 1 {
+		err := n.together(ctx, "delete", keys, &request{verb: "delete", key: keys[0]}, func(l *lane) error {
+			return found(l.call(func(c *memcache.Client) error { return c.Delete(keys[0]) }))
+		})
+		if err == tier.ErrNotFound {
+			return nil
+		}
 		return err
 	}
-	if len(keys) <= 1 {
-		return n.deleteInTurn(ctx, keys)
-	}
-	var (
-		group  sync.WaitGroup
-		lanes  = min(len(keys), max(leastLanes, min(len(keys)/4, mostLanes)))
-		errs   = make([]error, lanes)
-		panics = make([]any, lanes)
-	)
-	for i := range lanes {
-		part := keys[i*len(keys)/lanes : (i+1)*len(keys)/lanes]
-		group.Go(func() {
-			defer func() { panics[i] = recover() }() // of the application's DialContext, for the caller to see
-			errs[i] = n.deleteInTurn(ctx, part)
-		})
-	}
-	group.Wait()
-	for _, p := range panics {
-		if p != nil {
-			panic(p)
-		}
-	}
-	return errors.Join(errs...)
-}
-
-func (n *node) deleteInTurn(ctx context.Context, keys []string) error {
 	if len(keys) == 0 {
 		return nil
 	}
 	return n.do(ctx, "delete", keys, func(l *lane) error {
-		for _, key := range keys {
-			err := l.call(func(c *memcache.Client) error { return c.Delete(key) })
-			if err != nil && !errors.Is(err, memcache.ErrCacheMiss) {
+		for part := range slices.Chunk(keys, deletesAtOnce) {
+			t := &train{}
+			for _, key := range part {
+				r := &request{verb: "delete", key: key}
+				t.text, t.requests = r.append(t.text), append(t.requests, r)
+			}
+			if err := l.ask(0, func(*memcache.Client) error { return l.exchange(t) }); err != nil {
 				return err
 			}
 		}

@@ -24,17 +24,31 @@ var (
 
 // do runs fn on a lane of its own, with the whole budget of one operation.
 func (n *node) do(ctx context.Context, op string, keys []string, fn func(*lane) error) error {
-	if err := n.checkKeys(op, keys); err != nil {
+	deadline, now, err := n.allowed(ctx, op, keys)
+	if err != nil {
 		return err
 	}
-	if err := ctx.Err(); err != nil {
-		return n.wrap(op, err)
+	return n.doBy(ctx, op, now, deadline, fn)
+}
+
+// allowed checks keys, and returns until when an operation may take that begins now.
+func (n *node) allowed(ctx context.Context, op string, keys []string) (deadline, now time.Time, err error) {
+	if err := n.checkKeys(op, keys); err != nil {
+		return deadline, now, err
 	}
-	now := time.Now()
-	deadline := now.Add(n.pool.timeout)
+	if err := ctx.Err(); err != nil {
+		return deadline, now, n.wrap(op, err)
+	}
+	now = time.Now()
+	deadline = now.Add(n.pool.timeout)
 	if d, ok := ctx.Deadline(); ok && d.Before(deadline) {
 		deadline = d
 	}
+	return deadline, now, nil
+}
+
+// doBy is do, of which a part of its time may have passed.
+func (n *node) doBy(ctx context.Context, op string, now, deadline time.Time, fn func(*lane) error) error {
 	l, err := n.pool.take(ctx, now, deadline)
 	if err != nil {
 		return n.unserved(ctx, op, deadline, err)

@@ -33,21 +33,27 @@ type pool struct {
 	keep    int // most idle lanes
 	largest int // most bytes of a value
 
-	mu      sync.Mutex
-	idle    []*lane   // each has an open connection; the last was used last
-	running int       // lanes that are taken, or are being closed
-	waiting list.List // of *waiter, in the order of their coming; see queue.go
-	quiet   sync.Cond
-	era     uint64    // connections of an earlier era are not trusted to be alive
-	heard   uint64    // operations that left their connection in order: the server answered them
-	buffers sync.Pool // of *[bufferSize]byte, see gets.go
-	closed  error     // why no operation is served any more; nil: they are
+	mu       sync.Mutex
+	idle     []*lane   // each has an open connection; the last was used last
+	running  int       // lanes that are taken, or are being closed
+	waiting  list.List // of *waiter, in the order of their coming; see queue.go
+	quiet    sync.Cond
+	era      uint64      // connections of an earlier era are not trusted to be alive
+	heard    uint64      // operations that left their connection in order: the server answered them
+	buffers  sync.Pool   // of *[bufferSize]byte, see gets.go
+	waits    *train      // what is sent together next, see pipeline.go
+	spare    *train      // nil, or the room of one that was sent
+	alone    int         // small requests that are under way without company
+	trains   int         // goroutines that send what waits
+	hurry    *time.Timer // nil: nobody has waited for a train yet
+	departed time.Time   // when one began to send last
+	closed   error       // why no operation is served any more; nil: they are
 }
 
 func newPool(cfg Config, addr address, login *login) *pool {
 	p := &pool{addr: addr, dial: cfg.DialContext, login: login, timeout: cfg.Timeout,
 		most: cfg.MaxConns, keep: cfg.MaxIdleConns, largest: cfg.MaxItemSize}
-	p.quiet.L = &p.mu
+	p.quiet.L, p.waits = &p.mu, &train{}
 	return p
 }
 
@@ -203,13 +209,16 @@ func (p *pool) close(why error) error {
 	p.closed, p.idle = cmp.Or(p.closed, why), nil
 	p.running += len(idle) // until they are closed
 	p.dismiss()
+	if p.hurry != nil {
+		p.hurry.Stop()
+	}
 	p.mu.Unlock()
 
 	err := p.closeIdle(idle)
 
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for p.running > 0 {
+	for p.running > 0 || p.trains > 0 {
 		p.quiet.Wait()
 	}
 	return err
