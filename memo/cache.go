@@ -34,9 +34,10 @@ type Cache struct {
 	flights *flight.Group[landing]
 	writers writers
 	clock   *clock.Clock
-	types   sync.Map // reflect.Type or form to *typeInfo
-	funcs   sync.Map // name to the *Func that has it
-	windows sync.Map // windowKey to the *gather that is open
+	types   sync.Map  // reflect.Type or form to *typeInfo
+	funcs   sync.Map  // name to the *Func that has it
+	windows sync.Map  // windowKey to the *gather that is open
+	slabs   sync.Pool // see slabs.go
 	log     *journal
 	source  uint64      // names this process in the log
 	owner   scope.Owner // of c's part of a request's memory

@@ -58,8 +58,8 @@
 //
 // many.go is for several keys at once: each goes that way by itself (manymiss.go), and
 // glance.go looks for all of its keys before they are loads (manyload.go), and
-// gather.go lets them travel together where one look (looks.go), or one run of the
-// loader (chunk.go), serves all. window.go joins single calls, manyapart.go is for a
+// gather.go lets them travel together where one look (looks.go, slabs.go), or one run
+// of the loader (chunk.go), serves all. window.go joins single calls, manyapart.go is for a
 // loader of one, and manytx.go for a Tx.
 //
 // invalidate.go runs the other way, L3 first, and says why, and expire.go, set.go and

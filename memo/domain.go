@@ -254,6 +254,11 @@ func (d *domain) read(ctx context.Context, names []string, items []tier.Item) er
 	return d.do(ctx, "get_multi", func(ctx context.Context) error { return d.node.GetMulti(ctx, names, items) })
 }
 
+// readInto is read into slabs, if there are any.
+func (d *domain) readInto(ctx context.Context, into *slabs, names []string, items []tier.Item) error {
+	return d.doInto(ctx, "get_multi", into, func(ctx context.Context) error { return d.node.GetMulti(ctx, names, items) })
+}
+
 // readTimed is read for the protocol: see timed.
 func (d *domain) readTimed(ctx context.Context, names []string, items []tier.Item) error {
 	return d.timed(ctx, "get_multi", func(ctx context.Context) error { return d.node.GetMulti(ctx, names, items) })

@@ -203,7 +203,8 @@ type looker struct {
 	done  chan struct{} // closed when at and err are there; nil: nobody else waits
 	seen  *look         // what it shares with others that were read with it: all but the item
 	item  tier.Item
-	slot  int // of place, among the names of its look
+	slot  int    // of place, among the names of its look
+	slabs *slabs // of who looks ahead: where item is until it is judged
 	err   error
 
 	panicked *flight.Panic // in a user's tier

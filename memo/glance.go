@@ -96,6 +96,12 @@ func (b *many[K, V]) glance(ctx context.Context, n *node, members []*member) (re
 	for i := 0; len(round) > 0 && i < mostTurns; i++ {
 		lookAhead(ctx, round)
 		round = slices.DeleteFunc(round, func(m *member) bool { return !m.sees(b.as(m)) })
+		for _, m := range looking {
+			if s := m.seen.slabs; s != nil {
+				s.giveBack()
+				m.seen.slabs = nil
+			}
+		}
 	}
 	for _, m := range round { // the markers of the tags that it has found last were not looked at
 		m.seen.drop()
@@ -207,6 +213,8 @@ func (m *member) sees(l *load) (again bool) {
 		a.over.Store(true)
 		a.watch.End(func() { l.put(e) })
 		m.entry, m.from = e, outcomeL3
+	default: // its load judges it again
+		a.item.Value = slices.Clone(a.item.Value)
 	}
 	returned = true
 	return again

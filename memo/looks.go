@@ -22,6 +22,9 @@ func (d *domain) lookFor(ctx context.Context, all []*looker) {
 	parts := (len(all) + placesAtOnce - 1) / placesAtOnce
 	_ = each(parts, lookingsAtOnce, func(i int) error {
 		part := all[i*len(all)/parts : (i+1)*len(all)/parts]
+		if part[0].done == nil {
+			part[0].slabs = &slabs{spare: &d.cache.slabs}
+		}
 		var err error
 		var panicked *flight.Panic
 		defer func() { // a panic of a user's tier is that of the loads, whose goroutines are rescued
@@ -48,7 +51,7 @@ func (d *domain) lookOnce(ctx context.Context, all []*looker) (err error) {
 	for range 3 {
 		var seen look
 		seen.began, seen.turn = d.cache.clock.Exact(), d.home.fences.turn.Load()
-		if err := d.read(ctx, names, items); err != nil {
+		if err := d.readInto(ctx, all[0].slabs, names, items); err != nil {
 			return err
 		}
 		if seen.seq, err = wire.ParseSeq(items[counter].Value); err == nil {

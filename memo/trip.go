@@ -14,7 +14,12 @@ import (
 // do makes one call of a read's path, within its budget, and tells the health of
 // the Node about it.
 func (d *domain) do(ctx context.Context, op string, fn func(ctx context.Context) error) error {
-	t := &trip{Context: ctx, life: d.life, budget: time.Now().Add(d.cache.cfg.ReadTimeout)}
+	return d.doInto(ctx, op, nil, fn)
+}
+
+// doInto is do for a read into slabs, if there are any.
+func (d *domain) doInto(ctx context.Context, op string, into *slabs, fn func(ctx context.Context) error) error {
+	t := &trip{Context: ctx, life: d.life, slabs: into, budget: time.Now().Add(d.cache.cfg.ReadTimeout)}
 	if own, ok := ctx.Deadline(); ok && !t.budget.Before(own) {
 		t.budget = time.Time{}
 	}
@@ -71,6 +76,7 @@ func (d *domain) measured(t *trip, op string, fn func(ctx context.Context) error
 type trip struct {
 	context.Context // its caller's
 	life            context.Context
+	slabs           *slabs    // nil: what is read is kept
 	budget          time.Time // zero: the caller's deadline is nearer, or there is none
 
 	mu    sync.Mutex

@@ -55,6 +55,9 @@ func (l *lane) gets(keys []string, items []tier.Item) error {
 	}
 	defer l.pool.buffers.Put(buf)
 	r := answer{from: c.Conn, reply: &l.reply, buf: buf[:]}
+	if ctx, ok := l.ctx.(interface{ Room(least int) []byte }); ok { // the engine's
+		r.lends = ctx.Room
+	}
 	return r.read(keys, items)
 }
 
@@ -64,10 +67,11 @@ type answer struct {
 	from  io.Reader
 	reply *reply
 	buf   []byte
-	at    int    // the first byte of buf that is not taken yet
-	end   int    // behind the last byte that was read
-	next  int    // of the keys, which are answered in their order
-	room  []byte // for values: one allocation for all that were read at once
+	at    int                    // the first byte of buf that is not taken yet
+	end   int                    // behind the last byte that was read
+	next  int                    // of the keys, which are answered in their order
+	room  []byte                 // for values: one allocation for all that were read at once
+	lends func(least int) []byte // makes room in place of that, or not; nil: it does not
 
 	further bool // the answers to other requests follow
 }
@@ -156,7 +160,13 @@ func (a *answer) item(key []byte, keys []string, items []tier.Item) *tier.Item {
 // space is room for a value, which is never nil.
 func (a *answer) space(size int) []byte {
 	if a.room == nil || cap(a.room)-len(a.room) < size {
-		a.room = make([]byte, 0, max(size, a.end-a.at))
+		a.room = nil
+		if a.lends != nil {
+			a.room = a.lends(size)[:0]
+		}
+		if a.room == nil {
+			a.room = make([]byte, 0, max(size, a.end-a.at))
+		}
 	}
 	n := len(a.room)
 	a.room = a.room[:n+size]
