@@ -64,6 +64,11 @@ func Do[T any](ctx context.Context, key string, fn func(context.Context) (T, err
 //
 //go:noinline
 func do[T any](ctx context.Context, n *node, asked string, fn func(context.Context) (T, error), opts []Option) (T, error) {
+	if n != nil && fn != nil {
+		if v, err, ok := join[T](ctx, n, asked, opts, nil); ok {
+			return v, err
+		}
+	}
 	key := strings.Clone(asked)
 	return read("Do", ctx, n, key, fn, opts, false)
 }

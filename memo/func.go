@@ -58,6 +58,9 @@ func (f *Func[K, V]) Do(ctx context.Context, k K, opts ...Option) (v V, err erro
 		if v, ok := f.answer(n, k, opts, m.tally); ok {
 			return v, nil
 		}
+		if v, err, ok := f.join(ctx, n, k, opts, m.tally); ok {
+			return v, err
+		}
 	}
 	return f.read("Do", ctx, k, opts, false)
 }

@@ -63,6 +63,20 @@ func (c *Call[V]) Wait(ctx context.Context, parent *Call[V], led bool, ready fun
 	return c.value, c.err
 }
 
+// Await is Wait for who has joined c, and is a part of nothing. It reports whether c has
+// ended, else ctx has.
+func (c *Call[V]) Await(ctx context.Context) (ended bool) {
+	select {
+	case <-c.done:
+		return true
+	case <-ctx.Done():
+		return !c.leave(false)
+	}
+}
+
+// Result is what c, which has ended, ended with.
+func (c *Call[V]) Result() (V, error) { return c.value, c.err }
+
 // leave takes one caller off c, and reports whether c goes on: if it has ended, its value
 // is worth more than that ctx has, too. The last caller starts the grace: callers who are
 // less patient than the load is slow would otherwise keep the cache empty for ever. There

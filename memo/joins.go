@@ -1,0 +1,121 @@
+package memo
+
+import (
+	"context"
+	"strings"
+	"unsafe"
+
+	"github.com/tiermemo/tiermemo/internal/ended"
+	"github.com/tiermemo/tiermemo/internal/keys"
+	"github.com/tiermemo/tiermemo/memo/tier"
+)
+
+// Between a miss in L2 and the way down: who asks outside of a request for a key that
+// somebody loads just now has nothing to bring along. Nothing of the call is put on the
+// heap, and its options are not added up: of 10,000 who waited for one load each had made
+// three allocations for that, 380 B. Whatever is not plain goes the long way (load.go),
+// which asks it all.
+
+// A boarding is a call that waits for a load that runs.
+type boarding struct {
+	f     *call  // nil: it goes the long way
+	home  *home  // of its key
+	asked uint64 // the turn of the fences when it did
+}
+
+// boards boards the load of key, if there is one that is as new as the call. One of which
+// nobody can tell that at a glance is for the long way, and so is a call that finds
+// something in L2: it may be served while the load runs. It keeps nothing of key.
+func (n *node) boards(ctx context.Context, key string, opts []Option) (b boarding) {
+	c := n.cache
+	if c.flights.InFlight() == 0 || n.table != nil || n.load != nil || !n.quick(key, nil) || !silent(opts) || c.lru == nil || c.lru.Peek(key) != nil {
+		return b
+	}
+	b.home = &c.solo
+	if c.cfg.Shared != nil {
+		f := c.flights.Current(key)
+		if f == nil {
+			return b
+		}
+		d := c.members.holder(f.Job().(*load).key) // which is key, on the heap: to the compiler it would escape
+		if d == nil || c.clock.Exact() > d.home.horizon.Load() {
+			return b
+		}
+		b.home = &d.home
+	}
+	b.asked = b.home.fences.turn.Load()
+	b.f, _ = c.flights.Join(ctx, nil, key, func(running *call) bool {
+		r := running.Job().(*load)
+		return r.home == b.home && r.turn == b.asked && r.replaces == nil
+	})
+	return b
+}
+
+// join waits for the load of key that runs, and returns what it ends with. ok is false where
+// there is none, or the call has to go the long way all the same. t is where a function
+// counts; nil: it is of the key. It keeps nothing of key.
+func join[T any](ctx context.Context, n *node, key string, opts []Option, t *tally) (v T, err error, ok bool) {
+	b := n.boards(ctx, key, opts)
+	if b.f == nil {
+		return v, nil, false
+	}
+	e, from, err, ok := b.lands(ctx, n, key, b.f.Await(ctx))
+	if !ok {
+		return v, nil, false
+	}
+	if err == nil {
+		if v, ok = e.Value.(T); !ok {
+			if v, err = value[T](strings.Clone(key), e); err != nil {
+				from = outcomeError
+			}
+		}
+	}
+	if t == nil {
+		t = n.cache.tallyOfKey(key)
+	}
+	n.cache.tallyNamed(opts, t).count(n.lane, from)
+	return v, err, true
+}
+
+// join is the package's. The room for the key is here, as in answer.
+//
+//go:noinline
+func (f *Func[K, V]) join(ctx context.Context, n *node, k K, opts []Option, t *tally) (v V, err error, ok bool) {
+	if n.cache.flights.InFlight() == 0 {
+		return v, nil, false
+	}
+	var stack [128]byte
+	return join[V](ctx, n, keys.View(f.form.Append(stack[:0], unsafe.Pointer(&k))), opts, t)
+}
+
+// lands is what a call gets whose load has ended, or whose ctx has, if that is not over. It
+// says no where the key has moved, where nobody knew the entry's tags while it was loaded,
+// and where who led was content with what is near its end.
+func (b *boarding) lands(ctx context.Context, n *node, key string, over bool) (_ *tier.Entry, _ outcome, err error, ok bool) {
+	var land landing
+	if over {
+		land, err = b.f.Result()
+	} else {
+		err = ended.Err(ctx)
+	}
+	if err != nil {
+		l := &load{cache: n.cache, key: strings.Clone(key), home: b.home, policy: &n.cache.policy}
+		if e := l.instead(ctx, err); e != nil {
+			return e, outcomeStale, nil, true
+		}
+		return nil, l.unanswered(err), l.failure(err), true
+	}
+	e := land.entry
+	switch {
+	case homeOf(e) != b.home, e.Began < b.asked && b.home.hides(e):
+		return nil, 0, nil, false
+	case land.from == outcomeLoad:
+		land.from = outcomeJoined
+	case n.cache.clock.Now() >= e.Early:
+		return nil, 0, nil, false
+	}
+	if err = e.Err(); err != nil && (land.from == outcomeL2 || land.from == outcomeL3) {
+		land.from = outcomeNegative
+	}
+	return e, land.from, err, true
+}
