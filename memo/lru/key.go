@@ -2,7 +2,8 @@ package lru
 
 // This file is what a hit does with its key: hash it, and compare it with that of the entry. Most
 // keys are short, and both take all of such a key in two reads, where the runtime calls functions
-// that are made for any length: to hash so is 1.3 times as fast a hit, to compare so 1.07.
+// that are made for any length: to hash so makes a hit 1.3 times as fast, 1.1 times for keys of
+// twice that length, and to compare so 1.07 times (those of twice the length: 1.03, so not those).
 
 import (
 	"encoding/binary"
@@ -29,12 +30,18 @@ func newHasher() hasher {
 const short = 16
 
 func (h *hasher) hash(key string) uint64 {
-	if len(key) > short {
+	length, before := uint64(len(key)), uint64(0)
+	switch {
+	case length > 2*short:
 		return maphash.String(h.seed, key)
+	case length > short:
+		head, tail := ends(key[:short])
+		hi, lo := bits.Mul64(head^h.length, tail^h.first)
+		before, key = hi^lo, key[len(key)-short:]
 	}
 	head, tail := ends(key)
-	hi, lo := bits.Mul64(head^h.first, tail^h.last)
-	hi, lo = bits.Mul64(hi^lo^h.last, uint64(len(key))^h.length)
+	hi, lo := bits.Mul64(head^h.first, tail^h.last^before)
+	hi, lo = bits.Mul64(hi^lo^h.last, length^h.length)
 	return hi ^ lo
 }
 

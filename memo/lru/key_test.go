@@ -57,6 +57,8 @@ func TestHashesSpread(t *testing.T) {
 		"numbers":      strconv.Itoa,
 		"names":        func(i int) string { return "user:" + strconv.Itoa(i) },
 		"long names":   func(i int) string { return "user:" + strconv.Itoa(i) + ":of:a:long:name" },
+		"longer names": func(i int) string { return "user:" + strconv.Itoa(i) + strings.Repeat(":and:so:on", 4) },
+		"inner":        func(i int) string { return "a:long:name:" + strconv.Itoa(i) + ":of:a:user" },
 		"low numbers":  func(i int) string { binary.LittleEndian.PutUint64(number[:], uint64(i)); return string(number[:]) },
 		"high numbers": func(i int) string { binary.BigEndian.PutUint64(number[:], uint64(i)<<40); return string(number[:]) },
 		"zeros":        func(i int) string { return strings.Repeat("\x00", 4) + strconv.Itoa(i) },
