@@ -45,7 +45,7 @@ func (f *Func[K, V]) Do(ctx context.Context, k K, opts ...Option) (v V, err erro
 		n = find(ctx)
 	}
 	if m := f.known.Load(); n != nil && f.quick && m.of(n.cache) {
-		if n.table != nil && n.plain(opts) {
+		if n.table != nil && f.form.HasWords() && n.plain(opts) {
 			if w := f.form.Words(unsafe.Pointer(&k)); w.Len > 0 { // L1 without the text of the key
 				if e := entryOf(n.table.GetWords(w.Head, w.Mid, w.Tail, w.Len, keys.Last(unsafe.Pointer(&k)))); e != nil {
 					if v, ok := e.Value.(V); ok {
@@ -55,37 +55,27 @@ func (f *Func[K, V]) Do(ctx context.Context, k K, opts ...Option) (v V, err erro
 				}
 			}
 		}
-		if v, ok := f.answer(n, k, opts, m.tally); ok {
-			return v, nil
+		var stack [128]byte
+		key := keys.View(f.form.Append(stack[:0], unsafe.Pointer(&k)))
+		if n.table != nil && n.quick(key, opts) {
+			if e := entryOf(n.table.Get(key)); e != nil {
+				if v, ok := e.Value.(V); ok {
+					m.tally.count(n.lane, outcomeL1)
+					return v, nil
+				}
+			}
+		}
+		if e, counter := n.answer(key, opts, m.tally); e != nil {
+			if v, ok := e.Value.(V); ok {
+				counter.Add(1)
+				return v, nil
+			}
 		}
 		if v, err, ok := f.join(ctx, n, k, opts, m.tally); ok {
 			return v, err
 		}
 	}
 	return f.read("Do", ctx, k, opts, false)
-}
-
-// answer returns the value of k if L1 or L2 can answer without asking anyone. The room for
-// the key is here and not in Do, where each call would have to clear it.
-//
-//go:noinline
-func (f *Func[K, V]) answer(n *node, k K, opts []Option, t *tally) (v V, ok bool) {
-	var stack [128]byte
-	key := keys.View(f.form.Append(stack[:0], unsafe.Pointer(&k)))
-	if n.table != nil && n.quick(key, opts) {
-		if e := entryOf(n.table.Get(key)); e != nil {
-			if v, ok = e.Value.(V); ok {
-				t.count(n.lane, outcomeL1)
-				return v, true
-			}
-		}
-	}
-	if e, counter := n.answer(key, opts, t); e != nil {
-		if v, ok = e.Value.(V); ok {
-			counter.Add(1)
-		}
-	}
-	return v, ok
 }
 
 // Refresh runs the loader of k now, whatever the tiers hold, and stores the value; see

@@ -49,6 +49,9 @@ func (f *Form) leadOf() (l lead, ok bool) {
 	return l, false
 }
 
+// HasWords reports whether some values of the Form's type have Words.
+func (f *Form) HasWords() bool { return f.number }
+
 // Words returns the Words of the key of the value at p, which is of the Form's type. There
 // are none of one that is no short name and a number from 0 to 10⁸.
 func (f *Form) Words(p unsafe.Pointer) (w Words) {
