@@ -71,8 +71,10 @@ func (f *Func[K, V]) Do(ctx context.Context, k K, opts ...Option) (v V, err erro
 				return v, nil
 			}
 		}
-		if v, err, ok := f.join(ctx, n, k, opts, m.tally); ok {
-			return v, err
+		if n.cache.flights.InFlight() > 0 {
+			if v, err, ok := join[V](ctx, n, key, opts, m.tally); ok {
+				return v, err
+			}
 		}
 	}
 	return f.read("Do", ctx, k, opts, false)

@@ -3,10 +3,8 @@ package memo
 import (
 	"context"
 	"strings"
-	"unsafe"
 
 	"github.com/tiermemo/tiermemo/internal/ended"
-	"github.com/tiermemo/tiermemo/internal/keys"
 	"github.com/tiermemo/tiermemo/memo/tier"
 )
 
@@ -75,17 +73,6 @@ func join[T any](ctx context.Context, n *node, key string, opts []Option, t *tal
 	}
 	n.cache.tallyNamed(opts, t).count(n.lane, from)
 	return v, err, true
-}
-
-// join is the package's. The room for the key is here, as in answer.
-//
-//go:noinline
-func (f *Func[K, V]) join(ctx context.Context, n *node, k K, opts []Option, t *tally) (v V, err error, ok bool) {
-	if n.cache.flights.InFlight() == 0 {
-		return v, nil, false
-	}
-	var stack [128]byte
-	return join[V](ctx, n, keys.View(f.form.Append(stack[:0], unsafe.Pointer(&k))), opts, t)
 }
 
 // lands is what a call gets whose load has ended, or whose ctx has, if that is not over. It
