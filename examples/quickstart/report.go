@@ -32,7 +32,7 @@ func (r *report) title(shared *sharedTier) {
 		at = "  (" + shared.address + ")"
 	}
 	fmt.Fprintf(r.out, "A bookshop in two instances, A and B  (%s, %s)\n", r.fleet.a.address, r.fleet.b.address)
-	fmt.Fprintln(r.out, "L1: the memory of one request.  L2: an LRU in each instance.  loader: queries the database.")
+	fmt.Fprintln(r.out, "L1: the memory of one request.  L2: a cache in each instance.  loader: queries the database.")
 	fmt.Fprintf(r.out, "L3: shared by A and B, %s%s\n\n", shared.name, at)
 }
 
