@@ -22,10 +22,7 @@ func (f *Func[K, V]) agree(c *Cache, t *tally) *terms {
 			return nil
 		}
 	}
-	opts, err := f.options(*new(K), nil)
-	if err != nil {
-		return nil
-	}
+	opts := append([]Option{Name(f.name)}, f.opts...) // and not f.options, which has SetTTL's: that may end
 	var l load
 	if _, err := loadOf[V](&l, c, &node{cache: c, rare: &c.plain}, "", opts); err != nil {
 		return nil

@@ -80,6 +80,29 @@ func TestAFuncHasTheDefaultsOfTheCacheThatItIsCalledUnder(t *testing.T) {
 	})
 }
 
+// 1. a Func without a cache gets another TTL
+// 2. it meets its cache, and adds up its options for the calls to come
+// 3. SetTTL(0): the declared TTL is back
+func TestSetTTLThatIsOlderThanTheCacheEnds(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var runs atomic.Int64
+		get := memo.NewFunc(nil, "user", func(_ context.Context, id int) (int, error) { runs.Add(1); return id, nil }, memo.TTL(time.Hour))
+		get.SetTTL(time.Minute)
+		ctx := newCache(t, memo.Config{}).With(t.Context())
+		mustGet(t, get, ctx, 1, 1)
+		get.SetTTL(0)
+		mustGet(t, get, ctx, 2, 2)
+		time.Sleep(10 * time.Minute)
+		for id := 1; id <= 2; id++ {
+			mustGet(t, get, ctx, id, id)
+		}
+		if n := runs.Load(); n != 3 {
+			t.Errorf("%d runs, want 3: the second key has the declared TTL, of an hour", n)
+		}
+	})
+}
+
 func mustGet(t *testing.T, f *memo.Func[int, int], ctx context.Context, id, want int) {
 	t.Helper()
 	if v, err := f.Do(ctx, id); v != want || err != nil {
