@@ -3,7 +3,6 @@ package memo
 import (
 	"context"
 	"errors"
-	"sync/atomic"
 	"time"
 
 	"github.com/tiermemo/tiermemo/internal/ended"
@@ -130,7 +129,7 @@ func (l *load) refreshLanded(ctx context.Context, land landing) {
 
 // paused reports whether a load of e's key has failed within the pause.
 func (c *Cache) paused(e *tier.Entry) bool {
-	return e.More != nil && c.clock.Now() < atomic.LoadInt64(&e.More.Retry)
+	return e.More != nil && c.clock.Now() < e.More.Retry.Load()
 }
 
 // standsInNow reports whether e is served in place of the error that a load would end with
@@ -143,7 +142,7 @@ func (l *load) standsInNow(e *tier.Entry) bool {
 // nobody, and stands in for no error.
 func (l *load) postpone() {
 	if e := l.cache.cfg.Local.Peek(l.key); e != nil && e.More != nil {
-		atomic.StoreInt64(&e.More.Retry, l.cache.clock.Exact()+int64(pause))
+		e.More.Retry.Store(l.cache.clock.Exact() + int64(pause))
 	}
 }
 

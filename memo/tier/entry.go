@@ -2,6 +2,7 @@ package tier
 
 import (
 	"math"
+	"sync/atomic"
 	"time"
 )
 
@@ -20,9 +21,9 @@ type Kind struct {
 
 // More is what an Entry has that is no plain value with a TTL.
 type More struct {
-	Retry int64    // the engine's, by atomic operations: until when it is not refreshed again, since that has just failed; 0: it has not
-	Err   error    // a cached negative (memo.ErrNotFound); then Value is nil
-	Tags  []string // with which it was stored
+	Retry atomic.Int64 // the engine's: until when it is not refreshed again, since that has just failed; 0: it has not
+	Err   error        // a cached negative (memo.ErrNotFound); then Value is nil
+	Tags  []string     // with which it was stored
 
 	// The windows, both from Fresh on; 0: none.
 	Stale        time.Duration // in which it may be served while it is refreshed

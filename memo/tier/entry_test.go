@@ -33,14 +33,6 @@ func TestAHitLooksAtOneLine(t *testing.T) {
 			t.Errorf("%s ends at byte %d, and a hit reads it", name, end)
 		}
 	}
-	for name, at := range map[string]uintptr{"Local": unsafe.Offsetof(e.Local), "Checked": unsafe.Offsetof(e.Checked)} {
-		if at%8 != 0 {
-			t.Errorf("%s lies at byte %d: on 32 bits no atomic operation could use it", name, at)
-		}
-	}
-	if at := unsafe.Offsetof(tier.More{}.Retry); at != 0 {
-		t.Errorf("Retry lies at byte %d: on 32 bits no atomic operation could use it", at)
-	}
 }
 
 func TestAnEntryWithoutMore(t *testing.T) {
