@@ -25,7 +25,7 @@ func allocates(t *testing.T, name string, want float64, call func()) {
 	}
 }
 
-func loadNumber(context.Context) (int, error) { return 1 << 40, nil }
+func loadNumber(context.Context) (int, error) { return 1 << 30, nil }
 func loadText(context.Context) (string, error) {
 	return "a text that is not a constant of the runtime", nil
 }
@@ -34,7 +34,7 @@ func TestHitAllocations(t *testing.T) {
 	c := newCache(t, memo.Config{})
 	request, end := c.Begin(context.Background())
 	defer end()
-	number, text, who := hit(t, 1<<40), hit(t, "a text that is not a constant of the runtime"), hit(t, user{ID: 7, Name: "Ada"})
+	number, text, who := hit(t, 1<<30), hit(t, "a text that is not a constant of the runtime"), hit(t, user{ID: 7, Name: "Ada"})
 	for where, ctx := range map[string]context.Context{"L1": request, "L2": c.With(context.Background())} {
 		allocates(t, where+", an int", 0, func() { number(memo.Do(ctx, "number", loadNumber)) })
 		allocates(t, where+", a string", 0, func() { text(memo.Do(ctx, "text", loadText)) })
@@ -56,7 +56,7 @@ func TestHitAllocations(t *testing.T) {
 		allocates(t, where+", with options made for the call", 0, func() {
 			who(memo.Do(ctx, "user:7", loadUser, memo.TTL(time.Minute), memo.LocalTTL(time.Second), memo.Version(3), memo.TagsFrom(tagUser), memo.SkipNil()))
 		})
-		id, wide := 7, 1<<40
+		id, wide := 7, 1<<30
 		allocates(t, where+", a key concatenated for the call", 0, func() { who(memo.Do(ctx, "user:"+strconv.Itoa(id), loadUser)) })
 		allocates(t, where+", a fn that captures", 1, func() {
 			who(memo.Do(ctx, "user:7", func(context.Context) (user, error) { return user{ID: id, Name: "Ada"}, nil }))

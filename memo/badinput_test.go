@@ -280,7 +280,7 @@ func TestConfigsAtTheirLimits(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		hit(t, 1<<40)(memo.Do(c.With(context.Background()), "k", loadNumber))
+		hit(t, 1<<30)(memo.Do(c.With(context.Background()), "k", loadNumber))
 		must(t, c.Close(context.Background()))
 	}
 }

@@ -146,7 +146,7 @@ func TestEnabledOfWhatIsNoCache(t *testing.T) {
 func TestHitAllocationsAfterASwitch(t *testing.T) { // not parallel, see allocates
 	c := newCache(t, memo.Config{})
 	ctx := c.With(context.Background())
-	number := hit(t, 1<<40)
+	number := hit(t, 1<<30)
 	number(memo.Do(ctx, "number", loadNumber))
 	c.SetEnabled(false)
 	c.SetEnabled(true)

@@ -427,7 +427,7 @@ func TestFuncHitAllocations(t *testing.T) {
 	ofContext := memo.NewFunc(nil, "any", func(ctx context.Context, _ int) (user, error) { return load(ctx) })
 	request, end := c.Begin(context.Background())
 	defer end()
-	text, wide := strings.Repeat("a b", 20), 1<<40
+	text, wide := strings.Repeat("a b", 20), 1<<30
 	for where, ctx := range map[string]context.Context{"L1": request, "L2": c.With(context.Background())} {
 		allocates(t, where+", an int", 0, func() { who(byNumber.Do(ctx, wide)) })
 		allocates(t, where+", an int with a Name", 0, func() { who(byNumber.Do(ctx, wide, memo.Name("front page"))) })

@@ -188,7 +188,7 @@ func TestNameThatCannotBe(t *testing.T) {
 	defer end()
 	long, longest := strings.Repeat("n", 251), strings.Repeat("n", 250)
 	for where, ctx := range map[string]context.Context{"L1": request, "L2": c.With(context.Background())} {
-		hit(t, 1<<40)(memo.Do(ctx, "number", loadNumber, memo.Name(longest)))
+		hit(t, 1<<30)(memo.Do(ctx, "number", loadNumber, memo.Name(longest)))
 		for _, name := range []string{"", long} {
 			_, err := memo.Do(ctx, "number", loadNumber, memo.Name(name))
 			if u := (*memo.UsageError)(nil); !errors.As(err, &u) || !strings.Contains(u.Problem, "Name") {

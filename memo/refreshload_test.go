@@ -93,9 +93,9 @@ func TestCloseEndsARefresh(t *testing.T) {
 		get := func(fn func(context.Context) (int, error)) (int, error) {
 			return memo.Do(ctx, "k", fn, memo.TTL(ttl), memo.Stale(ttl))
 		}
-		hit(t, 1<<40)(get(loadNumber))
+		hit(t, 1<<30)(get(loadNumber))
 		time.Sleep(over)
-		hit(t, 1<<40)(get(func(ctx context.Context) (int, error) {
+		hit(t, 1<<30)(get(func(ctx context.Context) (int, error) {
 			<-ctx.Done()
 			ended = true
 			return 0, ctx.Err()
@@ -122,11 +122,11 @@ func TestRefreshHasTheValuesOfLoadContext(t *testing.T) {
 		c := newCache(t, memo.Config{LoadContext: func(ctx context.Context) context.Context {
 			return context.WithValue(context.Background(), trace{}, ctx.Value(trace{}))
 		}})
-		hit(t, 1<<40)(memo.Do(c.With(context.Background()), "k", loadNumber, memo.TTL(ttl), memo.Stale(ttl)))
+		hit(t, 1<<30)(memo.Do(c.With(context.Background()), "k", loadNumber, memo.TTL(ttl), memo.Stale(ttl)))
 		time.Sleep(over)
 		ctx, cancel := context.WithTimeout(context.WithValue(context.WithValue(context.Background(), trace{}, "span"), secret{}, "token"), time.Second)
 		request, end := c.Begin(ctx)
-		hit(t, 1<<40)(memo.Do(request, "k", func(ctx context.Context) (int, error) {
+		hit(t, 1<<30)(memo.Do(request, "k", func(ctx context.Context) (int, error) {
 			time.Sleep(2 * time.Second)
 			deadline, _ := ctx.Deadline()
 			if ctx.Value(trace{}) != "span" || ctx.Value(secret{}) != nil || ctx.Err() != nil || !deadline.IsZero() && time.Until(deadline) < 20*time.Second {
@@ -144,7 +144,7 @@ func TestRefreshHasTheValuesOfLoadContext(t *testing.T) {
 // The reader goes; its refresh runs on, and must not keep the request in memory.
 func TestRefreshHoldsNothingOfTheRequest(t *testing.T) {
 	c := newCache(t, memo.Config{})
-	hit(t, 1<<40)(memo.Do(c.With(context.Background()), "k", loadNumber, memo.TTL(1), memo.Stale(time.Hour)))
+	hit(t, 1<<30)(memo.Do(c.With(context.Background()), "k", loadNumber, memo.TTL(1), memo.Stale(time.Hour)))
 	over, began, freed := make(chan struct{}), make(chan struct{}), make(chan struct{})
 	slow := func(context.Context) (int, error) {
 		close(began)
@@ -161,7 +161,7 @@ func TestRefreshHoldsNothingOfTheRequest(t *testing.T) {
 		must(t, err)
 		must(t, c.Invalidate(context.Background(), "body"))
 		for begun := false; !begun; { // a TTL of 1 ns ends with the next tick of the clock
-			hit(t, 1<<40)(memo.Do(c.With(request), "k", slow))
+			hit(t, 1<<30)(memo.Do(c.With(request), "k", slow))
 			select {
 			case <-began:
 				begun = true

@@ -176,7 +176,7 @@ func TestBatchOfATransactionThatPanics(t *testing.T) {
 				for _, keys := range [][]string{{"a", "b", "c"}, {"c"}} {
 					c := newCache(t, memo.Config{})
 					outer := c.With(context.Background())
-					hit(t, 1<<40)(memo.Do(outer, "c", loadNumber))
+					hit(t, 1<<30)(memo.Do(outer, "c", loadNumber))
 					must(t, c.Invalidate(outer, "c"))
 					ctx, tx := memo.BeginTx(outer)
 					begun, release, ended := make(chan struct{}), make(chan struct{}), make(chan any, 1)
@@ -204,7 +204,7 @@ func TestBatchOfATransactionThatPanics(t *testing.T) {
 						t.Errorf("%q: counted %+v", keys, s)
 					}
 					for _, key := range keys {
-						hit(t, 1<<40)(memo.Do(ctx, key, loadNumber)) // the keys are free
+						hit(t, 1<<30)(memo.Do(ctx, key, loadNumber)) // the keys are free
 					}
 					tx.Discard()
 				}
@@ -229,7 +229,7 @@ func TestRowThatIsGoneIsGoneInItsTransaction(t *testing.T) {
 		},
 	} {
 		ctx, tx := memo.BeginTx(newCache(t, memo.Config{}).With(context.Background()))
-		hit(t, 1<<40)(memo.Do(ctx, "k", loadNumber))
+		hit(t, 1<<30)(memo.Do(ctx, "k", loadNumber))
 		if err := read(ctx); !errors.Is(err, memo.ErrNotFound) {
 			t.Errorf("%s: %v, want ErrNotFound", name, err)
 		}

@@ -165,7 +165,7 @@ func TestG10_AValueMeansTheSameInEveryTier(t *testing.T) {
 		"text inside, not UTF-8":     inEveryTier("text inside, not UTF-8", []string{"a\xff"}, upToL2),
 		"largest uint64":             inEveryTier("largest uint64", uint64(math.MaxUint64), upToL3),
 		"least int64":                inEveryTier("least int64", int64(math.MinInt64), upToL3),
-		"2^53+1":                     inEveryTier("2^53+1", 1<<53+1, upToL3),
+		"2^53+1":                     inEveryTier("2^53+1", int64(1<<53+1), upToL3),
 		"a time with a zone":         inEveryTier("a time with a zone", noon, upToL3),
 		"zero time":                  inEveryTier("zero time", time.Time{}, upToL3),
 		"duration":                   inEveryTier("duration", time.Hour+1, upToL3),
@@ -264,7 +264,7 @@ func TestStrictTypesRefuseWhatTheSharedTierWouldLose(t *testing.T) {
 					_, err = memo.Do(ctx, "any", func(context.Context) (any, error) { t.Error("the loader ran"); return 7, nil })
 					strict(t, err, "Do", "interface {}", "an interface: the type of what is in it is not kept")
 				}
-				hit(t, 1<<40)(memo.Do(request, "fine", loadNumber))
+				hit(t, 1<<30)(memo.Do(request, "fine", loadNumber))
 				synctest.Wait() // the log is written by a goroutine
 				if said := log.String(); strings.Contains(said, "stay out") {
 					t.Errorf("it is logged besides:\n%s", said)

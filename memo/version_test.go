@@ -243,7 +243,8 @@ func TestVersionOfACache(t *testing.T) {
 func TestVersionThatCannotBe(t *testing.T) {
 	t.Parallel()
 	c := newCache(t, memo.Config{})
-	for _, v := range []int{-1, math.MinInt, math.MaxInt32 + 1, math.MaxInt} {
+	most := int64(math.MaxInt32)
+	for _, v := range []int{-1, math.MinInt, int(most + 1), int(most << 30)} { // the last two are below 0 on 32 bits
 		var misuse *memo.UsageError
 		if _, err := memo.Do(c.With(context.Background()), "k", loadNumber, memo.Version(v)); !errors.As(err, &misuse) {
 			t.Errorf("Version(%d): %v, want a *UsageError", v, err)

@@ -289,7 +289,7 @@ func TestTen08_NoTwoArgumentsShareAKeyThatMemcachedTakes(t *testing.T) {
 	server := mcserver.ForTest(t)
 	a, b := readers(t, server)
 	parts := [][]any{
-		{"a b"}, {"ab"}, {"a", "b"}, {"a:b"}, {"a%3Ab"}, {1}, {"1"}, {1.0}, {true}, {"true"}, {nil}, {"nil"}, {""}, {math.MaxInt64}, {uint64(math.MaxUint64)},
+		{"a b"}, {"ab"}, {"a", "b"}, {"a:b"}, {"a%3Ab"}, {1}, {"1"}, {1.0}, {true}, {"true"}, {nil}, {"nil"}, {""}, {int64(math.MaxInt64)}, {uint64(math.MaxUint64)},
 		{strings.Repeat("й", 150)}, {strings.Repeat("й", 151)}, {strings.Repeat("a", 240) + "1"}, {strings.Repeat("a", 240) + "2"}, {[]string{"a", "b"}}, {[]string{"a,b"}}, {struct{ A, B string }{"a", "b"}},
 	}
 	for i, p := range parts {

@@ -73,7 +73,7 @@ func TestJoinWrites(t *testing.T) {
 
 		{parts(7, int8(7), int16(7), int32(7), int64(7), id(7)), "7:7:7:7:7:7"},
 		{parts(uint(7), uint8(7), uint16(7), uint32(7), uint64(7), small(7)), "7:7:7:7:7:7"},
-		{parts(-7, int8(-128), int16(-7), int32(-7), math.MinInt64), "-7:-128:-7:-7:-9223372036854775808"},
+		{parts(-7, int8(-128), int16(-7), int32(-7), int64(math.MinInt64)), "-7:-128:-7:-7:-9223372036854775808"},
 		{parts(uint64(math.MaxUint64), 'a', time.Second), "18446744073709551615:97:1000000000"},
 		{parts(true, false, flag(true)), "true:false:true"},
 		{parts(nil, (*int)(nil), (*time.Time)(nil), error(nil)), "nil:nil:nil:nil"},
