@@ -60,10 +60,12 @@ func (c *Cache) outdate(keys ...string) {
 // outlive ends the freshness of e, which is in L2. Under the lock of its flight. By
 // the clock of the hit path, to which an end by the exact time is still to come.
 func (c *Cache) outlive(e *tier.Entry) {
-	if old := endedAt(e, c.clock.Now()); old != nil {
-		c.keepLocal(old)
-	} else {
+	switch old := endedAt(e, c.clock.Now()); old {
+	case e: // it is old, and is not stored again: it may be about to leave
+	case nil:
 		c.dropLocal(e.Key)
+	default:
+		c.keepLocal(old)
 	}
 }
 

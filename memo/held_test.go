@@ -20,13 +20,14 @@ type busy struct {
 
 	mu                    sync.Mutex
 	before, after, behind func() // of a Set or Delete, and of a Clear
+	looked                func() // behind a Peek
 }
 
 func (b *busy) OnEvict(fn func(string, *tier.Entry)) { b.evict = fn }
 
 // leaves is what another key's Set does to key, if there is one.
 func (b *busy) leaves(key string) {
-	if e := b.Peek(key); e != nil {
+	if e := b.Local.Peek(key); e != nil {
 		b.Local.Delete(key)
 		b.evict(key, e)
 	}
@@ -40,6 +41,12 @@ func (b *busy) once(f *func()) {
 	if do != nil {
 		do()
 	}
+}
+
+func (b *busy) Peek(key string) *tier.Entry {
+	e := b.Local.Peek(key)
+	b.once(&b.looked)
+	return e
 }
 
 func (b *busy) Set(key string, e *tier.Entry) {
@@ -161,6 +168,30 @@ func TestEntryThatIsMadeOldIsCountedOnce(t *testing.T) {
 		must(t, memo.Expire(ctx, "user:1", "user:2"))
 	}
 	entries(t, c, "one made old and one forgotten", 1, 0)
+}
+
+// What is old already is not stored again:
+//
+//  1. an Expire sees an entry that is past its time
+//  2. another key's Set has it evicted, and is about to count it out
+//  3. the Expire stores it once more, and counts it in
+//  4. 2 counts it out, and it is there: when it leaves nobody knows that it was counted
+func TestOldEntryThatLeavesWhileItIsMadeOldIsNotStoredAgain(t *testing.T) {
+	t.Parallel()
+	l := &busy{Local: lru.New(10)}
+	c, db := newCache(t, memo.Config{Local: l}), newDatabase()
+	ctx := c.With(context.Background())
+	db.do(t, ctx, "user:1", memo.StaleIfError(time.Hour))
+	must(t, memo.Expire(ctx, "user:1"))
+	old := l.Peek("user:1")
+	told := sync.OnceFunc(func() { l.evict("user:1", old) })
+	l.arm(&l.looked, func() { l.Local.Delete("user:1") })
+	l.arm(&l.after, told)
+	must(t, memo.Expire(ctx, "user:1"))
+	told()
+	entries(t, c, "evicted while it was made old", 0, 1)
+	must(t, memo.Invalidate(ctx, "user:1"))
+	entries(t, c, "and forgotten", 0, 1)
 }
 
 func TestEntriesUnderTraffic(t *testing.T) {
