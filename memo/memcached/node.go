@@ -52,15 +52,10 @@ func (n *node) GetMulti(ctx context.Context, keys []string, items []tier.Item) e
 	if len(keys) == 0 {
 		return nil
 	}
-	var err error
-	if alone := func(l *lane) error { return l.get(keys, items) }; len(keys) > fewKeys {
-		err = n.do(ctx, "get", keys, alone)
-	} else {
-		r := &request{verb: "gets", keys: keys}
-		err = n.together(ctx, "get", keys, r, alone)
-		if err == nil && r.items != nil {
-			copy(items, r.items)
-		}
+	r := &request{verb: "gets", keys: keys}
+	err := n.together(ctx, "get", keys, r, func(l *lane) error { return l.get(keys, items) })
+	if err == nil && !r.alone {
+		copy(items, r.items)
 	}
 	if err != nil {
 		clear(items)
@@ -68,7 +63,7 @@ func (n *node) GetMulti(ctx context.Context, keys []string, items []tier.Item) e
 	return err
 }
 
-// Add may answer ErrExists although it stored the item: if the connection died
+// Add may answer ErrExists although it stored the item: if the connection died or hung
 // before the first answer came, the request is repeated and finds its own item.
 // A caller that cares recognises it by its content, a random token for example.
 func (n *node) Add(ctx context.Context, key string, value []byte, ttl time.Duration) error {

@@ -8,8 +8,8 @@ package memcached
 // of package memo). Nobody waits for company: who is alone goes alone.
 //
 // Each request keeps its own time and its own end. Where anything but an answer comes
-// back, those without one go alone, in what is left of their time, and find out there
-// what is wrong: nothing here says so.
+// back, or nothing although others are answered, those without one go alone, in what is
+// left of their time, and find out there what is wrong: nothing here says so.
 
 import (
 	"context"
@@ -41,17 +41,11 @@ const stuck = 5 * time.Millisecond
 
 var errUnanswered = errors.New("the server did not answer")
 
-// train is requests that wait to be sent together. What they say is copied when they
-// board: whose time is up leaves, and owns it again.
-type train struct {
-	text     []byte
-	requests []*request
-}
-
 // together runs r with others, if there are many, else fn on a lane of its own. What is
 // said of do holds for both.
 func (n *node) together(ctx context.Context, op string, keys []string, r *request, fn func(*lane) error) error {
 	if !r.small() {
+		r.alone = true
 		return n.do(ctx, op, keys, fn)
 	}
 	deadline, now, err := n.allowed(ctx, op, keys)
@@ -59,43 +53,68 @@ func (n *node) together(ctx context.Context, op string, keys []string, r *reques
 		return err
 	}
 	p := n.pool
-	if p.boards(r, now) {
-		if err := n.ride(ctx, op, deadline, r); err != errUnanswered {
+	if r.deadline = deadline; p.boards(r, now) {
+		if err := n.ride(ctx, op, now, deadline, r); err != errUnanswered {
 			return err
 		}
-		r.items = nil
+		r.alone = true
 		if now = time.Now(); !now.Before(deadline) {
 			return n.overtime(ctx, op, deadline)
 		}
 		return n.doBy(ctx, op, now, deadline, fn)
 	}
+	r.alone = true
 	defer p.alights()
 	return n.doBy(ctx, op, now, deadline, fn)
 }
 
-// ride waits for the answer to r, which others send.
-func (n *node) ride(ctx context.Context, op string, deadline time.Time, r *request) error {
+// ride waits for the answer to r, which others send. After half of its time it leaves a
+// train that others have overtaken:
+//
+//  1. thirty reads of one batch are on a connection that a machine in between has forgotten
+//  2. the time of all is up at once, which is more failures in a row than the engine takes
+//  3. it counts the server as down, which answers on every other connection
+//
+// Where nobody has, the server is only slow, and would have to answer twice.
+func (n *node) ride(ctx context.Context, op string, now, deadline time.Time, r *request) error {
 	cut := make(chan struct{}, 1)
 	stop := watch(ctx, func() { cut <- struct{}{} })
-	timer := time.NewTimer(time.Until(deadline))
+	half := now.Add(deadline.Sub(now) / 2)
+	timer := time.NewTimer(time.Until(half))
 	defer timer.Stop()
 	if stop != nil {
 		defer stop()
 	}
-	select {
-	case <-r.arrived:
-	case <-cut:
-		if err := ctx.Err(); err != nil {
-			return n.wrap(op, err)
+	for arrived := false; !arrived; {
+		select {
+		case <-r.arrived:
+			arrived = true
+		case <-cut:
+			if err := ctx.Err(); err != nil {
+				return n.wrap(op, err)
+			}
+			return n.overtime(ctx, op, deadline)
+		case <-timer.C:
+			if !time.Now().Before(deadline) {
+				return n.overtime(ctx, op, deadline)
+			}
+			if n.pool.hasAnswered(now) {
+				return errUnanswered
+			}
+			timer.Reset(time.Until(deadline))
 		}
-		return n.overtime(ctx, op, deadline)
-	case <-timer.C:
-		return n.overtime(ctx, op, deadline)
 	}
 	if r.err == tier.ErrRefused {
 		return fmt.Errorf("memcached: %s on %s: %w: %s", op, n.name, r.err, shown(r.said))
 	}
 	return r.err
+}
+
+// hasAnswered reports whether the server has answered who began after then.
+func (p *pool) hasAnswered(then time.Time) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.answered.After(then)
 }
 
 // overtime tells whose time is up before there was an answer.
@@ -133,12 +152,18 @@ func (p *pool) boards(r *request, now time.Time) bool {
 	return true
 }
 
-// hurries sends those who have waited for a train that does not come back.
+// hurries sends those who have waited for a train that does not come back; where none of
+// them does, they go alone, as who comes after them.
 func (p *pool) hurries() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.waits.requests) > 0 && p.trains < mostTrains {
+	switch {
+	case len(p.waits.requests) == 0:
+	case p.trains < mostTrains:
 		p.departs()
+	default:
+		p.waits.unanswered()
+		p.waits.arrives()
 	}
 }
 
@@ -157,21 +182,32 @@ func (p *pool) departs() {
 	p.trains++
 	p.departed = time.Now()
 	go func() {
+		defer p.rests()
 		for t := p.nextTrain(); t != nil; t = p.nextTrain() {
 			p.send(t)
 		}
 	}()
 }
 
-// nextTrain is what waits; nil: nothing, and who asks ends.
+// rests ends what departs began. Somebody may have boarded since there was nothing to
+// send, or a Goexit of the application's connection has ended it.
+func (p *pool) rests() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.trains--
+	switch {
+	case len(p.waits.requests) > 0:
+		p.departs()
+	case p.trains == 0:
+		p.quiet.Broadcast()
+	}
+}
+
+// nextTrain is what waits; nil: nothing.
 func (p *pool) nextTrain() *train {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.waits.requests) == 0 {
-		p.trains--
-		if p.trains == 0 {
-			p.quiet.Broadcast()
-		}
 		return nil
 	}
 	p.departed = time.Now()
@@ -183,24 +219,27 @@ func (p *pool) nextTrain() *train {
 	return t
 }
 
-// send sends t, and tells each of its requests what became of it.
+// send sends t, and tells each of its requests what became of it. It takes as long as any
+// of them may.
 func (p *pool) send(t *train) {
 	defer func() {
 		_ = recover() // of the application's connection, which who goes alone sees
-		for _, r := range t.requests {
-			r.arrived <- struct{}{}
-		}
-		clear(t.requests)
-		t.text, t.requests = t.text[:0], t.requests[:0]
+		t.arrives()
 		p.mu.Lock()
 		p.spare = t
 		p.mu.Unlock()
 	}()
-	for _, r := range t.requests {
-		r.err = errUnanswered
-	}
+	t.unanswered()
 	now := time.Now()
-	deadline := now.Add(p.timeout)
+	deadline := now
+	for _, r := range t.requests {
+		if r.deadline.After(deadline) {
+			deadline = r.deadline
+		}
+	}
+	if !deadline.After(now) { // all have left
+		return
+	}
 	l, err := p.take(context.Background(), now, deadline)
 	if err != nil {
 		return
@@ -209,26 +248,4 @@ func (p *pool) send(t *train) {
 	l.begin(context.Background(), deadline)
 	_ = l.try(0, func(*memcache.Client) error { return l.exchange(t) }) // and not once more: some may be answered
 	l.clean = true
-}
-
-// exchange writes t, and reads the answers to its requests, in their order.
-func (l *lane) exchange(t *train) error {
-	c := l.connection()
-	if _, err := c.Write(t.text); err != nil {
-		return l.distrust(err)
-	}
-	buf, _ := l.pool.buffers.Get().(*[bufferSize]byte)
-	if buf == nil {
-		buf = new([bufferSize]byte)
-	}
-	defer l.pool.buffers.Put(buf)
-	a := answer{from: c.Conn, reply: &l.reply, buf: buf[:]}
-	for i, r := range t.requests {
-		a.further = i < len(t.requests)-1
-		if err := a.of(r); err != nil {
-			r.err = errUnanswered
-			return l.distrust(err)
-		}
-	}
-	return nil
 }

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -187,8 +186,8 @@ func TestWhoIsNotAnsweredTogetherGoesAlone(t *testing.T) {
 	}
 }
 
-// A connection that hangs takes the time of those who are on it, and of nobody else.
-func TestPipelineThatHangsHoldsUpNoOther(t *testing.T) {
+// One connection hangs, on which several are, and nobody is late.
+func TestPipelineThatHangsHoldsUpNobody(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		var hanging atomic.Int64
@@ -198,38 +197,8 @@ func TestPipelineThatHangsHoldsUpNoOther(t *testing.T) {
 			}
 			return echo(keys, p)
 		})})
-		took, errs := crowd(t, n, 50, 100*time.Microsecond)
-		late := 0
-		for i := range took {
-			if errs[i] != nil {
-				late++
-			}
-			if took[i] > budget || errs[i] != nil && (took[i] != budget || !errors.Is(errs[i], os.ErrDeadlineExceeded)) {
-				t.Errorf("k%d took %v: %v", i, took[i], errs[i])
-			}
-		}
-		if late == 0 || late == 50 {
-			t.Errorf("%d of 50 hang", late)
-		}
-	})
-	bubble(t, func(t *testing.T) {
-		_, n := open(t, memcached.Config{DialContext: echoes(func(connection int64, keys []string, p io.Writer) bool {
-			if connection <= 3 { // two who went alone, and the first to go together
-				time.Sleep(time.Hour)
-			}
-			return echo(keys, p)
-		})})
-		late := 0
-		took, errs := crowd(t, n, 200, 100*time.Microsecond)
-		for i := range took {
-			if errs[i] != nil {
-				late++
-			} else if took[i] > 20*time.Millisecond {
-				t.Errorf("k%d took %v", i, took[i])
-			}
-		}
-		if late < 3 || late > 198 {
-			t.Errorf("%d of 200 were on connections that hang", late)
+		if _, errs := crowd(t, n, 50, 100*time.Microsecond); errors.Join(errs...) != nil || hanging.Load() == 0 {
+			t.Error(errors.Join(errs...))
 		}
 	})
 }

@@ -40,6 +40,7 @@ type pool struct {
 	quiet    sync.Cond
 	era      uint64      // connections of an earlier era are not trusted to be alive
 	heard    uint64      // operations that left their connection in order: the server answered them
+	answered time.Time   // when the youngest of those began
 	buffers  sync.Pool   // of *[bufferSize]byte, see gets.go
 	waits    *train      // what is sent together next, see pipeline.go
 	spare    *train      // nil, or the room of one that was sent
@@ -123,6 +124,9 @@ func (p *pool) pass(l *lane, answered bool) bool {
 	defer p.mu.Unlock()
 	if answered {
 		p.heard++
+		if l.began.After(p.answered) {
+			p.answered = l.began
+		}
 	}
 	if p.closed != nil || l.era != p.era {
 		return false

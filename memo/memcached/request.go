@@ -4,6 +4,7 @@ package memcached
 
 import (
 	"strconv"
+	"time"
 
 	"github.com/tiermemo/tiermemo/memo/tier"
 )
@@ -17,10 +18,12 @@ type request struct {
 	expiry int32
 	cas    uint64
 
-	arrived chan struct{} // holds one, when the rest is written
-	said    string        // an error line
-	items   []tier.Item
-	err     error // an answer, or errUnanswered
+	deadline time.Time
+	alone    bool          // in the end; what follows is its train's then
+	arrived  chan struct{} // holds one, when the rest is written
+	said     string        // an error line
+	items    []tier.Item
+	err      error // an answer, or errUnanswered
 }
 
 // small reports whether r may be written with others: the replies to a large one would
