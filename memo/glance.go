@@ -205,6 +205,9 @@ func (m *member) sees(l *load) (again bool) {
 		returned = true
 		return false
 	}
+	if l.typ.hoards {
+		a.item.Value = slices.Clone(a.item.Value)
+	}
 	e, verdict, tags := l.judge(nil, a.at(), a.tags)
 	switch {
 	case len(tags) > len(a.tags):

@@ -3,6 +3,7 @@ package memo_test
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -129,6 +130,61 @@ func TestBatchKeepsWhatItsLoadsJudgeAgain(t *testing.T) {
 		must(t, err)
 		if len(got) != len(keys) || here.Snapshot().Total.Stale != uint64(len(keys)) {
 			t.Errorf("%d values, and %d of them old; want 20", len(got), here.Snapshot().Total.Stale)
+		}
+	})
+}
+
+// hoard keeps what it is decoded from, which package encoding forbids. Where each value is
+// read into memory of its own nobody notices.
+type hoard struct{ text []byte }
+
+func (h hoard) MarshalBinary() ([]byte, error)     { return h.text, nil }
+func (h *hoard) UnmarshalBinary(data []byte) error { h.text = data; return nil }
+
+// word does the same, as a part of a value, with what is forbidden by package json.
+type word []byte
+
+func (w word) MarshalJSON() ([]byte, error)     { return w, nil }
+func (w *word) UnmarshalJSON(data []byte) error { *w = data; return nil }
+
+func TestValueThatKeepsWhatItIsDecodedFromKeepsItsOwn(t *testing.T) {
+	t.Parallel()
+	keepsItsOwn(t, func(key string) hoard { return hoard{[]byte(key)} })
+	keepsItsOwn(t, func(key string) map[string][]*struct{ Word word } {
+		return map[string][]*struct{ Word word }{"words": {{word(`"` + key + `"`)}}}
+	})
+}
+
+func keepsItsOwn[V any](t *testing.T, valueOf func(key string) V) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet()
+		var rooms [][]byte
+		there, _ := f.process(t)
+		here, _ := f.process(t, func(cfg *memo.Config) { cfg.Shared = borrower{cfg.Shared, &rooms} })
+		between()
+		keys := keysOf("text", 20)
+		load := func(_ context.Context, missing []string) (map[string]V, error) {
+			found := map[string]V{}
+			for _, key := range missing {
+				found[key] = valueOf(key)
+			}
+			return found, nil
+		}
+		_, err := memo.DoMany(there.With(context.Background()), keys, load)
+		must(t, err)
+		got, err := memo.DoMany(here.With(context.Background()), keys, load)
+		must(t, err)
+		for _, room := range rooms {
+			clear(room)
+		}
+		for _, key := range keys {
+			if want := valueOf(key); !reflect.DeepEqual(got[key], want) {
+				t.Errorf("%s is %v, want %v", key, got[key], want)
+			}
+		}
+		if len(rooms) == 0 || here.Snapshot().Total.L3 != 20 {
+			t.Error("nothing was lent, or read")
 		}
 	})
 }

@@ -19,6 +19,7 @@ type typeInfo struct {
 	name        string       // of codec, as it stands in entries
 	lossy       error        // why values of it stay out of the shared tier
 	fingerprint uint64       // its shape, for readers of another release
+	hoards      bool         // it may keep what it is decoded from
 	took        atomic.Int64 // the last load, in nanoseconds
 	told        atomic.Bool  // the log has said that it is lossy
 }
@@ -76,7 +77,7 @@ func (c *Cache) learn(t reflect.Type, given codec.Codec) (*typeInfo, error) {
 		}
 	}
 	if c.cfg.Shared != nil {
-		info.fingerprint = codec.Fingerprint(cd, t)
+		info.fingerprint, info.hoards = codec.Fingerprint(cd, t), hoards(t, map[reflect.Type]bool{})
 	}
 	return info, nil
 }
