@@ -31,9 +31,10 @@
 //     behind it, costs the connection and is an error. It never answers another key.
 //   - Restarts. A connection that died, or got bytes that nobody asked for, while it
 //     was idle is known before anything is sent on it, and replaced. If it dies in
-//     the midst, the operation is repeated once on a new connection. Every operation
-//     of a Node may be repeated; what the repetition of a write can look like to its
-//     caller is said at the method. Where a server vanished without closing them,
+//     the midst, the operation is repeated once on a new connection; small ones that
+//     share one which hangs are, after half of their time. Every operation of a Node
+//     may be repeated; what the repetition of a write can look like to its caller is
+//     said at the method. Where a server vanished without closing them,
 //     the operations that run fail in their time, and those that follow dial.
 //   - Memory. A reply holds no more items than were asked for, and none larger than
 //     Config.MaxItemSize; what announces more is an error before it is read.
@@ -46,10 +47,11 @@
 //     does not keep the one that it is told.
 //
 // What it does not promise: a write whose call failed may have been applied, or
-// be applied later, as package tier says. A surplus reply that arrives behind the
+// be applied later, as package tier says; so may the first try of one that was
+// repeated. A surplus reply that arrives behind the
 // next request, before its answer, and has the shape of that answer is taken for
 // it; only the replies to a get name their key, and one of an earlier get of the
 // same key is no stranger to it. memcached sends no such replies; a proxy with a
-// fault might. Two names of one server are two Nodes. Lifetimes over thirty days go to the server as a time of day, so
-// there the clocks of both machines matter.
+// fault might. Two names of one server are two Nodes. Lifetimes over thirty days go
+// to the server as a time of day, so there the clocks of both machines matter.
 package memcached
