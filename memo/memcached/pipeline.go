@@ -161,9 +161,11 @@ func (p *pool) hurries() {
 	case len(p.waits.requests) == 0:
 	case p.trains < mostTrains:
 		p.departs()
-	default:
+	case time.Since(p.departed) > stuck:
 		p.waits.unanswered()
 		p.waits.arrives()
+	default:
+		p.hurry.Reset(stuck)
 	}
 }
 
