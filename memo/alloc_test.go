@@ -201,3 +201,11 @@ func TestStaleAllocations(t *testing.T) {
 		allocates(t, where+", while it is refreshed", 0, func() { who(memo.Do(ctx, "user:7", refresh, options...)) })
 	}
 }
+
+// The allocator adds 8 bytes, and 576 is one of its sizes; the next one is 640.
+func TestLoadIsOfASizeOfTheAllocators(t *testing.T) {
+	t.Parallel()
+	if memo.LoadBytes > 568 {
+		t.Errorf("a load of its own takes %d bytes, want 568: what few loads need is to lie elsewhere", memo.LoadBytes)
+	}
+}

@@ -18,7 +18,7 @@ import (
 // before it. In a loader of one value, and outside of a loader, AmendKey does nothing.
 func AmendKey[K comparable](ctx context.Context, k K, opts ...Option) {
 	n := find(ctx)
-	if n == nil || n.load == nil || n.load.asked == nil || n.mode&modeBypass != 0 || n.loading() {
+	if n == nil || n.load == nil || n.load.several == nil || n.mode&modeBypass != 0 || n.loading() {
 		return
 	}
 	n.load.amendKey(k, opts, n.vary)
@@ -27,29 +27,46 @@ func AmendKey[K comparable](ctx context.Context, k K, opts ...Option) {
 func (r *running) amendKey(k any, opts []Option, vary *varied) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	b, said := r.several, r.remarked()
 	typed := false // there is one of k's type; where the arguments are of an interface they have several
-	for range r.asked {
-		i, asked := r.next, r.asked[r.next]
-		r.next = (r.next + 1) % len(r.asked) // who speaks of all goes by their order
+	for range b.asked {
+		i, asked := b.next, b.asked[b.next]
+		b.next = (b.next + 1) % len(b.asked) // who speaks of all goes by their order
 		if asked != k {
 			typed = typed || reflect.TypeOf(asked) == reflect.TypeOf(k)
 			continue
 		}
-		if r.keyed == nil {
-			r.keyed = map[int][]amendment{}
+		if said.keyed == nil {
+			said.keyed = map[int][]amendment{}
 		}
 		for _, o := range opts {
 			o.tags = slices.Clone(o.tags)
-			r.keyed[i] = append(r.keyed[i], amendment{o, vary})
+			said.keyed[i] = append(said.keyed[i], amendment{o, vary})
 		}
 		return
 	}
 	if !typed {
-		r.misused = &UsageError{
-			Problem: fmt.Sprintf("AmendKey of a %T, where the loader was asked for a %T", k, r.asked[0]),
+		said.misused = &UsageError{
+			Problem: fmt.Sprintf("AmendKey of a %T, where the loader was asked for a %T", k, b.asked[0]),
 			Fix:     "give it one of the arguments that the loader was called with, of their type",
 		}
 	}
+}
+
+// remarks are what a loader has said by Amend and AmendKey. Most say nothing, and most serve
+// one load: see flown.
+type remarks struct {
+	amended []amendment
+	keyed   map[int][]amendment
+	misused error // by AmendKey
+}
+
+// remarked is the room for r's remarks. r is locked.
+func (r *running) remarked() *remarks {
+	if r.remarks == nil {
+		r.remarks = new(remarks)
+	}
+	return r.remarks
 }
 
 // said is what the loader has said about what r loads.
@@ -60,10 +77,14 @@ func (r *running) said() ([]amendment, error) {
 	}
 	from.mu.Lock()
 	defer from.mu.Unlock()
-	if r.batch == nil {
-		return slices.Clip(from.amended), from.misused
+	switch said := from.remarks; {
+	case said == nil:
+		return nil, nil
+	case r.batch == nil:
+		return slices.Clip(said.amended), said.misused
+	default:
+		return append(slices.Clip(said.amended), said.keyed[r.index]...), said.misused
 	}
-	return append(slices.Clip(from.amended), from.keyed[r.index]...), from.misused
 }
 
 // needsOf is how new a value must be that is a part of all of parts: as new as for each of

@@ -171,7 +171,8 @@ func (k *chunk) begin(together *call) context.Context {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	index := make(map[string]int, len(k.runners)) // two loads of a key run at once where one may not join the other
-	k.running = &running{cache: g.cache, call: together}
+	of := &several{}
+	k.running = &running{cache: g.cache, call: together, several: of}
 	var longest time.Duration
 	for _, w := range k.runners {
 		if w.gone {
@@ -185,16 +186,16 @@ func (k *chunk) begin(together *call) context.Context {
 		}
 		k.left++
 		w.index, w.running.batch, w.running.index = i, k.running, i
-		k.running.parts = append(k.running.parts, w.running)
+		of.parts = append(of.parts, w.running)
 		longest = max(longest, w.load.policy.loadTimeout)
 	}
 	if k.left == 0 {
 		return nil
 	}
-	k.running.asked = k.asked
-	k.running.deadline = time.Now().Add(longest)
-	k.running.home = k.running.parts[0].home
-	for _, part := range k.running.parts {
+	of.asked = k.asked
+	k.running.due = after(g.cache.clock.Exact(), longest)
+	k.running.home = of.parts[0].home
+	for _, part := range of.parts {
 		if part.home != k.running.home {
 			k.running.home = nil // of none in particular
 		}

@@ -65,8 +65,10 @@ func (n *node) Value(key any) any {
 // begins, so that it is here and not in the context below.
 func (n *node) Deadline() (time.Time, bool) {
 	d, ok := n.Context.Deadline()
-	if n.load != nil && !n.load.deadline.IsZero() && (!ok || n.load.deadline.Before(d)) {
-		return n.load.deadline, true
+	if n.load != nil {
+		if own, bounded := n.load.ends(); bounded && (!ok || own.Before(d)) {
+			return own, true
+		}
 	}
 	return d, ok
 }

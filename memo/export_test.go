@@ -1,6 +1,9 @@
 package memo
 
-import "context"
+import (
+	"context"
+	"unsafe"
+)
 
 // ForgetUncached makes the package forget what it has logged about calls that
 // found no cache, as in a process that begins.
@@ -29,3 +32,6 @@ func DoEach[K comparable, V any](ctx context.Context, keys []string, ks []K, loa
 
 // Busy reports whether anything goes on with key in c.
 func (c *Cache) Busy(key string) bool { return c.flights.Busy(key) }
+
+// LoadBytes is what a load of its own takes of the heap, less what the allocator adds.
+const LoadBytes = unsafe.Sizeof(flown{})

@@ -15,8 +15,17 @@ import (
 // load is one caller's wish for a key, on its way from L1 to fn. It is what the
 // flight calls a Job: whoever leads brings its own.
 type load struct {
-	cache   *Cache
-	lane    uint32  // where its request counts
+	cache *Cache
+	lane  uint32 // where its request counts
+
+	led      bool // all in what is left of the word
+	fresh    bool // its caller's ctx is Fresh
+	exacting bool // for that, or for its parent, not everything that is valid will do
+	apart    bool // the load that this one is a part of is of another Node
+	sure     bool // this process had heard of all that l needs, before anything was read
+	absent   bool // by Add: only where there is no value
+	forced   bool // by Refresh: whatever the tiers hold
+
 	tally   *tally  // under what name it is counted
 	kind    *tally  // the same for its key, and so for what is stored
 	key     string  // as the tiers have it
@@ -32,17 +41,9 @@ type load struct {
 	started int64                // on the cache's clock; before anything was read
 	asked   uint64               // the turn of the fences when its caller asked
 	turn    uint64               // the same when it started
-	led     bool
 
-	parent   *running // the load that this one is a part of
-	fresh    bool     // its caller's ctx is Fresh
-	exacting bool     // for either reason, not everything that is valid will do
-	apart    bool     // the load that this one is a part of is of another Node
-	need     need     // what will
-	sure     bool     // this process had heard of all that l needs, before anything was read
-
-	absent   bool        // by Add: only where there is no value
-	forced   bool        // by Refresh: whatever the tiers hold
+	parent   *running    // the load that this one is a part of
+	need     need        // if it is exacting: what will do
 	replaces *tier.Entry // by a refresh that nobody waits for: what it is to put another version in place of
 }
 

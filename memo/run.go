@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/tiermemo/tiermemo/internal/ended"
@@ -36,21 +37,24 @@ type running struct {
 	cache    *Cache
 	home     *home // of its key
 	call     *call
-	deadline time.Time
-	lease    *lease // nil: none
+	due      int64                     // on the cache's clock, when fn is to have ended; 0: nothing is known of that
+	deadline atomic.Pointer[time.Time] // the same for others; nil: nobody has asked
+	lease    *lease                    // nil: none
 	need     need
 
 	batch *running // of which it is a part, if one run serves several loads: the loader knows that one
 	index int      // of its argument in that
 
-	parts []*running // of a batch
-	asked []any      // the arguments of its keys
+	several *several // nil: it serves one load
+	mu      sync.Mutex
+	remarks *remarks // of the loader, guarded by mu; nil: it has made none
+}
 
-	mu      sync.Mutex // guards what follows
-	amended []amendment
-	keyed   map[int][]amendment // by AmendKey
-	next    int                 // of asked: where AmendKey looks first
-	misused error               // by AmendKey
+// several is what a running of a batch knows of its keys.
+type several struct {
+	parts []*running
+	asked []any // their arguments
+	next  int   // of asked: where AmendKey looks first. It is guarded by the running's mu
 }
 
 // flight returns the call that r belongs to, or nil.
@@ -61,12 +65,30 @@ func (r *running) flight() *call {
 	return r.call
 }
 
+// ends returns when r's loader is to have ended, by the wall clock of now: it may be sent
+// to others. Few ask, and to have it ready took two readings of the system's clocks.
+func (r *running) ends() (at time.Time, ok bool) {
+	if r.due == 0 {
+		return time.Time{}, false
+	}
+	if at := r.deadline.Load(); at != nil {
+		return *at, true
+	}
+	at = time.Now().Add(time.Duration(r.due - r.cache.clock.Exact()))
+	if !r.deadline.CompareAndSwap(nil, &at) { // all are told the same
+		at = *r.deadline.Load()
+	}
+	return at, true
+}
+
 // leased waits until r's lease is confirmed, which takes one round trip beside
 // fn: until then nobody knows how new a value has to be.
 func (r *running) leased(ctx context.Context) error {
-	for _, part := range r.parts {
-		if err := part.leased(ctx); err != nil {
-			return err
+	if r.several != nil {
+		for _, part := range r.several.parts {
+			if err := part.leased(ctx); err != nil {
+				return err
+			}
 		}
 	}
 	if r.lease == nil {
@@ -82,8 +104,8 @@ func (r *running) leased(ctx context.Context) error {
 
 // needs returns how new what fn reads must be. After leased.
 func (r *running) needs() need {
-	if r.parts != nil {
-		return needsOf(r.parts)
+	if r.several != nil {
+		return needsOf(r.several.parts)
 	}
 	if r.lease != nil {
 		return need{seq: r.lease.seq, at: r.lease.at}
@@ -101,8 +123,10 @@ func (l *load) execute(ctx context.Context, f *call, r *running) (*tier.Entry, e
 	}
 	c := l.cache
 	begin := c.clock.Exact()
-	r.deadline = time.Now().Add(l.policy.loadTimeout) // by the wall clock of now: it may be sent to others
-	f.Extend(l.policy.loadTimeout)
+	r.due = after(begin, l.policy.loadTimeout)
+	if !l.single() {
+		f.Extend(l.policy.loadTimeout)
+	}
 	l.tally.runs.Add(1)
 	if l.replaces != nil {
 		l.tally.refreshes.Add(1)
@@ -225,9 +249,10 @@ func Amend(ctx context.Context, opts ...Option) {
 	r := n.load
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	said := r.remarked()
 	for _, o := range opts {
 		o.tags = slices.Clone(o.tags)
-		r.amended = append(r.amended, amendment{o, n.vary})
+		said.amended = append(said.amended, amendment{o, n.vary})
 	}
 }
 

@@ -14,13 +14,13 @@ type Call[V any] struct {
 	key    string
 	job    Job[V]
 	ctx    lifetime
-	over   atomic.Bool
 	parent atomic.Pointer[Call[V]] // the load that its leader is a part of; nil once settled
 
 	// Guarded by the shard's lock.
-	waiters int
 	bell    *bell         // of the caller who leads; nil: it has left, or there is none
 	done    chan struct{} // of all others; nil: there is none
+	waiters int32
+	over    atomic.Bool // it has ended; changed under the lock
 	running bool
 	settled bool      // it has its result, or was released
 	write   bool      // a Claim
@@ -33,17 +33,36 @@ type Call[V any] struct {
 	prev    *Call[V] // this and next: of the loads that run
 	next    *Call[V]
 
-	outcome[V] // what the callers get: written before done is closed
+	result[V] // what the callers get: written before done is closed
 
+	ties atomic.Pointer[ties[V]] // nil: it has none
+}
+
+// ties are what a load has to do with others. Most have none.
+type ties[V any] struct {
 	fellows []*Call[V]       // of a Together: the loads that run as one
 	waits   map[*Call[V]]int // this and with are guarded by circles
 	with    *Call[V]         // the Together that this load is one of
 }
 
-// outcome is how a load ended.
+// tied are c's, which it has from now on. circles is locked.
+func (c *Call[V]) tied() *ties[V] {
+	t := c.ties.Load()
+	if t == nil {
+		t = new(ties[V])
+		c.ties.Store(t)
+	}
+	return t
+}
+
+// result is what a load ended with, and outcome how.
+type result[V any] struct {
+	value V
+	err   error
+}
+
 type outcome[V any] struct {
-	value    V
-	err      error
+	result[V]
 	returned bool
 }
 
@@ -129,7 +148,7 @@ func (c *Call[V]) queue(d time.Duration) {
 		c.shard.mu.Lock()
 		defer c.shard.mu.Unlock()
 		if !c.running {
-			c.group.settle(c, outcome[V]{err: timeoutError(d)})
+			c.group.settle(c, result[V]{err: timeoutError(d)})
 		}
 	})
 }

@@ -36,10 +36,11 @@ func (c *Call[V]) await(other *Call[V]) bool {
 	if other.reaches(c, map[*Call[V]]bool{}) {
 		return false
 	}
-	if c.waits == nil {
-		c.waits = map[*Call[V]]int{}
+	t := c.tied()
+	if t.waits == nil {
+		t.waits = map[*Call[V]]int{}
 	}
-	c.waits[other]++
+	t.waits[other]++
 	return true
 }
 
@@ -50,8 +51,9 @@ func (c *Call[V]) awaited(other *Call[V]) {
 	}
 	circles.Lock()
 	defer circles.Unlock()
-	if c.waits[other]--; c.waits[other] == 0 {
-		delete(c.waits, other)
+	t := c.tied()
+	if t.waits[other]--; t.waits[other] == 0 {
+		delete(t.waits, other)
 	}
 }
 
@@ -65,10 +67,14 @@ func (c *Call[V]) reaches(target *Call[V], seen map[*Call[V]]bool) bool {
 		return true
 	}
 	seen[c] = true
-	if c.with != nil && c.with.reaches(target, seen) {
+	t := c.ties.Load()
+	if t == nil {
+		return false
+	}
+	if t.with != nil && t.with.reaches(target, seen) {
 		return true
 	}
-	for next := range c.waits {
+	for next := range t.waits {
 		if next.reaches(target, seen) {
 			return true
 		}

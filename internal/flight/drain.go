@@ -69,7 +69,7 @@ func (g *Group[V]) cancelAll(cause error) {
 		}
 		for _, k := range s.keys {
 			if c := k.current; c != nil && !c.running { // it would start when those have ended
-				g.settle(c, outcome[V]{err: cause})
+				g.settle(c, result[V]{err: cause})
 			}
 		}
 		s.mu.Unlock()

@@ -88,5 +88,9 @@ func Parent[V any](c *Call[V]) *Call[V] { return c.parent.Load() }
 func Waits[V any](c *Call[V]) int {
 	circles.Lock()
 	defer circles.Unlock()
-	return len(c.waits)
+	t := c.ties.Load()
+	if t == nil {
+		return 0
+	}
+	return len(t.waits)
 }

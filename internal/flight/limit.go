@@ -61,7 +61,7 @@ func (s *shard[V]) overdue() (given []*Call[V]) {
 		case c.due == 0: // it has been given up
 		case c.due <= c.group.now():
 			c.due = 0
-			c.group.settle(c, outcome[V]{err: timeoutError(c.allowed)})
+			c.group.settle(c, result[V]{err: timeoutError(c.allowed)})
 			given = append(given, c)
 		case first == nil || c.due < first.due:
 			first = c

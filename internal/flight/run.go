@@ -60,7 +60,7 @@ func (g *Group[V]) land(c *Call[V], out outcome[V]) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c.due = 0
-	g.settle(c, out)
+	g.settle(c, out.result)
 	s.exit(c)
 	k := s.keys[c.key]
 	k.runs--
@@ -72,11 +72,11 @@ func (g *Group[V]) land(c *Call[V], out outcome[V]) {
 }
 
 // settle gives c its result, the first one that comes. The shard is locked.
-func (g *Group[V]) settle(c *Call[V], out outcome[V]) {
+func (g *Group[V]) settle(c *Call[V], out result[V]) {
 	if c.settled {
 		return
 	}
-	c.settled, c.outcome = true, out
+	c.settled, c.result = true, out
 	if k := c.shard.keys[c.key]; k.current == c {
 		g.vacate(k)
 	}

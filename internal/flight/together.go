@@ -12,12 +12,13 @@ package flight
 // Each of the calls is in one Together at most, they are of one Group, and their leaders
 // are parts of the load parent, or, if it is nil, of none.
 func Together[V any](parent *Call[V], calls []*Call[V]) (run *Call[V], end func()) {
-	run = &Call[V]{group: calls[0].group, fellows: calls}
+	run = &Call[V]{group: calls[0].group}
+	run.ties.Store(&ties[V]{fellows: calls})
 	run.parent.Store(parent)
 	circles.Lock()
 	defer circles.Unlock()
 	for _, c := range calls {
-		c.with = run
+		c.tied().with = run
 	}
 	return run, func() {
 		run.parent.Store(nil)
@@ -27,10 +28,14 @@ func Together[V any](parent *Call[V], calls []*Call[V]) (run *Call[V], end func(
 
 // is reports whether c is the load of key, or stands for it.
 func (c *Call[V]) is(key string) bool {
-	for _, f := range c.fellows {
+	t := c.ties.Load()
+	if t == nil || t.fellows == nil {
+		return c.key == key
+	}
+	for _, f := range t.fellows {
 		if f.key == key {
 			return true
 		}
 	}
-	return c.fellows == nil && c.key == key
+	return false
 }

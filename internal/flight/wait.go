@@ -98,7 +98,7 @@ func (c *Call[V]) leave(led bool) bool {
 	switch {
 	case c.waiters > 0, c.free && !c.dirty:
 	case !c.running: // it queues: nothing is lost
-		c.group.settle(c, outcome[V]{err: context.Canceled})
+		c.group.settle(c, result[V]{err: context.Canceled})
 	case c.dirty:
 		c.cancel()
 	default:
