@@ -213,3 +213,70 @@ func TestWhoJoinsWithACloneGetsACopy(t *testing.T) {
 		}
 	})
 }
+
+// 1. a goroutine of the request waits for a load that began before
+// 2. another one invalidates the key
+// 3. the load ends with the old value, which is the first one's answer, and not the request's
+func TestWhoJoinsInARequestThatInvalidatesMeanwhileKeepsNothingThere(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCache(t, memo.Config{})
+		land, heard := make(chan struct{}), make(chan int, 1)
+		old := func(context.Context) (int, error) { <-land; return 1, nil }
+		go func() { _, _ = memo.Do(c.With(t.Context()), "key", old) }()
+		synctest.Wait()
+		request, end := c.Begin(t.Context())
+		defer end()
+		go func() {
+			v, _ := memo.Do(request, "key", func(context.Context) (int, error) { t.Error("it ran"); return 0, nil })
+			heard <- v
+		}()
+		synctest.Wait()
+		if err := memo.From(request).Invalidate(request, "key"); err != nil {
+			t.Fatal(err)
+		}
+		close(land)
+		if v := <-heard; v != 1 {
+			t.Errorf("who had asked before got %d, want what it waited for", v)
+		}
+		if v, err := memo.Do(request, "key", func(context.Context) (int, error) { return 2, nil }); v != 2 || err != nil {
+			t.Errorf("after the invalidation the request got %d, %v, want 2", v, err)
+		}
+	})
+}
+
+// What others load is out of date while one goroutine of a request waits for it, and another
+// runs the loader: the request has one value all the same, the first.
+func TestGoroutinesOfARequestHaveOneValueWhetherTheyJoinOrLoad(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCache(t, memo.Config{})
+		lands, heard := []chan struct{}{make(chan struct{}), make(chan struct{})}, make(chan int, 2)
+		load := func(which int) func(context.Context) (int, error) {
+			return func(context.Context) (int, error) { <-lands[which]; return which, nil }
+		}
+		go func() { _, _ = memo.Do(c.With(t.Context()), "key", load(0)) }()
+		synctest.Wait()
+		request, end := c.Begin(t.Context())
+		defer end()
+		ask := func() {
+			v, _ := memo.Do(request, "key", load(1))
+			heard <- v
+		}
+		go ask()
+		synctest.Wait()
+		if err := c.Invalidate(c.With(t.Context()), "key"); err != nil {
+			t.Fatal(err)
+		}
+		go ask()
+		synctest.Wait()
+		close(lands[0])
+		first := <-heard
+		close(lands[1])
+		second := <-heard
+		third, err := memo.Do(request, "key", func(context.Context) (int, error) { t.Error("it ran"); return 3, nil })
+		if first != second || second != third || err != nil {
+			t.Errorf("got %d, %d and %d, %v, want one value", first, second, third, err)
+		}
+	})
+}

@@ -51,5 +51,13 @@ func flights() []Mutation {
 		New:     "	if what.about == wire.Keys {\n		c.forgetKeys(table, what.names)\n	}\n	parts, err := c.tell(ctx, what)\n	switch what.about {\n	case everything:\n		c.forgetAll(table)\n	case wire.Keys:\n",
 		Package: "memo",
 		Tests:   []string{"TestR26_ReaderDuringAnInvalidationBringsNothingBack"},
+	}, {
+		Name:    "a request keeps what it waited for while it forgot the key",
+		Rule:    "What a request gets from a load of others is not kept in it, if anything of it was forgotten meanwhile.",
+		File:    "memo/joins.go",
+		Old:     "entryOf(n.table.AddSince(b.epoch, itemOf(e)))",
+		New:     "entryOf(n.table.Add(itemOf(e)))",
+		Package: "memo",
+		Tests:   []string{"TestWhoJoinsInARequestThatInvalidatesMeanwhileKeepsNothingThere"},
 	}}
 }
