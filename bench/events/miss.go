@@ -3,17 +3,21 @@ package events
 // miss.go has what a load costs apart from the loading, and a mix of reads and writes.
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/tiermemo/tiermemo/bench/data"
 	"github.com/tiermemo/tiermemo/bench/lab"
 	"github.com/tiermemo/tiermemo/bench/peer"
+	"github.com/tiermemo/tiermemo/memo"
 )
 
 // Events of this file.
 const (
 	MissGroup  = "Miss, and writes"
 	MissEvent  = "miss: the loader takes no time, the cache is full and turns over"
+	MissAlone  = "miss: the loader takes no time, and only the request keeps the value"
+	Goroutine  = "a goroutine and a channel"
 	missKeys   = 1 << 16
 	missRoom   = 10_000
 	mixedKeys  = 10_000
@@ -32,7 +36,7 @@ func misses() []lab.Event {
 		e.Contenders = append(e.Contenders, missing(p))
 	}
 	e.Contenders = append(e.Contenders, missing(peer.Named[string, data.Small]{Name: "groupcache", New: smallGroup}))
-	return []lab.Event{e, mixed(1), mixed(10)}
+	return []lab.Event{e, missAlone(), mixed(1), mixed(10)}
 }
 
 // smallGroup has room for as many of these entries as the others: it counts 23 bytes for
@@ -55,6 +59,39 @@ func missing(p peer.Named[string, data.Small]) lab.Contender {
 		run(env.N(2 * missRoom)) // until it is full
 		return lab.Bench{Loop: run, Close: closing(c)}, nil
 	})
+}
+
+// missAlone is a miss without the tiers below: what is left is the flight. A request asks
+// for a hundred keys.
+func missAlone() lab.Event {
+	const keys = 100
+	return lab.Event{Group: MissGroup, Name: MissAlone, Contenders: []lab.Contender{
+		{Name: peer.Func, New: func(lab.Env) (lab.Bench, error) {
+			c, err := newMemo(1000)
+			if err != nil {
+				return lab.Bench{}, err
+			}
+			f := memo.NewFunc(c, "user", func(context.Context, int) (data.Small, error) { return data.NewSmall(7), nil }, memo.NoStore())
+			return lab.Bench{Loop: func(n int) {
+				for ; n > 0; n -= keys {
+					ctx, end := c.Begin(context.Background())
+					for k := range min(n, keys) {
+						_, _ = f.Do(ctx, k)
+					}
+					end()
+				}
+			}, Close: func() { _ = c.Close(context.Background()) }}, nil
+		}},
+		{Name: Goroutine, Floor: true, New: func(lab.Env) (lab.Bench, error) {
+			return lab.Bench{Loop: func(n int) {
+				for range n {
+					loaded := make(chan data.Small, 1)
+					go func() { loaded <- data.NewSmall(7) }()
+					<-loaded
+				}
+			}}, nil
+		}},
+	}}
 }
 
 func mixed(percent int) lab.Event {
