@@ -4,6 +4,7 @@ import (
 	"sync/atomic"
 
 	"github.com/tiermemo/tiermemo/internal/keys"
+	"github.com/tiermemo/tiermemo/memo/lru"
 	"github.com/tiermemo/tiermemo/memo/tier"
 )
 
@@ -64,19 +65,37 @@ func (n *node) hit(key string) (*tier.Entry, outcome) {
 
 // inProcess returns the entry of key if L2 can answer, and L1 keeps it then.
 func (n *node) inProcess(key string) (*tier.Entry, outcome) {
-	c, t := n.cache, n.table
-	if c.lru == nil || n.load != nil {
+	l2, t := n.local(), n.table
+	if l2 == nil {
 		return nil, 0
 	}
 	var epoch uint64
 	if t != nil {
 		epoch = t.Epoch()
 	}
-	e, from := c.ready(c.lru.Get(key))
+	e, from := n.cache.ready(l2.Get(key))
 	if e == nil || t == nil {
 		return e, from
 	}
 	return entryOf(t.AddSince(epoch, itemOf(e))), from
+}
+
+// inProcessOf is inProcess for a key that is not written anywhere. Only where there is no L1:
+// nobody can tell by Words alone that a request has not read the key.
+func (n *node) inProcessOf(w keys.Words) (*tier.Entry, outcome) {
+	l2 := n.local()
+	if l2 == nil {
+		return nil, 0
+	}
+	return n.cache.ready(l2.GetWords(w))
+}
+
+// local is L2, or nil where a hit has to ask more than whether it has the key.
+func (n *node) local() *lru.Cache {
+	if n.load != nil {
+		return nil
+	}
+	return n.cache.lru
 }
 
 // ready returns e, which L2 has or not, if it answers a hit.

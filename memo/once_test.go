@@ -129,3 +129,29 @@ func TestG03_OneLoadForTheFleet(t *testing.T) {
 		}
 	})
 }
+
+// A hit of a number has no text to look for in L1, where that has more keys than lie in the
+// request itself: L2 has what is newer.
+func TestG01_RequestWithManyNumbersKeepsWhatItHasRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCache(t, memo.Config{})
+		version := 1
+		f := memo.NewFunc(c, "row", func(context.Context, int) (int, error) { return version, nil })
+		ctx, end := c.Begin(context.Background())
+		defer end()
+		for i := range 30 {
+			for k := range i + 1 {
+				if v, err := f.Do(ctx, k); v != 1 || err != nil {
+					t.Fatalf("a request with %d keys reads version %d of row %d, %v; want its own, 1", i+1, v, k, err)
+				}
+			}
+			version = 2
+			outside := context.Background()
+			must(t, f.Invalidate(outside, i))
+			if v, err := f.Do(c.With(outside), i); v != 2 || err != nil {
+				t.Fatalf("row %d outside of the request: %d, %v; want 2", i, v, err)
+			}
+			version = 1
+		}
+	})
+}

@@ -25,6 +25,7 @@ func ShownElsewhere() []Shown {
 	return []Shown{
 		{"memo/tier/tiertest", "TestShared", "examples TestMyTierConforms", needsT},
 		{"memo/tier/tiertest", "TestLocal", "examples TestMyLocalConforms", needsT},
+		{"memo/lru", "Cache_GetWords", "memo/lru TestKeysAreFoundByTheirWords", "what it takes is internal: it is for the engine, which is another package"},
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"sync/atomic"
 
+	"github.com/tiermemo/tiermemo/internal/keys"
 	"github.com/tiermemo/tiermemo/memo/tier"
 )
 
@@ -27,9 +28,12 @@ func NewTable(buckets int) *Table {
 }
 
 func (t *Table) Find(hash uint64, key string) *tier.Entry { return t.t.Load().find(hash, key) }
-func (t *Table) Put(hash uint64, e *tier.Entry)           { t.t.Load().put(hash, e) }
-func (t *Table) Replace(hash uint64, old, e *tier.Entry)  { t.t.Load().replace(hash, old, e) }
-func (t *Table) Delete(hash uint64, e *tier.Entry)        { t.t.Load().delete(hash, e) }
+func (t *Table) FindWords(hash uint64, w keys.Words) *tier.Entry {
+	return t.t.Load().findWords(hash, w)
+}
+func (t *Table) Put(hash uint64, e *tier.Entry)          { t.t.Load().put(hash, e) }
+func (t *Table) Replace(hash uint64, old, e *tier.Entry) { t.t.Load().replace(hash, old, e) }
+func (t *Table) Delete(hash uint64, e *tier.Entry)       { t.t.Load().delete(hash, e) }
 func (t *Table) Grow(buckets int, hash func(string) uint64) {
 	t.t.Store(t.t.Load().grown(buckets, hash))
 }

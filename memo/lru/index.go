@@ -7,6 +7,7 @@ import (
 	"math/bits"
 	"sync/atomic"
 
+	"github.com/tiermemo/tiermemo/internal/keys"
 	"github.com/tiermemo/tiermemo/memo/tier"
 )
 
@@ -69,6 +70,21 @@ func (t *table) find(hash uint64, key string) *tier.Entry {
 		same := (other - ones) &^ other & taken // there, and seldom just above, the byte is 0x80
 		for ; same != 0; same &= same - 1 {
 			if e := b.cells[bits.TrailingZeros64(same)/8].Load(); e != nil && equal(e.Key, key) {
+				return e
+			}
+		}
+	}
+	return nil
+}
+
+// findWords is find for a key that is not written anywhere.
+func (t *table) findWords(hash uint64, w keys.Words) *tier.Entry {
+	like := printOf(hash) * ones
+	for b := t.bucket(hash); b != nil; b = b.more.Load() {
+		other := b.prints.Load() ^ like
+		same := (other - ones) &^ other & taken
+		for ; same != 0; same &= same - 1 {
+			if e := b.cells[bits.TrailingZeros64(same)/8].Load(); e != nil && are(w, e.Key) {
 				return e
 			}
 		}

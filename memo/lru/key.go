@@ -10,6 +10,8 @@ import (
 	"hash/maphash"
 	"math/bits"
 	"unsafe"
+
+	"github.com/tiermemo/tiermemo/internal/keys"
 )
 
 // hasher hashes keys, by numbers that nobody outside knows: he cannot choose keys that collide. A
@@ -43,6 +45,33 @@ func (h *hasher) hash(key string) uint64 {
 	hi, lo := bits.Mul64(head^h.first, tail^h.last^before)
 	hi, lo = bits.Mul64(hi^lo^h.last, length^h.length)
 	return hi ^ lo
+}
+
+// hashWords is the hash of the key that has the Words w.
+func (h *hasher) hashWords(w keys.Words) uint64 {
+	length, head, before := uint64(w.Len), w.Head, uint64(0)
+	if w.Len > short {
+		hi, lo := bits.Mul64(head^h.length, w.Mid^h.first)
+		before = hi ^ lo
+		head = head>>(8*(length-short)) | w.Mid<<(8*(short+8-length)) // the first half of what are the last 16 bytes
+	}
+	hi, lo := bits.Mul64(head^h.first, w.Tail^h.last^before)
+	hi, lo = bits.Mul64(hi^lo^h.last, length^h.length)
+	return hi ^ lo
+}
+
+// are reports whether w are those of key.
+func are(w keys.Words, key string) bool {
+	if len(key) != w.Len {
+		return false
+	}
+	head, tail := ends(key)
+	return head == w.Head && tail == w.Tail && (w.Len <= short || inner(key) == w.Mid)
+}
+
+// inner is what of key, which has 16 bytes or more, is between its first 8 and the 16th.
+func inner(key string) uint64 {
+	return binary.LittleEndian.Uint64(unsafe.Slice(unsafe.StringData(key), len(key))[8:])
 }
 
 func equal(a, b string) bool {

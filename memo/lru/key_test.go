@@ -7,7 +7,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tiermemo/tiermemo/internal/keys"
 	"github.com/tiermemo/tiermemo/memo/lru"
+	"github.com/tiermemo/tiermemo/memo/tier"
 )
 
 // key_test.go is how keys are hashed and compared.
@@ -30,6 +32,93 @@ func TestKeysThatDifferInOneByte(t *testing.T) {
 			if lru.Equal(key, other) || h.Hash(key) == h.Hash(other) {
 				t.Errorf("keys of %d bytes that differ in number %d are the same", n, i)
 			}
+		}
+	}
+}
+
+// wordsOf is what Words are said to be.
+func wordsOf(key string) (w keys.Words) {
+	word := func(s string) uint64 {
+		var room [8]byte
+		copy(room[:], s)
+		return binary.LittleEndian.Uint64(room[:])
+	}
+	half := 8
+	if len(key) < 8 {
+		half = 4
+	}
+	w.Head, w.Tail, w.Len = word(key[:half]), word(key[len(key)-half:]), len(key)
+	if len(key) > 16 {
+		w.Mid = word(key[8:16])
+	}
+	return w
+}
+
+// TestKeysAreFoundByTheirWords looks for what has no text as for what has one, and among so many
+// others that each shard has some.
+func TestKeysAreFoundByTheirWords(t *testing.T) {
+	t.Parallel()
+	const text = "abcdefghijklmnopqrstuvwxyz"
+	c := lru.New(100_000)
+	if c.GetWords(wordsOf("user:7")) != nil {
+		t.Error("a key is found where there is nothing")
+	}
+	for i := range 20_000 {
+		set(c, "user:"+strconv.Itoa(i), i)
+	}
+	for i := range 20_000 {
+		if e := c.GetWords(wordsOf("user:" + strconv.Itoa(i))); e == nil || e.Value != i {
+			t.Fatalf("user:%d is %v", i, e)
+		}
+	}
+	for size := 4; size <= 24; size++ {
+		key := text[:size]
+		e := set(c, key, size)
+		before := e.Local
+		if c.GetWords(wordsOf(key)) != e {
+			t.Errorf("%q is not found", key)
+		}
+		if e.Local == before {
+			t.Errorf("%q was found, and that is not noted", key)
+		}
+		for i := range size {
+			other := []byte(key)
+			other[i]++
+			if c.GetWords(wordsOf(string(other))) != nil {
+				t.Errorf("%q is found as %q", key, other)
+			}
+		}
+		if size < 24 && c.GetWords(wordsOf(text[:size+1])) != nil {
+			t.Errorf("%q is found under another length", key)
+		}
+		c.Delete(key)
+		if c.GetWords(wordsOf(key)) != nil {
+			t.Errorf("%q is found after its Delete", key)
+		}
+	}
+}
+
+// TestWordsWithOnePrint has the table alone, where the hash says nothing: the words decide.
+func TestWordsWithOnePrint(t *testing.T) {
+	t.Parallel()
+	const text = "abcdefghijklmnopqrstuvwxyz"
+	for size := 4; size <= 24; size++ {
+		table := lru.NewTable(1)
+		key := text[:size]
+		table.Put(7, &tier.Entry{Key: key})
+		if table.FindWords(7, wordsOf(key)) == nil {
+			t.Errorf("%q is not found", key)
+		}
+		for i := range size {
+			other := []byte(key)
+			other[i]++
+			if table.FindWords(7, wordsOf(string(other))) != nil {
+				t.Errorf("%q is found as %q", key, other)
+			}
+		}
+		table.Put(7, &tier.Entry{Key: strings.Repeat("a", size)})
+		if size < 24 && table.FindWords(7, wordsOf(strings.Repeat("a", size+1))) != nil {
+			t.Errorf("a key of %d bytes is found under another length", size)
 		}
 	}
 }

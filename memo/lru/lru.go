@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"sync/atomic"
 
+	"github.com/tiermemo/tiermemo/internal/keys"
 	"github.com/tiermemo/tiermemo/memo/tier"
 )
 
@@ -82,6 +83,21 @@ func (c *Cache) Get(key string) *tier.Entry {
 		return nil
 	}
 	e := t.find(hash, key)
+	if e != nil {
+		use(e)
+	}
+	return e
+}
+
+// GetWords is Get for a key that is not written anywhere, but for its Words. Only package memo
+// makes such.
+func (c *Cache) GetWords(w keys.Words) *tier.Entry {
+	hash := c.hashWords(w)
+	t := c.tables[c.shard(hash)].Load()
+	if t == nil {
+		return nil
+	}
+	e := t.findWords(hash, w)
 	if e != nil {
 		use(e)
 	}
