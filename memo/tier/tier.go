@@ -104,7 +104,9 @@ type Node interface {
 	// Name identifies the Node, for example "10.0.0.2:11211": keys are placed by it. A Node has one Name in all processes,
 	// which never changes, and no other Node has it.
 	Name() string
-	// GetMulti fills items[i] for keys[i] in one round trip; an absent key leaves a zero Item. len(items) == len(keys).
+	// GetMulti fills items[i] for keys[i] in one round trip; an absent key leaves a zero Item. len(items) == len(keys). A Node
+	// around another one that does not wait for it to return gives it a ctx of its own, made of this one: what this one lends to
+	// memo/memcached is lent to somebody else then.
 	GetMulti(ctx context.Context, keys []string, items []Item) error
 	// Add stores value if the key is absent, else ErrExists.
 	Add(ctx context.Context, key string, value []byte, ttl time.Duration) error
