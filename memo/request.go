@@ -20,7 +20,8 @@ func (c *Cache) answers(ctx context.Context, n *node, l *load) (*tier.Entry, out
 
 // request asks the request's own memory. Of the goroutines of one request that ask
 // for a key, one goes on to the tiers below and the others wait for it, so that a
-// request runs fn once even where no tier below may keep the value.
+// request runs fn once even where no tier below may keep the value. Who finds that the
+// process loads it already has turned off before (joins.go).
 func (c *Cache) request(ctx context.Context, n *node, l *load) (*tier.Entry, outcome, error) {
 	if n.table == nil {
 		return c.process(ctx, n, l)
