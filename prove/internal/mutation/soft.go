@@ -8,7 +8,7 @@ func soft() []Mutation {
 		Name:    "a refresh that has failed is tried at once",
 		Rule:    "What has failed is tried again a second later, and not by each reader.",
 		File:    "memo/stale.go",
-		Old:     "		atomic.StoreInt64(&e.More.Retry, l.cache.clock.Exact()+int64(pause))\n",
+		Old:     "		e.More.Retry.Store(l.cache.clock.Exact() + int64(pause))\n",
 		New:     "		_ = e\n",
 		Package: "memo",
 		Tests:   []string{"TestFailedRefreshIsTriedAgainASecondLater", "TestOldValueStandsInForAnError"},
