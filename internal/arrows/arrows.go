@@ -46,7 +46,7 @@ func Table() []Row {
 		{Folder: "internal/pgserver", Ours: []string{"internal/fortest"}, Why: "the same for PostgreSQL"},
 		{Folder: "internal/flight", Ours: []string{"internal/ended"}, Why: "one load per key is an idea of its own, without tiers"},
 
-		{Folder: "internal/scope", Ours: []string{"internal/index", "internal/ended"}, Why: "the memory of one request knows nothing of the tiers below it"},
+		{Folder: "internal/scope", Ours: []string{"internal/index", "internal/ended", "internal/keys"}, Why: "the memory of one request knows nothing of the tiers below it"},
 		{Folder: "reqcache", Ours: []string{"internal/scope", "internal/keys", "internal/ended"}, Why: "it is usable alone, with no cache below, and must not link one"},
 
 		{Folder: "memo/tier", Why: "interfaces only: whoever writes a tier must not link an engine"},

@@ -80,3 +80,24 @@ func (f *Form) Words(p unsafe.Pointer) (w Words) {
 // Last returns the last byte of the key of which Words are made of the value at p. It is
 // there before the Words are, and says where to look meanwhile: 8 % of a hit.
 func Last(p unsafe.Pointer) byte { return '0' + byte(*(*uint64)(p)%10) }
+
+// Ends are the first 8 bytes of key and the last 8, which overlap in one of less than
+// 16; of one of less than 8 the first and last 4; and of one of less than 4 all three.
+func Ends(key string) (head, tail uint64) {
+	b := unsafe.Slice(unsafe.StringData(key), len(key)) // as there is no such load of a string
+	switch n := len(b); {
+	case n >= 8:
+		return binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[n-8:])
+	case n >= 4:
+		return uint64(binary.LittleEndian.Uint32(b)), uint64(binary.LittleEndian.Uint32(b[n-4:]))
+	case n == 0:
+		return 0, 0
+	default:
+		return uint64(b[0]), uint64(b[n/2])<<8 | uint64(b[n-1])
+	}
+}
+
+// Between is what of key, which has 16 bytes or more, is between its first 8 and the 16th.
+func Between(key string) uint64 {
+	return binary.LittleEndian.Uint64(unsafe.Slice(unsafe.StringData(key), len(key))[8:])
+}

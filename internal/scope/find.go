@@ -1,9 +1,9 @@
 package scope
 
 import (
-	"encoding/binary"
 	"math/bits"
-	"unsafe"
+
+	"github.com/tiermemo/tiermemo/internal/keys"
 )
 
 // This file is the hit: what a Table does when it has the key. It is written for the
@@ -20,7 +20,7 @@ func (t *Table) Get(key string) *Item {
 	if m := t.more.Load(); m != nil {
 		return m.get(key)
 	}
-	head, tail := ends(key)
+	head, tail := keys.Ends(key)
 	p, slot := mix(len(key), head, tail), first(key)%perGroup
 	for prints := bits.RotateLeft64(t.group.prints.Load(), -int(printBits*slot)); prints != 0; prints >>= printBits {
 		if prints&(1<<printBits-1) == p {
@@ -32,7 +32,7 @@ func (t *Table) Get(key string) *Item {
 					return it
 				}
 			default: // the ends are all of it
-				if h, t := ends(it.Key); h == head && t == tail {
+				if h, t := keys.Ends(it.Key); h == head && t == tail {
 					return it
 				}
 			}
@@ -45,18 +45,17 @@ func (t *Table) Get(key string) *Item {
 	return nil
 }
 
-// GetWords is Get for a key that is not written anywhere: size bytes, 4 to 24, of which head
-// and tail are the ends, mid those from the 8th to the 16th if there are more than 16, and
-// last the last. It may miss a key that Get finds, where a Table has more than four.
-func (t *Table) GetWords(head, mid, tail uint64, size int, last byte) *Item {
+// GetWords is Get for a key that is not written anywhere, of which w are the Words and last
+// is the last byte. It may miss a key that Get finds, where a Table has more than four.
+func (t *Table) GetWords(w keys.Words, last byte) *Item {
 	if t.more.Load() != nil {
 		return nil
 	}
 	slot := uint(last) % perGroup
 	it := t.group.slots[slot].Load() // without a look at its print, as it is mostly there: 7 %
 	for range perGroup {
-		if it != nil && len(it.Key) == size {
-			if h, t := ends(it.Key); h == head && t == tail && (size <= 16 || between(it.Key) == mid) {
+		if it != nil && len(it.Key) == w.Len {
+			if h, t := keys.Ends(it.Key); h == w.Head && t == w.Tail && (w.Len <= 16 || keys.Between(it.Key) == w.Mid) {
 				return it
 			}
 		}
@@ -64,11 +63,6 @@ func (t *Table) GetWords(head, mid, tail uint64, size int, last byte) *Item {
 		it = t.group.slots[slot].Load()
 	}
 	return nil
-}
-
-// between is what of key, which has more than 16 bytes, is between its first 8 and the 16th.
-func between(key string) uint64 {
-	return binary.LittleEndian.Uint64(unsafe.Slice(unsafe.StringData(key), len(key))[8:])
 }
 
 // get is Table.Get. It is written there once more, since a loop over both costs each 15 %.
@@ -79,7 +73,7 @@ func (m *more) get(key string) *Item {
 		}
 		return nil
 	}
-	head, tail := ends(key)
+	head, tail := keys.Ends(key)
 	p := uint32(mix(len(key), head, tail))
 	for i, end := first(key), first(key)+slots; i < end; i++ {
 		switch m.prints[i%slots].Load() {
@@ -92,7 +86,7 @@ func (m *more) get(key string) *Item {
 					return it
 				}
 			default:
-				if h, t := ends(it.Key); h == head && t == tail {
+				if h, t := keys.Ends(it.Key); h == head && t == tail {
 					return it
 				}
 			}
@@ -119,7 +113,7 @@ func first(key string) uint {
 // the one comparison of whole keys that follows a match. Keys chosen to
 // collide cost eight such comparisons, and no more.
 func printOf(key string) uint64 {
-	head, tail := ends(key)
+	head, tail := keys.Ends(key)
 	return mix(len(key), head, tail)
 }
 
@@ -127,20 +121,4 @@ func mix(n int, head, tail uint64) uint64 {
 	const k1, k2 = 0x9e3779b97f4a7c15, 0xd6e8feb86659fd93
 	hi, lo := bits.Mul64(head^k1^uint64(n), tail^k2)
 	return (hi^lo)>>(64-printBits) | 1 // no slot that is free has it
-}
-
-// ends are the first 8 bytes of key and the last 8, which overlap in one of less than
-// 16; of one of less than 8 the first and last 4; and of one of less than 4 all three.
-func ends(key string) (head, tail uint64) {
-	b := unsafe.Slice(unsafe.StringData(key), len(key)) // as there is no such load of a string
-	switch n := len(b); {
-	case n >= 8:
-		return binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[n-8:])
-	case n >= 4:
-		return uint64(binary.LittleEndian.Uint32(b)), uint64(binary.LittleEndian.Uint32(b[n-4:]))
-	case n == 0:
-		return 0, 0
-	default:
-		return uint64(b[0]), uint64(b[n/2])<<8 | uint64(b[n-1])
-	}
 }

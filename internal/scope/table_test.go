@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/tiermemo/tiermemo/internal/keys"
 	"github.com/tiermemo/tiermemo/internal/scope"
 )
 
@@ -280,7 +281,7 @@ func TestKeysAreFoundByTheirWords(t *testing.T) {
 		if len(key) > 16 {
 			mid = word(key[8:16])
 		}
-		return table.GetWords(word(key[:half]), mid, word(key[len(key)-half:]), len(key), key[len(key)-1])
+		return table.GetWords(keys.Words{Head: word(key[:half]), Mid: mid, Tail: word(key[len(key)-half:]), Len: len(key)}, key[len(key)-1])
 	}
 	const text = "abcdefghijklmnopqrstuvwxyz"
 	for size := 4; size <= 24; size++ {
