@@ -20,12 +20,13 @@
 // telling has returned does not return a value that was looked up before the
 // telling began. That is [Promise].
 //
-// Where nobody else fills the shared tier, and L2 is usable all the time, more is
-// true: an invalidation is one instant between its call and its return. A read
-// that comes before it may return any value that was looked up since the last
-// such instant, one that comes after it none of them. A Set is such an instant
-// too, which brings a value. That is [Instant]. It forbids what [Promise] allows:
-// while a telling is under way one read sees what survives it, and then another
+// A Set is both: a value that may be met from its begin on, and a telling.
+//
+// Without a shared tier more is true: an invalidation is one instant between its call
+// and its return. A read that comes before it may return any value that was looked up
+// since the last such instant, one that comes after it none of them. A Set is such an
+// instant too, which brings a value. That is [Instant]. It forbids what [Promise]
+// allows: while a telling is under way one read sees what survives it, and then another
 // read sees what does not.
 //
 // With a second process it is not true, and need not be:
@@ -35,10 +36,12 @@
 //  3. a read here hits L2, and returns the old value
 //  4. L2 drops it, the call returns, and a read here finds what 2 stored
 //
-// For 3 the instant is still to come, and for 4 it was before 2. An L2 that was
-// not used for a while (Config.StaleBound), and then is, does the same with what
-// this process stored itself, and so does memo.Get, whose look in the shared tier
-// is no load and can be overtaken by one.
+// For 3 the instant is still to come, and for 4 it was before 2. The load of 2 may be
+// one of this process: one that waits for the lease of a load which began after a first
+// invalidation, and which it is too old to join, goes on when the second has reached
+// the shared tier. An L2 that was not used for a while (Config.StaleBound), and then is,
+// does the same with what this process stored itself, and so does memo.Get, whose look
+// in the shared tier is no load and can be overtaken by one.
 //
 // # What is not promised
 //

@@ -45,6 +45,7 @@ func (h *History) add(process, client int, begin int64, s ...step) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, s := range s {
+		s.until = end
 		h.done[process] = append(h.done[process], porcupine.Operation{ClientId: client, Input: s, Call: begin, Return: end})
 	}
 }

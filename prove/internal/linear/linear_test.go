@@ -54,27 +54,25 @@ func TestWhatOneProcessSeesHasAnOrder(t *testing.T) {
 
 		{"no shared tier, old values served", alone, linear.Instant, linear.Traffic{Ways: all, TTL: short, Stale: long}},
 
-		{"memcached", shared(memo.Config{StaleBound: never}), linear.Instant, linear.Traffic{Ways: all, TTL: long}},
-		{"memcached, small L2", shared(memo.Config{StaleBound: never, Local: lru.New(2)}), linear.Instant, linear.Traffic{Ways: all, TTL: long}},
-		{"memcached, short lives", shared(memo.Config{StaleBound: never}), linear.Instant, linear.Traffic{Ways: all, TTL: short}},
-		{"memcached, L2 lapses", shared(memo.Config{StaleBound: lapses}), linear.Promise, linear.Traffic{Ways: told, TTL: long, Get: true}},
-		{"slow memcached", slow, linear.Instant, linear.Traffic{Ways: all, TTL: long, Writes: 25}},
-		{"slow memcached, short lives", slow, linear.Instant, linear.Traffic{Ways: all, TTL: short, Writes: 25}},
+		{"memcached", shared(memo.Config{StaleBound: never}), linear.Promise, linear.Traffic{Ways: all, TTL: long}},
+		{"memcached, small L2", shared(memo.Config{StaleBound: never, Local: lru.New(2)}), linear.Promise, linear.Traffic{Ways: all, TTL: long}},
+		{"memcached, short lives", shared(memo.Config{StaleBound: never}), linear.Promise, linear.Traffic{Ways: all, TTL: short}},
+		{"memcached, L2 lapses", shared(memo.Config{StaleBound: lapses}), linear.Promise, linear.Traffic{Ways: all, TTL: long, Get: true}},
+		{"slow memcached", slow, linear.Promise, linear.Traffic{Ways: all, TTL: long, Writes: 25}},
+		{"slow memcached, short lives", slow, linear.Promise, linear.Traffic{Ways: all, TTL: short, Writes: 25}},
 
-		// A Refresh that an invalidation overtook in memcached returns what survives, and L2 has
-		// what does not still.
-		{"memcached, old values served", shared(memo.Config{StaleBound: never}), linear.Promise, linear.Traffic{Ways: told, TTL: short, Stale: long}},
-		{"slow memcached, old values served", slow, linear.Promise, linear.Traffic{Ways: told, TTL: short, Stale: long, Writes: 25}},
+		{"memcached, old values served", shared(memo.Config{StaleBound: never}), linear.Promise, linear.Traffic{Ways: all, TTL: short, Stale: long}},
+		{"slow memcached, old values served", slow, linear.Promise, linear.Traffic{Ways: all, TTL: short, Stale: long, Writes: 25}},
 
+		// Of what another process sets the history here says nothing.
 		{"another process", two, linear.Promise, linear.Traffic{Ways: told, TTL: long, Writes: 25, Get: true}},
 		{"another process, short lives", two, linear.Promise, linear.Traffic{Ways: told, TTL: short, Writes: 25}},
-
 		{"another process, old values served", two, linear.Promise, linear.Traffic{Ways: told, TTL: short, Stale: long, Writes: 25}},
 
-		{"partitions", partitioned(memo.Config{StaleBound: never, WriteTimeout: hasty, Local: lru.New(2)}), linear.Instant, linear.Traffic{Ways: all, TTL: long}},
-		{"partitions, short lives", partitioned(memo.Config{StaleBound: never, WriteTimeout: hasty}), linear.Instant, linear.Traffic{Ways: all, TTL: short}},
-		{"partitions, L2 lapses", partitioned(memo.Config{StaleBound: lapses, WriteTimeout: hasty, Local: lru.New(2)}), linear.Promise, linear.Traffic{Ways: told, TTL: long, Get: true}},
-		{"memcached killed", killed, linear.Promise, linear.Traffic{Ways: told, TTL: short, Get: true}},
+		{"partitions", partitioned(memo.Config{StaleBound: never, WriteTimeout: hasty, Local: lru.New(2)}), linear.Promise, linear.Traffic{Ways: all, TTL: long}},
+		{"partitions, short lives", partitioned(memo.Config{StaleBound: never, WriteTimeout: hasty}), linear.Promise, linear.Traffic{Ways: all, TTL: short}},
+		{"partitions, L2 lapses", partitioned(memo.Config{StaleBound: lapses, WriteTimeout: hasty, Local: lru.New(2)}), linear.Promise, linear.Traffic{Ways: all, TTL: long, Get: true}},
+		{"memcached killed", killed, linear.Promise, linear.Traffic{Ways: all, TTL: short, Get: true}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			caches, trouble := c.caches(t)

@@ -17,6 +17,7 @@ type step struct {
 	way    string // how it was done
 	tick   int64  // of look-ups and of the values that Sets bring: their value
 	since  int64  // of tellings and Sets: when they began
+	until  int64  // the same: when they had returned
 	served int64  // of reads: the value
 }
 
@@ -29,15 +30,32 @@ const (
 	read
 )
 
-// row is what may be read now: what was looked up after floor, and set.
+// row is what may be read now: what was looked up after floor, and what Sets brought.
 type row struct {
-	floor int64 // what was looked up until then is gone
-	last  int64 // the last look
-	set   int64 // what the last Set brought; 0: none, or it is gone
+	floor int64  // what was looked up until then is gone
+	last  int64  // the last look
+	sets  []kept // never changed in place: states share it
 }
 
+// A kept is the value of a Set, which had returned at until.
+type kept struct{ value, until int64 }
+
 func (r row) serves(value int64) bool {
-	return value == r.set && value != 0 || r.floor < value && value <= r.last
+	return r.floor < value && value <= r.last || slices.ContainsFunc(r.sets, func(k kept) bool { return k.value == value })
+}
+
+func (r row) equal(o row) bool {
+	return r.floor == o.floor && r.last == o.last && slices.Equal(r.sets, o.sets)
+}
+
+// since is r after a telling, or a Set, that began then: what was there before is gone, and
+// what came meanwhile may stay.
+func (r row) since(begin int64) row {
+	r.floor = max(r.floor, begin)
+	if slices.ContainsFunc(r.sets, func(k kept) bool { return k.until < begin }) {
+		r.sets = slices.DeleteFunc(slices.Clone(r.sets), func(k kept) bool { return k.until < begin })
+	}
+	return r
 }
 
 // Instant is the model in which an invalidation is one instant: what was looked up
@@ -48,9 +66,9 @@ func Instant() porcupine.Model {
 		case looked:
 			r.last = s.tick
 		case told:
-			r.floor, r.set = r.last, 0
+			r.floor, r.sets = r.last, nil
 		case brought:
-			r.floor, r.set = r.last, s.tick
+			r.floor, r.sets = r.last, []kept{{s.tick, s.until}}
 		case read:
 			return r.serves(s.served), r
 		}
@@ -58,24 +76,50 @@ func Instant() porcupine.Model {
 	})
 }
 
-// Promise is the model in which what was looked up before an invalidation began
-// is gone when it returns, and what was looked up meanwhile may stay. There are no
-// Sets in it: while two of them are under way the value of either may be met, which
-// a row of one value cannot say.
+// Promise is the model in which what was looked up, or set, before an invalidation began
+// is gone when it returns, and what came meanwhile may stay. A Set is two things in it:
+// from its begin on its value may be met, and when it has returned nothing older may.
 func Promise() porcupine.Model {
-	return model(func(r row, s step) (bool, row) {
+	m := model(func(r row, s step) (bool, row) {
 		switch s.kind {
 		case looked:
 			r.last = s.tick
 		case told:
-			r.floor = max(r.floor, s.since)
+			r = r.since(s.since)
+		case brought:
+			r.sets = append(slices.Clip(r.sets), kept{s.tick, s.until})
 		case read:
 			return r.serves(s.served), r
-		default:
-			return false, r
 		}
 		return true, r
 	})
+	partitioned(&m, func(o porcupine.Operation) []porcupine.Operation {
+		s := o.Input.(step)
+		if s.kind != brought {
+			return []porcupine.Operation{o}
+		}
+		value, telling := o, o
+		value.Return = o.Call
+		s.kind = told
+		telling.Input = s
+		return []porcupine.Operation{value, telling}
+	})
+	return m
+}
+
+// partitioned has m see each operation of a row as what of returns.
+func partitioned(m *porcupine.Model, of func(porcupine.Operation) []porcupine.Operation) {
+	partition := m.Partition
+	m.Partition = func(history []porcupine.Operation) [][]porcupine.Operation {
+		rows := partition(history)
+		for i, row := range rows {
+			rows[i] = nil
+			for _, o := range row {
+				rows[i] = append(rows[i], of(o)...)
+			}
+		}
+		return rows
+	}
 }
 
 // Register is the model of a register: a telling is a write of the version that its
@@ -145,10 +189,11 @@ func model(next func(r row, s step) (bool, row)) porcupine.Model {
 			ok, after := next(state.(row), input.(step))
 			return ok, after
 		},
+		Equal:             func(a, b any) bool { return a.(row).equal(b.(row)) },
 		DescribeOperation: func(input, _ any) string { return input.(step).String() },
 		DescribeState: func(state any) string {
 			r := state.(row)
-			return fmt.Sprintf("looked up in (%d, %d], or set: %d", r.floor, r.last, r.set)
+			return fmt.Sprintf("looked up in (%d, %d], or set: %v", r.floor, r.last, r.sets)
 		},
 	}
 }

@@ -19,11 +19,11 @@ func look(tick int64) porcupine.Operation {
 }
 
 func tell(begin, end int64) porcupine.Operation {
-	return op(begin, end, step{kind: told, since: begin, way: "key"})
+	return op(begin, end, step{kind: told, since: begin, until: end, way: "key"})
 }
 
 func set(begin, end int64) porcupine.Operation {
-	return op(begin, end, step{kind: brought, since: begin, tick: begin, way: "Set"})
+	return op(begin, end, step{kind: brought, since: begin, until: end, tick: begin, way: "Set"})
 }
 
 func reads(begin, end, value int64) porcupine.Operation {
@@ -62,11 +62,19 @@ func TestHistoriesMadeByHand(t *testing.T) {
 			[]porcupine.Operation{look(1), tell(2, 6), look(3), reads(4, 5, 1), reads(7, 8, 3)}, no, ok, ok},
 		{"a Set takes the place of what is there",
 			[]porcupine.Operation{look(1), set(2, 3), reads(4, 5, 2), reads(6, 7, 1)}, no, no, ok},
+		{"and of another Set",
+			[]porcupine.Operation{set(1, 2), set(3, 4), reads(5, 6, 1)}, no, no, ok},
+		{"of two Sets at once either may be the later one",
+			[]porcupine.Operation{set(1, 4), set(2, 3), reads(5, 6, 1)}, ok, ok, ok},
+		{"and until it has returned what was there before",
+			[]porcupine.Operation{look(1), set(2, 8), reads(3, 4, 2), reads(5, 6, 1)}, no, ok, ok},
 		{"of a Set and a telling at once the telling was the later one",
-			[]porcupine.Operation{set(1, 4), tell(2, 3), look(6), reads(5, 7, 6)}, ok, no, ok},
+			[]porcupine.Operation{set(1, 4), tell(2, 3), look(6), reads(5, 7, 6)}, ok, ok, ok},
 		{"and now the Set",
-			[]porcupine.Operation{set(1, 4), tell(2, 3), reads(5, 6, 1)}, ok, no, no},
-		{"but not both",
+			[]porcupine.Operation{set(1, 4), tell(2, 3), reads(5, 6, 1)}, ok, ok, no},
+		{"it was read before the telling began, and after it, but had not returned",
+			[]porcupine.Operation{set(1, 5), reads(2, 3, 1), tell(4, 7), reads(8, 9, 1)}, no, ok, no},
+		{"but not after a telling that began when it had returned",
 			[]porcupine.Operation{set(1, 4), tell(2, 3), look(6), reads(5, 7, 6), tell(8, 9), reads(10, 11, 1)}, no, no, no},
 	} {
 		t.Run(c.name, func(t *testing.T) {
