@@ -72,7 +72,7 @@ type node struct {
 	steady  int64 // since when that was never long ago
 	waiting int64 // the same, once it is read again
 	failed  int64 // when it was last found to be away
-	put     int64 // when this process last wanted to change who is in use, there
+	put     int64 // when this process last wanted to change who is in use, there; never: or it went down since
 	idle    int   // there was nothing to do as of that turn
 	asked   asked
 }
@@ -213,7 +213,7 @@ func (r *Roster) Failed(now, began int64, name string) {
 	if n == nil {
 		return
 	}
-	n.failed = max(n.failed, began)
+	n.failed, n.put = max(n.failed, began), never // which may not have come
 	if n.up {
 		for _, m := range n.at.Members {
 			r.use(m.Name, now)

@@ -288,6 +288,25 @@ func TestOwnListIsNotForgottenInAShortOutage(t *testing.T) {
 	}
 }
 
+// What was to be said when a node went down may never have come there: a process that starts
+// in an outage would read nothing for as long as two that cannot agree wait for each other.
+func TestWhatANodeDidNotHearBeforeItWentDownIsSaidWhenItIsBack(t *testing.T) {
+	t.Parallel()
+	p := sit(t, "A")
+	p.says(wire.Roster{}, nil, "A")
+	p.hear()
+	if todo := p.r.Todo(p.now, "A"); !todo.Swap || len(todo.Next(1).Members) != 1 {
+		t.Fatalf("the first process of a fleet does not say that A is in use: %+v", todo)
+	}
+	p.now++ // the swap fails
+	p.r.Failed(p.now, p.now, "A")
+	p.now++
+	p.hear()
+	if todo := p.r.Todo(p.now, "A"); !todo.Swap || len(todo.Next(1).Members) != 1 {
+		t.Errorf("and not when A is back: %+v", todo)
+	}
+}
+
 func TestMoreThanANodeTakesIsSaid(t *testing.T) {
 	t.Parallel()
 	var names []string

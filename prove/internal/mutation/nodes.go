@@ -91,5 +91,13 @@ func nodes() []Mutation {
 		New:     "	if true {\n		return v\n	}\n	limited",
 		Package: "memo",
 		Tests:   []string{"TestInvalidationOfAProcessThatWasStoppedReachesANewNode"},
+	}, {
+		Name:    "what a server did not hear in an outage waits as if it had",
+		Rule:    "Who wanted to say at a server who is in use says it again when that is back: a process that starts in an outage would wait for its own word.",
+		File:    "internal/roster/roster.go",
+		Old:     "	n.failed, n.put = max(n.failed, began), never // which may not have come\n",
+		New:     "	n.failed = max(n.failed, began)\n",
+		Package: "internal/roster",
+		Tests:   []string{"TestWhatANodeDidNotHearBeforeItWentDownIsSaidWhenItIsBack"},
 	}}
 }
