@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tiermemo/tiermemo/internal/keys"
+	"github.com/tiermemo/tiermemo/memo/lru"
 )
 
 // Ahead of a Func's first call: what it was declared with is looked at once, where a
@@ -125,15 +126,16 @@ func (f *Func[K, V]) meet(op string, c *Cache) error {
 		}
 	}
 	t := c.declare(f.name)
-	f.known.Store(&met{c, t, f.agree(c, t)})
+	f.known.Store(&met{c, t, c.numbersOf(t, f.form), f.agree(c, t)})
 	return nil
 }
 
 // met is a cache in which a Func has its name, and is counted.
 type met struct {
-	cache *Cache
-	tally *tally
-	terms *terms // nil: not the same for all calls
+	cache   *Cache
+	tally   *tally
+	numbers *lru.Numbers // nil: its keys are no numbers, or there is no such L2
+	terms   *terms       // nil: not the same for all calls
 }
 
 // of reports whether m is c.

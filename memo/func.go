@@ -45,18 +45,18 @@ func (f *Func[K, V]) Do(ctx context.Context, k K, opts ...Option) (v V, err erro
 		n = find(ctx)
 	}
 	if m := f.known.Load(); n != nil && f.quick && m.of(n.cache) {
-		if f.form.HasWords() && n.plain(opts) {
-			if w := f.form.Words(unsafe.Pointer(&k)); w.Len > 0 { // without the text of the key: 1.2 times as fast, in L2 1.4 times
-				if n.table != nil {
-					if e := entryOf(n.table.GetWords(w, keys.Last(unsafe.Pointer(&k)))); e != nil {
-						if v, ok := e.Value.(V); ok {
-							m.tally.count(n.lane, outcomeL1)
-							return v, nil
-						}
-					}
-				} else if e, from := n.inProcessOf(w); e != nil {
+		if m.numbers != nil && n.plain(opts) { // without the text of the key
+			if n.table == nil {
+				if e, from := m.inProcess(n, f.form, unsafe.Pointer(&k)); e != nil {
 					if v, ok := e.Value.(V); ok {
 						m.tally.count(n.lane, from)
+						return v, nil
+					}
+				}
+			} else if w := f.form.Words(unsafe.Pointer(&k)); w.Len > 0 {
+				if e := entryOf(n.table.GetWords(w, keys.Last(unsafe.Pointer(&k)))); e != nil {
+					if v, ok := e.Value.(V); ok {
+						m.tally.count(n.lane, outcomeL1)
 						return v, nil
 					}
 				}

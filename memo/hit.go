@@ -2,6 +2,7 @@ package memo
 
 import (
 	"sync/atomic"
+	"unsafe"
 
 	"github.com/tiermemo/tiermemo/internal/keys"
 	"github.com/tiermemo/tiermemo/memo/lru"
@@ -80,14 +81,22 @@ func (n *node) inProcess(key string) (*tier.Entry, outcome) {
 	return entryOf(t.AddSince(epoch, itemOf(e))), from
 }
 
-// inProcessOf is inProcess for a key that is not written anywhere. Only where there is no L1:
-// nobody can tell by Words alone that a request has not read the key.
-func (n *node) inProcessOf(w keys.Words) (*tier.Entry, outcome) {
-	l2 := n.local()
-	if l2 == nil {
+// inProcess is node.inProcess for the value k of a Func, whose key is not written anywhere. Only
+// where there is no L1: nobody can tell that a request has not read the key.
+func (m *met) inProcess(n *node, form *keys.Form, k unsafe.Pointer) (*tier.Entry, outcome) {
+	number, ok := form.Number(k)
+	if !ok || n.load != nil {
 		return nil, 0
 	}
-	return n.cache.ready(l2.GetWords(w))
+	e := m.numbers.Get(number)
+	if e == nil {
+		w := form.Words(k)
+		if w.Len == 0 {
+			return nil, 0
+		}
+		e = m.numbers.Find(number, w)
+	}
+	return n.cache.ready(e)
 }
 
 // local is L2, or nil where a hit has to ask more than whether it has the key.

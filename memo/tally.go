@@ -6,6 +6,7 @@ import (
 
 	"github.com/tiermemo/tiermemo/internal/stripe"
 	"github.com/tiermemo/tiermemo/internal/wire"
+	"github.com/tiermemo/tiermemo/memo/lru"
 )
 
 // Beside the path: what is counted under one name. An entry knows the tally of its
@@ -21,6 +22,7 @@ type tally struct {
 	runs, runErrors, runPanics, refreshes atomic.Uint64
 	runTime, inFlight                     atomic.Int64
 	held                                  held
+	numbers                               atomic.Pointer[lru.Numbers] // see met
 	evictions, valueBytes                 atomic.Uint64
 	keys, trees, expired, peer            atomic.Uint64 // invalidations
 }

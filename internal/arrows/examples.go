@@ -22,10 +22,14 @@ type Shown struct {
 // ShownElsewhere are the verbs that an Example cannot run.
 func ShownElsewhere() []Shown {
 	const needsT = "the suite makes subtests of a *testing.T, and an Example has none"
+	const forEngine = "what it takes is internal: it is for the engine, which is another package"
 	return []Shown{
 		{"memo/tier/tiertest", "TestShared", "examples TestMyTierConforms", needsT},
 		{"memo/tier/tiertest", "TestLocal", "examples TestMyLocalConforms", needsT},
-		{"memo/lru", "Cache_GetWords", "memo/lru TestKeysAreFoundByTheirWords", "what it takes is internal: it is for the engine, which is another package"},
+		{"memo/lru", "Cache_Numbers", "memo/lru TestNumbersAreFound", forEngine},
+		{"memo/lru", "Numbers_Get", "memo/lru TestNumbersAreFound", forEngine},
+		{"memo/lru", "Numbers_Find", "memo/lru TestNumbersAreFound", forEngine},
+		{"memo/lru", "Numbers_Forget", "memo/lru TestWhatHasLeftIsHeldByNoSlot", forEngine},
 	}
 }
 

@@ -52,8 +52,18 @@ func (f *Form) leadOf() (l lead, ok bool) {
 // HasWords reports whether some values of the Form's type have Words.
 func (f *Form) HasWords() bool { return f.number }
 
+// Number returns the value at p, which is of the Form's type, and whether its key is a short name
+// and a number from 0 to 10⁸, and so mostly has Words.
+func (f *Form) Number(p unsafe.Pointer) (number uint64, ok bool) {
+	if !f.number {
+		return 0, false
+	}
+	number = *(*uint64)(p)
+	return number, number < 1e8
+}
+
 // Words returns the Words of the key of the value at p, which is of the Form's type. There
-// are none of one that is no short name and a number from 0 to 10⁸.
+// are none of one that has no Number.
 func (f *Form) Words(p unsafe.Pointer) (w Words) {
 	if !f.number || *(*uint64)(p) >= 1e8 {
 		return w

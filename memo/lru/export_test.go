@@ -120,3 +120,44 @@ type Hasher struct{ h hasher }
 
 func NewHasher() *Hasher                 { return &Hasher{newHasher()} }
 func (h *Hasher) Hash(key string) uint64 { return h.h.hash(key) }
+
+// GetWords is what Numbers do with a number that they do not know.
+func (c *Cache) GetWords(w keys.Words) *tier.Entry { return c.getWords(w) }
+
+// Open gives n all the slots that it may have, and returns how many they are.
+func (n *Numbers) Open() int {
+	for {
+		s := n.slots.Load()
+		n.tries.Store(1 << 40)
+		n.grow(s)
+		if now := n.slots.Load(); now == s || now == nil {
+			return n.Slots()
+		}
+	}
+}
+
+// Slots is how many n has.
+func (n *Numbers) Slots() int {
+	if s := n.slots.Load(); s != nil {
+		return len(*s)
+	}
+	return 0
+}
+
+// Begin is the first step of a Find; what it returns is the last one.
+func (n *Numbers) Begin() (put func(number uint64, e *tier.Entry)) {
+	s := n.slots.Load()
+	return func(number uint64, e *tier.Entry) { n.put(s, number, e) }
+}
+
+// Holds reports whether a slot has e.
+func (n *Numbers) Holds(e *tier.Entry) bool {
+	if s := n.slots.Load(); s != nil {
+		for i := range *s {
+			if (*s)[i].Load() == e {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -9,6 +9,7 @@ package lru
 import (
 	"math"
 	"runtime"
+	"sync"
 	"sync/atomic"
 
 	"github.com/tiermemo/tiermemo/internal/keys"
@@ -33,6 +34,12 @@ type Cache struct {
 	shards []shard                 // a power of two of them, at most maxShards
 	size   int
 	evict  func(key string, e *tier.Entry)
+
+	numbered struct {
+		mu    sync.Mutex
+		all   []*Numbers
+		slots int // of all of them
+	}
 }
 
 var _ tier.Local = (*Cache)(nil)
@@ -89,9 +96,8 @@ func (c *Cache) Get(key string) *tier.Entry {
 	return e
 }
 
-// GetWords is Get for a key that is not written anywhere, but for its Words. Only package memo
-// makes such.
-func (c *Cache) GetWords(w keys.Words) *tier.Entry {
+// getWords is Get for a key that is not written anywhere, but for its Words.
+func (c *Cache) getWords(w keys.Words) *tier.Entry {
 	hash := c.hashWords(w)
 	t := c.tables[c.shard(hash)].Load()
 	if t == nil {
@@ -141,6 +147,7 @@ func (c *Cache) Clear() {
 	for i := range c.shards {
 		c.shards[i].clear()
 	}
+	c.clearNumbers()
 }
 
 // Len implements tier.Local. It counts one shard after the other and is never

@@ -16,11 +16,13 @@ import (
 	"github.com/tiermemo/tiermemo/memo/tier"
 )
 
-// In the Local of an entry, which is this package's own: whether it was used, and in the
-// upper half its place.
+// In the Local of an entry, which is this package's own: whether it was used, whether it stands in
+// the Cache, which number it has there, plus one (numbers.go), and in the upper half its place.
 const (
-	used        = 1
-	placeOffset = 32
+	used         = 1
+	stands       = 2
+	numberOffset = 2
+	placeOffset  = 32
 )
 
 // use notes that e was used. In steady state it is noted already, and nothing is written.
@@ -73,7 +75,7 @@ func (o *order) len() int { return o.small.len + o.main.len }
 func (o *order) add(hash uint64, e *tier.Entry) {
 	p := o.vacant()
 	o.places[p].entry = e
-	atomic.StoreUint64(&e.Local, uint64(p)<<placeOffset)
+	atomic.StoreUint64(&e.Local, uint64(p)<<placeOffset|stands)
 	if o.ghost.take(hash) {
 		o.push(p, inMain)
 	} else {
@@ -85,12 +87,18 @@ func (o *order) add(hash uint64, e *tier.Entry) {
 func (o *order) replace(old, e *tier.Entry) {
 	p := o.placeOf(old)
 	o.places[p].entry = e
-	atomic.StoreUint64(&e.Local, uint64(p)<<placeOffset|used)
+	falls(old)
+	atomic.StoreUint64(&e.Local, uint64(p)<<placeOffset|stands|used)
 }
+
+// falls notes that e does not stand in the Cache any more, before the table says so: who finds it
+// by its number is not to find it later than who looks there.
+func falls(e *tier.Entry) { atomic.AndUint64(&e.Local, ^uint64(stands)) }
 
 // remove forgets e.
 func (o *order) remove(e *tier.Entry) {
 	p := o.placeOf(e)
+	falls(e)
 	o.unlink(p)
 	o.vacate(p)
 }
@@ -106,6 +114,7 @@ func (o *order) leave() (e *tier.Entry, remember bool) {
 		e = o.places[p].entry
 		o.unlink(p)
 		if chances == 0 || atomic.LoadUint64(&e.Local)&used == 0 {
+			falls(e)
 			o.vacate(p)
 			return e, q == &o.small
 		}

@@ -79,8 +79,8 @@ func (s *shard) delete(hash uint64, key string) {
 		return
 	}
 	if e := t.find(hash, key); e != nil {
-		t.delete(hash, e)
 		s.order.remove(e)
+		t.delete(hash, e)
 	}
 }
 

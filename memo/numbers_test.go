@@ -1,0 +1,246 @@
+package memo_test
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"testing"
+	"testing/synctest"
+	"time"
+	"weak"
+
+	"github.com/tiermemo/tiermemo/memo"
+	"github.com/tiermemo/tiermemo/memo/lru"
+	"github.com/tiermemo/tiermemo/memo/tier/tiertest"
+)
+
+// numbers_test.go is hits of a Func whose keys are numbers, when L2 finds them by these alone: what
+// ends a hit ends that one, too.
+
+// often asks for k so often that its entry is found by its number from now on.
+func often[V comparable](t *testing.T, f *memo.Func[int, V], ctx context.Context, k int) V {
+	t.Helper()
+	v, err := f.Do(ctx, k)
+	for range 200 {
+		if again, err2 := f.Do(ctx, k); again != v || err != nil || err2 != nil {
+			t.Fatalf("%v, %v; and then %v, %v", v, err, again, err2)
+		}
+	}
+	return v
+}
+
+// countingRuns is a function whose value is how often it ran.
+func countingRuns(c *memo.Cache, name string, opts ...memo.Option) *memo.Func[int, int] {
+	runs := 0
+	return memo.NewFunc(c, name, func(context.Context, int) (int, error) { runs++; return runs, nil }, opts...)
+}
+
+func TestWhatEndsAHitEndsOneByNumber(t *testing.T) {
+	t.Parallel()
+	for how, end := range map[string]func(t *testing.T, c *memo.Cache, f *memo.Func[int, int], ctx context.Context){
+		"Invalidate": func(t *testing.T, _ *memo.Cache, f *memo.Func[int, int], ctx context.Context) {
+			check(t, f.Invalidate(ctx, 7))
+		},
+		"InvalidateAll": func(t *testing.T, _ *memo.Cache, f *memo.Func[int, int], ctx context.Context) {
+			check(t, f.InvalidateAll(ctx))
+		},
+		"everything": func(t *testing.T, c *memo.Cache, _ *memo.Func[int, int], ctx context.Context) {
+			check(t, memo.InvalidateAll(ctx))
+		},
+		"InvalidateTags": func(t *testing.T, _ *memo.Cache, _ *memo.Func[int, int], ctx context.Context) {
+			check(t, memo.InvalidateTags(ctx, "numbers"))
+		},
+		"InvalidateTree": func(t *testing.T, _ *memo.Cache, f *memo.Func[int, int], ctx context.Context) {
+			check(t, memo.InvalidateTree(ctx, f.Key(7)))
+		},
+		"the key": func(t *testing.T, _ *memo.Cache, f *memo.Func[int, int], ctx context.Context) {
+			check(t, memo.Invalidate(ctx, f.Key(7)))
+		},
+		"Expire": func(t *testing.T, _ *memo.Cache, f *memo.Func[int, int], ctx context.Context) {
+			check(t, f.Expire(ctx, 7))
+		},
+		"the TTL": func(*testing.T, *memo.Cache, *memo.Func[int, int], context.Context) { time.Sleep(time.Hour) },
+		"Close":   func(t *testing.T, c *memo.Cache, _ *memo.Func[int, int], ctx context.Context) { check(t, c.Close(ctx)) },
+	} {
+		for where, cfg := range map[string]func() memo.Config{
+			"alone":         func() memo.Config { return memo.Config{} },
+			"above a store": func() memo.Config { return patient(memo.Config{Prefix: "t", Shared: tiertest.NewMemory()}) },
+		} {
+			t.Run(how+" "+where, func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					c := newCache(t, cfg())
+					ctx := c.With(context.Background())
+					f := countingRuns(c, "number", memo.TTL(time.Hour), memo.Tags("numbers"))
+					if v := often(t, f, ctx, 7); v != 1 {
+						t.Fatal(v)
+					}
+					end(t, c, f, ctx)
+					if v, err := f.Do(ctx, 7); v != 2 || err != nil {
+						t.Errorf("after %s: %v, %v", how, v, err)
+					}
+				})
+			})
+		}
+	}
+}
+
+func check(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+func TestModesOfACallAreHeededByNumber(t *testing.T) {
+	t.Parallel()
+	c := newCache(t, memo.Config{})
+	ctx := c.With(context.Background())
+	f := countingRuns(c, "number", memo.TTL(time.Hour))
+	often(t, f, ctx, 7)
+	want := 1
+	for _, how := range []context.Context{memo.Bypass(ctx), memo.Vary(ctx, "tenant", 42)} {
+		want++
+		if v, err := f.Do(how, 7); v != want || err != nil {
+			t.Errorf("%v, %v, want %d", v, err, want)
+		}
+	}
+	if err := f.Set(ctx, 7, 70); err != nil {
+		t.Error(err)
+	}
+	if v := often(t, f, ctx, 7); v != 70 {
+		t.Errorf("after Set it is %d", v)
+	}
+	if v, err := f.Refresh(ctx, 7); err != nil || often(t, f, ctx, 7) != v {
+		t.Error(v, err)
+	}
+}
+
+// TestNumbersOfTwoFunctionsInOneCache and of one function in two: 7 is another key.
+func TestNumbersOfTwoFunctionsInOneCache(t *testing.T) {
+	t.Parallel()
+	c, other := newCache(t, memo.Config{}), newCache(t, memo.Config{})
+	in := func(which int) func(context.Context, int) (int, error) {
+		return func(ctx context.Context, k int) (int, error) {
+			if memo.From(ctx) == other {
+				which += 1000
+			}
+			return which + k, nil
+		}
+	}
+	one, two := memo.NewFunc(nil, "one", in(100)), memo.NewFunc(nil, "two", in(200))
+	for range 3 {
+		for ctx, more := range map[context.Context]int{c.With(context.Background()): 0, other.With(context.Background()): 1000} {
+			if v := often(t, one, ctx, 7); v != 107+more {
+				t.Errorf("one is %d", v)
+			}
+			if v := often(t, two, ctx, 7); v != 207+more {
+				t.Errorf("two is %d", v)
+			}
+		}
+	}
+}
+
+// TestEveryHitByNumberIsCounted: nothing is sampled.
+func TestEveryHitByNumberIsCounted(t *testing.T) {
+	t.Parallel()
+	c := newCache(t, memo.Config{})
+	ctx := c.With(context.Background())
+	f := countingRuns(c, "number")
+	for k := range 30 {
+		often(t, f, ctx, k)
+	}
+	if s := c.Snapshot(); len(s.Funcs) != 1 || s.Funcs[0].L2 != 30*200 || s.Funcs[0].Loads != 30 {
+		t.Errorf("%+v", s.Funcs)
+	}
+}
+
+// TestNumbersThatAreNone: of the keys of numbers that have no slot, and of no short name.
+func TestNumbersThatAreNone(t *testing.T) {
+	t.Parallel()
+	c := newCache(t, memo.Config{})
+	ctx := c.With(context.Background())
+	same := func(_ context.Context, k int) (int, error) { return k, nil }
+	for _, f := range []*memo.Func[int, int]{memo.NewFunc(c, "n", same), memo.NewFunc(c, "a name of more than sixteen bytes", same)} {
+		for _, k := range []int{0, 7, -1, -7, 1e8 - 1, 1e8, 1e9, 1<<30 - 1, 1 << 30, 1 << 62, -1 << 63} {
+			if v := often(t, f, ctx, k); v != k {
+				t.Errorf("%d is %d", k, v)
+			}
+		}
+	}
+}
+
+// TestWhatHasLeftL2IsNotHeld: by its number either.
+func TestWhatHasLeftL2IsNotHeld(t *testing.T) {
+	t.Parallel()
+	type big struct{ room [1 << 10]byte }
+	for how, leave := range map[string]func(f *memo.Func[int, *big], ctx context.Context) error{
+		"eviction": func(f *memo.Func[int, *big], ctx context.Context) (err error) {
+			for k := 1000; k < 5000 && err == nil; k++ {
+				_, err = f.Do(ctx, k)
+				_, _ = f.Do(ctx, k) // in use, as the one that has to leave
+			}
+			return err
+		},
+		"Invalidate":    func(f *memo.Func[int, *big], ctx context.Context) error { return f.Invalidate(ctx, 7) },
+		"Set":           func(f *memo.Func[int, *big], ctx context.Context) error { return f.Set(ctx, 7, nil) },
+		"InvalidateAll": func(_ *memo.Func[int, *big], ctx context.Context) error { return memo.InvalidateAll(ctx) },
+	} {
+		t.Run(how, func(t *testing.T) {
+			t.Parallel()
+			c := newCache(t, memo.Config{Local: lru.New(200)})
+			ctx := c.With(context.Background())
+			f := memo.NewFunc(c, "big", func(context.Context, int) (*big, error) { return new(big), nil })
+			held := weak.Make(often(t, f, ctx, 7))
+			if err := leave(f, ctx); err != nil {
+				t.Fatal(err)
+			}
+			for range 20 { // what a load had is on the heap until it has returned
+				if held.Value() == nil {
+					break
+				}
+				runtime.GC()
+				runtime.Gosched()
+			}
+			if held.Value() != nil {
+				t.Error("it is still in memory")
+			}
+			runtime.KeepAlive(c)
+		})
+	}
+}
+
+// TestWhatIsStaleIsServedByNumber while it is refreshed, and counted as that.
+func TestWhatIsStaleIsServedByNumber(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCache(t, memo.Config{})
+		ctx := c.With(context.Background())
+		runs, land := 0, make(chan struct{})
+		f := memo.NewFunc(c, "number", func(ctx context.Context, _ int) (int, error) {
+			if runs++; runs > 1 {
+				select {
+				case <-land:
+				case <-ctx.Done():
+					return 0, errors.New("cut short")
+				}
+			}
+			return runs, nil
+		}, memo.TTL(time.Minute), memo.Stale(time.Hour))
+		often(t, f, ctx, 7)
+		time.Sleep(2 * time.Minute)
+		for range 5 {
+			if v, err := f.Do(ctx, 7); v != 1 || err != nil {
+				t.Errorf("%v, %v", v, err)
+			}
+		}
+		if s := c.Snapshot(); s.Total.Stale != 5 {
+			t.Errorf("%d were stale", s.Total.Stale)
+		}
+		close(land)
+		synctest.Wait()
+		if v := often(t, f, ctx, 7); v != 2 {
+			t.Errorf("refreshed it is %d", v)
+		}
+	})
+}
