@@ -11,51 +11,8 @@ import (
 	"github.com/tiermemo/tiermemo/memo/tier"
 )
 
-// Do is where a read begins, and where a hit in L1 or L2 ends: before a closure
-// is built, an option is looked at or a lock is taken. The order of what it does
-// is the order of how often it happens.
-
-// Do returns the value of key, running fn at most once a request, once at a time
-// in this process, and once in the fleet. fn runs on a goroutine of its own,
-// with a ctx that lives as long as anyone waits for it. Use that one in fn, and
-// not the request's: by it, calls of Do inside of fn know that they are a part
-// of this load.
-//
-// Do returns when ctx ends, with an error that is ctx.Err and the cause of it
-// (errors.Is), whatever fn does; a value at hand is returned even then. An error of
-// fn is returned to everyone who waits for this run, and not kept (see NegativeTTL
-// and StaleIfError). If fn panics, the caller that started it panics with the same
-// value and the others get a *PanicError. A tier that fails is never the caller's
-// error. A key that holds a value of another type is a *TypeError, and a mistake in
-// the call a *UsageError.
-//
-// What Do returns is shared with other callers: treat it as read-only, or use
-// Clone. Without a cache in ctx, under Bypass, and where the cache is off or closed,
-// Do runs fn on the caller's goroutine, with ctx.
-func Do[T any](ctx context.Context, key string, fn func(context.Context) (T, error), opts ...Option) (T, error) {
-	n, ok := ctx.(*node)
-	if !ok {
-		n = find(ctx)
-	}
-	if n != nil && fn != nil {
-		// L1 from here and not from answer: a call less is 15 % of such a hit.
-		if n.table != nil && n.quick(key, opts) {
-			if e := entryOf(n.table.Get(key)); e != nil {
-				if v, ok := e.Value.(T); ok {
-					e.Kind.Tally.(*tally).count(n.lane, outcomeL1)
-					return v, nil
-				}
-			}
-		}
-		if e, counter := n.answer(key, opts, nil); e != nil {
-			if v, ok := e.Value.(T); ok {
-				counter.Add(1)
-				return v, nil
-			}
-		}
-	}
-	return do(ctx, n, key, fn, opts)
-}
+// A read goes on here that was no hit (hit.go): the order of what it does is the order of
+// how often it happens.
 
 // do is the rest of Do. It stays out of it, so that Do's frame is small and a
 // key that was made for the call can stay on the caller's stack: nothing below

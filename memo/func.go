@@ -12,8 +12,8 @@ import (
 )
 
 // A Func is a way into everything else with a name, a key and options that were
-// declared once (declare.go). A hit ends here, as in do.go; all else goes the way of
-// the function of the same name that takes a string.
+// declared once (declare.go). Do, with its hit, is in hit.go; all else goes the way of the
+// function of the same name that takes a string.
 
 // Func is a memoized function of one comparable argument: a loader with its name, key
 // and options. It is safe for concurrent use. NewFunc makes it.
@@ -35,56 +35,6 @@ type Func[K comparable, V any] struct {
 	quick  bool                // for a hit the options need not be looked at, and the key takes no reflection
 	ttl    atomic.Int64        // of SetTTL; 0: the declared one
 	known  atomic.Pointer[met] // the cache that f has met last
-}
-
-// Do returns the value of k; see the package's Do. A batch loader that leaves k out
-// gives ErrNotFound.
-func (f *Func[K, V]) Do(ctx context.Context, k K, opts ...Option) (v V, err error) {
-	n, ok := ctx.(*node)
-	if !ok {
-		n = find(ctx)
-	}
-	if m := f.known.Load(); n != nil && f.quick && m.of(n.cache) {
-		if m.numbers != nil && n.plain(opts) { // without the text of the key
-			if n.table == nil {
-				if e, from := m.inProcess(n, f.form, unsafe.Pointer(&k)); e != nil {
-					if v, ok := e.Value.(V); ok {
-						m.tally.count(n.lane, from)
-						return v, nil
-					}
-				}
-			} else if w := f.form.Words(unsafe.Pointer(&k)); w.Len > 0 {
-				if e := entryOf(n.table.GetWords(w, keys.Last(unsafe.Pointer(&k)))); e != nil {
-					if v, ok := e.Value.(V); ok {
-						m.tally.count(n.lane, outcomeL1)
-						return v, nil
-					}
-				}
-			}
-		}
-		var stack [128]byte
-		key := keys.View(f.form.Append(stack[:0], unsafe.Pointer(&k)))
-		if n.table != nil && n.quick(key, opts) {
-			if e := entryOf(n.table.Get(key)); e != nil {
-				if v, ok := e.Value.(V); ok {
-					m.tally.count(n.lane, outcomeL1)
-					return v, nil
-				}
-			}
-		}
-		if e, counter := n.answer(key, opts, m.tally); e != nil {
-			if v, ok := e.Value.(V); ok {
-				counter.Add(1)
-				return v, nil
-			}
-		}
-		if n.cache.flights.InFlight() > 0 {
-			if v, err, ok := join[V](ctx, n, key, opts, m.tally); ok {
-				return v, err
-			}
-		}
-	}
-	return f.read("Do", ctx, k, opts, false)
 }
 
 // Refresh runs the loader of k now, whatever the tiers hold, and stores the value; see

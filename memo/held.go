@@ -3,8 +3,6 @@ package memo
 import (
 	"sync/atomic"
 
-	"github.com/tiermemo/tiermemo/internal/keys"
-	"github.com/tiermemo/tiermemo/memo/lru"
 	"github.com/tiermemo/tiermemo/memo/tier"
 )
 
@@ -68,22 +66,6 @@ func (c *Cache) leaves(e *tier.Entry) {
 	if n := t.numbers.Load(); n != nil {
 		n.Forget(e)
 	}
-}
-
-// numbersOf are those entries of t, the tally of a function whose keys form writes, that are found
-// by their numbers; nil: none. What other names share is of several functions.
-func (c *Cache) numbersOf(t *tally, form *keys.Form) *lru.Numbers {
-	if c.lru == nil || !form.HasWords() || t == c.names.other {
-		return nil
-	}
-	c.names.mu.Lock()
-	defer c.names.mu.Unlock()
-	n := t.numbers.Load()
-	if n == nil {
-		n = c.lru.Numbers(t)
-		t.numbers.Store(n)
-	}
-	return n
 }
 
 // held is how many entries of one name L2 has, in an era: the era in the upper half,

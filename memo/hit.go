@@ -1,6 +1,7 @@
 package memo
 
 import (
+	"context"
 	"sync/atomic"
 	"unsafe"
 
@@ -9,9 +10,113 @@ import (
 	"github.com/tiermemo/tiermemo/memo/tier"
 )
 
-// The hit: what Do, Func.Do and a batch do before anything else, and nearly always all
-// that they do. A hit in L1 is two calls, here and scope.Table.Get, and one counter;
-// what is rarer is in functions of its own, so that the frames of these stay small.
+// The hit: what Do, Func.Do and a batch do before anything else, and nearly always all that they
+// do: before a closure is built, an option is looked at or a lock is taken. What is rarer is in
+// functions of its own, so that the frames of these stay small. Its parts elsewhere are
+// scope/find.go (L1), lru/index.go and lru/numbers.go (L2), and stripe (counters). What each trick
+// gains, and how that was measured, is in docs/performance.md, "Tricks of the hit path".
+
+// Do returns the value of key, running fn at most once a request, once at a time
+// in this process, and once in the fleet. fn runs on a goroutine of its own,
+// with a ctx that lives as long as anyone waits for it. Use that one in fn, and
+// not the request's: by it, calls of Do inside of fn know that they are a part
+// of this load.
+//
+// Do returns when ctx ends, with an error that is ctx.Err and the cause of it
+// (errors.Is), whatever fn does; a value at hand is returned even then. An error of
+// fn is returned to everyone who waits for this run, and not kept (see NegativeTTL
+// and StaleIfError). If fn panics, the caller that started it panics with the same
+// value and the others get a *PanicError. A tier that fails is never the caller's
+// error. A key that holds a value of another type is a *TypeError, and a mistake in
+// the call a *UsageError.
+//
+// What Do returns is shared with other callers: treat it as read-only, or use
+// Clone. Without a cache in ctx, under Bypass, and where the cache is off or closed,
+// Do runs fn on the caller's goroutine, with ctx.
+func Do[T any](ctx context.Context, key string, fn func(context.Context) (T, error), opts ...Option) (T, error) {
+	n, ok := ctx.(*node)
+	if !ok {
+		n = find(ctx)
+	}
+	if n != nil && fn != nil {
+		// L1 from here and not from answer: a call less is 15 % of such a hit.
+		if n.table != nil && n.quick(key, opts) {
+			if e := entryOf(n.table.Get(key)); e != nil {
+				if v, ok := e.Value.(T); ok {
+					e.Kind.Tally.(*tally).count(n.lane, outcomeL1)
+					return v, nil
+				}
+			}
+		}
+		if e, counter := n.answer(key, opts, nil); e != nil {
+			if v, ok := e.Value.(T); ok {
+				counter.Add(1)
+				return v, nil
+			}
+		}
+	}
+	return do(ctx, n, key, fn, opts)
+}
+
+// Do returns the value of k; see the package's Do. A batch loader that leaves k out
+// gives ErrNotFound.
+func (f *Func[K, V]) Do(ctx context.Context, k K, opts ...Option) (v V, err error) {
+	n, ok := ctx.(*node)
+	if !ok {
+		n = find(ctx)
+	}
+	if m := f.known.Load(); n != nil && f.quick && m.of(n.cache) {
+		if number, ok := f.form.Number(unsafe.Pointer(&k)); ok && m.numbers != nil && n.plain(opts) {
+			if n.table == nil && n.load == nil {
+				if e := m.numbers.Get(number); e != nil && n.cache.usable(e) {
+					if v, ok := e.Value.(V); ok {
+						m.tally.count(n.lane, outcomeL2)
+						return v, nil
+					}
+				}
+			} else if n.table != nil {
+				e := entryOf(n.table.At(keys.Last(number)))
+				if e == nil || !lru.HasNumber(e, number) || e.Kind.Tally.(*tally) != m.tally {
+					e = m.inRequest(n.table, f.form, number)
+				}
+				if e != nil {
+					if v, ok := e.Value.(V); ok {
+						m.tally.count(n.lane, outcomeL1)
+						return v, nil
+					}
+				}
+			}
+			if e, from := m.inProcess(n, f.form, number); e != nil {
+				if v, ok := e.Value.(V); ok {
+					m.tally.count(n.lane, from)
+					return v, nil
+				}
+			}
+		}
+		var stack [128]byte
+		key := keys.View(f.form.Append(stack[:0], unsafe.Pointer(&k)))
+		if n.table != nil && n.quick(key, opts) {
+			if e := entryOf(n.table.Get(key)); e != nil {
+				if v, ok := e.Value.(V); ok {
+					m.tally.count(n.lane, outcomeL1)
+					return v, nil
+				}
+			}
+		}
+		if e, counter := n.answer(key, opts, m.tally); e != nil {
+			if v, ok := e.Value.(V); ok {
+				counter.Add(1)
+				return v, nil
+			}
+		}
+		if n.cache.flights.InFlight() > 0 {
+			if v, err, ok := join[V](ctx, n, key, opts, m.tally); ok {
+				return v, err
+			}
+		}
+	}
+	return f.read("Do", ctx, k, opts, false)
+}
 
 // quick reports whether key is kept as it is, and may be used: all that can be said
 // against a hit, but for opts. It is so small that it becomes a part of its callers.
@@ -79,24 +184,6 @@ func (n *node) inProcess(key string) (*tier.Entry, outcome) {
 		return e, from
 	}
 	return entryOf(t.AddSince(epoch, itemOf(e))), from
-}
-
-// inProcess is node.inProcess for the value k of a Func, whose key is not written anywhere. Only
-// where there is no L1: nobody can tell that a request has not read the key.
-func (m *met) inProcess(n *node, form *keys.Form, k unsafe.Pointer) (*tier.Entry, outcome) {
-	number, ok := form.Number(k)
-	if !ok || n.load != nil {
-		return nil, 0
-	}
-	e := m.numbers.Get(number)
-	if e == nil {
-		w := form.Words(k)
-		if w.Len == 0 {
-			return nil, 0
-		}
-		e = m.numbers.Find(number, w)
-	}
-	return n.cache.ready(e)
 }
 
 // local is L2, or nil where a hit has to ask more than whether it has the key.

@@ -3,6 +3,7 @@ package memo_test
 import (
 	"context"
 	"errors"
+	"math"
 	"runtime"
 	"testing"
 	"testing/synctest"
@@ -123,7 +124,7 @@ func TestNumbersOfTwoFunctionsInOneCache(t *testing.T) {
 	in := func(which int) func(context.Context, int) (int, error) {
 		return func(ctx context.Context, k int) (int, error) {
 			if memo.From(ctx) == other {
-				which += 1000
+				return 1000 + which + k, nil
 			}
 			return which + k, nil
 		}
@@ -162,7 +163,7 @@ func TestNumbersThatAreNone(t *testing.T) {
 	ctx := c.With(context.Background())
 	same := func(_ context.Context, k int) (int, error) { return k, nil }
 	for _, f := range []*memo.Func[int, int]{memo.NewFunc(c, "n", same), memo.NewFunc(c, "a name of more than sixteen bytes", same)} {
-		for _, k := range []int{0, 7, -1, -7, 1e8 - 1, 1e8, 1e9, 1<<30 - 1, 1 << 30, 1 << 62, -1 << 63} {
+		for _, k := range []int{0, 7, -1, -7, 1e8 - 1, 1e8, 1e9, 1<<30 - 1, 1 << 30, math.MaxInt, math.MinInt} {
 			if v := often(t, f, ctx, k); v != k {
 				t.Errorf("%d is %d", k, v)
 			}
@@ -243,4 +244,54 @@ func TestWhatIsStaleIsServedByNumber(t *testing.T) {
 			t.Errorf("refreshed it is %d", v)
 		}
 	})
+}
+
+// TestNumbersInARequest: of two functions, of more keys than have one place each, and after each of
+// them was forgotten.
+func TestNumbersInARequest(t *testing.T) {
+	t.Parallel()
+	c := newCache(t, memo.Config{})
+	outside := c.With(context.Background())
+	add := func(n int) func(context.Context, int) (int, error) {
+		return func(_ context.Context, k int) (int, error) { return n + k, nil }
+	}
+	one, two := memo.NewFunc(c, "one", add(1000)), memo.NewFunc(c, "two", add(2000))
+	for _, ks := range [][]int{{7}, {7, 17}, {7, 8, 9}, {1, 2, 3, 4, 5, 6, 7, 8, 9, 10}} {
+		ctx, end := c.Begin(context.Background())
+		for range 3 {
+			for _, k := range ks {
+				for range 3 {
+					if a, b := often(t, one, ctx, k), often(t, two, ctx, k); a != 1000+k || b != 2000+k {
+						t.Errorf("%d is %d and %d", k, a, b)
+					}
+				}
+				often(t, one, outside, k)
+			}
+			check(t, one.Invalidate(ctx, ks[0]))
+			check(t, two.Set(ctx, ks[0], 2000+ks[0]))
+		}
+		end()
+	}
+}
+
+// TestARequestGoesOnByNumberWithWhatItHasRead, when L2 has another value by now.
+func TestARequestGoesOnByNumberWithWhatItHasRead(t *testing.T) {
+	t.Parallel()
+	c := newCache(t, memo.Config{})
+	f := countingRuns(c, "number")
+	outside := c.With(context.Background())
+	ctx, end := c.Begin(context.Background())
+	defer end()
+	often(t, f, ctx, 7)
+	check(t, f.Invalidate(outside, 7))
+	if v := often(t, f, outside, 7); v != 2 {
+		t.Errorf("outside it is %d", v)
+	}
+	if v := often(t, f, ctx, 7); v != 1 {
+		t.Errorf("in the request it is %d", v)
+	}
+	check(t, f.Invalidate(ctx, 7))
+	if v := often(t, f, ctx, 7); v != 3 {
+		t.Errorf("after its own Invalidate it is %d", v)
+	}
 }

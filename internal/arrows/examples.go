@@ -29,6 +29,8 @@ func ShownElsewhere() []Shown {
 		{"memo/lru", "Cache_Numbers", "memo/lru TestNumbersAreFound", forEngine},
 		{"memo/lru", "Numbers_Get", "memo/lru TestNumbersAreFound", forEngine},
 		{"memo/lru", "Numbers_Find", "memo/lru TestNumbersAreFound", forEngine},
+		{"memo/lru", "Numbers_Note", "memo/lru TestWhatHasLeftHasItsNumber", forEngine},
+		{"memo/lru", "HasNumber", "memo/lru TestWhatHasLeftHasItsNumber", forEngine},
 		{"memo/lru", "Numbers_Forget", "memo/lru TestWhatHasLeftIsHeldByNoSlot", forEngine},
 	}
 }

@@ -87,9 +87,9 @@ func (f *Form) Words(p unsafe.Pointer) (w Words) {
 	return w
 }
 
-// Last returns the last byte of the key of which Words are made of the value at p. It is
-// there before the Words are, and says where to look meanwhile: 8 % of a hit.
-func Last(p unsafe.Pointer) byte { return '0' + byte(*(*uint64)(p)%10) }
+// Last returns the last byte of the key of which Words are made of number. It is there before the
+// Words are, and says where to look meanwhile.
+func Last(number uint64) byte { return '0' + byte(number%10) }
 
 // Ends are the first 8 bytes of key and the last 8, which overlap in one of less than
 // 16; of one of less than 8 the first and last 4; and of one of less than 4 all three.

@@ -45,6 +45,18 @@ func (t *Table) Get(key string) *Item {
 	return nil
 }
 
+// At returns what may be the Item of a key that ends with last, where a Table has not more than
+// four: what Words it has, only the caller can tell, who knows it by something else.
+func (t *Table) At(last byte) *Item {
+	if t.more.Load() != nil {
+		return nil
+	}
+	return t.group.slots[last%perGroup].Load()
+}
+
+// Many reports whether GetWords may miss a key that Get finds.
+func (t *Table) Many() bool { return t.more.Load() != nil }
+
 // GetWords is Get for a key that is not written anywhere, of which w are the Words and last
 // is the last byte. It may miss a key that Get finds, where a Table has more than four.
 func (t *Table) GetWords(w keys.Words, last byte) *Item {

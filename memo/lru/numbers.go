@@ -115,6 +115,19 @@ func (n *Numbers) put(s *slots, number uint64, e *tier.Entry) {
 	}
 }
 
+// Note notes that e, which is of these Numbers' name, has the number, for HasNumber.
+func (n *Numbers) Note(e *tier.Entry, number uint64) {
+	if atomic.LoadUint64(&e.Local)&numberMask == 0 && number < mostNumber && e.Kind != nil && e.Kind.Tally == n.tally {
+		atomic.OrUint64(&e.Local, named(number)&numberMask)
+	}
+}
+
+// HasNumber reports whether e, which a request may have and L2 not, is known to have the number,
+// below 10⁹. Only for an e of a Cache whose Tally says of which name it is.
+func HasNumber(e *tier.Entry, number uint64) bool {
+	return atomic.LoadUint64(&e.Local)&numberMask == named(number)&^stands
+}
+
 // Forget is told of each entry that has left the Cache, so that no slot holds it.
 func (n *Numbers) Forget(e *tier.Entry) {
 	s, number := n.slots.Load(), atomic.LoadUint64(&e.Local)&numberMask>>numberOffset

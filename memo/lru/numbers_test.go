@@ -357,3 +357,28 @@ func TestNumbersBesideWriters(t *testing.T) {
 	stop.Store(true)
 	readers.Wait()
 }
+
+// TestWhatHasLeftHasItsNumber: a request goes on with what it has read.
+func TestWhatHasLeftHasItsNumber(t *testing.T) {
+	t.Parallel()
+	f := newFamily(lru.New(1000))
+	e := f.entry(7)
+	if lru.HasNumber(e, 7) || lru.HasNumber(e, 0) {
+		t.Error("it has a number that nobody has noted")
+	}
+	newFamily(f.c).numbers.Note(e, 7)
+	if lru.HasNumber(e, 7) {
+		t.Error("another name has noted a number")
+	}
+	f.numbers.Note(e, 7)
+	f.numbers.Note(e, 7)
+	if !lru.HasNumber(e, 7) || lru.HasNumber(e, 8) || lru.HasNumber(e, 6) || f.numbers.Get(7) != nil {
+		t.Error("its number is not the one that was noted, or it stands")
+	}
+	f, e = stood()
+	f.c.Delete(e.Key)
+	f.numbers.Forget(e)
+	if !lru.HasNumber(e, 7) {
+		t.Error("it has lost its number")
+	}
+}

@@ -1,0 +1,71 @@
+package memo
+
+import (
+	"unsafe"
+
+	"github.com/tiermemo/tiermemo/internal/keys"
+	"github.com/tiermemo/tiermemo/internal/scope"
+	"github.com/tiermemo/tiermemo/memo/lru"
+	"github.com/tiermemo/tiermemo/memo/tier"
+)
+
+// Beside the hit: how an entry comes to be found by a number alone (hit.go), of a Func whose keys
+// are numbers. An entry has its number in its Local, and in L2 a slot (lru.Numbers); it gets both
+// when it has been found by the words of its key. An entry that says the number and counts for the
+// name is that of the key: no other key of the name has a number noted.
+
+// numbersOf are those entries of t, the tally of a function whose keys form writes, that are found
+// by their numbers; nil: none. What other names share is of several functions.
+func (c *Cache) numbersOf(t *tally, form *keys.Form) *lru.Numbers {
+	if c.lru == nil || !form.HasWords() || t == c.names.other {
+		return nil
+	}
+	c.names.mu.Lock()
+	defer c.names.mu.Unlock()
+	n := t.numbers.Load()
+	if n == nil {
+		n = c.lru.Numbers(t)
+		t.numbers.Store(n)
+	}
+	return n
+}
+
+// inRequest returns the entry of the key with the number, which form writes, if t finds it by its
+// words; from now on it is found by the number.
+func (m *met) inRequest(t *scope.Table, form *keys.Form, number uint64) *tier.Entry {
+	w := form.Words(unsafe.Pointer(&number))
+	if w.Len == 0 {
+		return nil
+	}
+	e := entryOf(t.GetWords(w, keys.Last(number)))
+	if e != nil {
+		m.numbers.Note(e, number)
+	}
+	return e
+}
+
+// inProcess is node.inProcess for such a key. Only where L1 has said that it has none: of many
+// keys nobody can tell by Words alone that a request has not read one.
+func (m *met) inProcess(n *node, form *keys.Form, number uint64) (*tier.Entry, outcome) {
+	t := n.table
+	if n.load != nil || t != nil && t.Many() {
+		return nil, 0
+	}
+	var epoch uint64
+	if t != nil {
+		epoch = t.Epoch()
+	}
+	e := m.numbers.Get(number)
+	if e == nil {
+		w := form.Words(unsafe.Pointer(&number))
+		if w.Len == 0 {
+			return nil, 0
+		}
+		e = m.numbers.Find(number, w)
+	}
+	e, from := n.cache.ready(e)
+	if e == nil || t == nil {
+		return e, from
+	}
+	return entryOf(t.AddSince(epoch, itemOf(e))), from
+}
