@@ -44,7 +44,7 @@ type domain struct {
 	gone     int64         // since when it is on none, 0: it is; guarded by members.mu
 	followed chan struct{} // closed when nobody polls by himself any more
 	polling  chan struct{} // holds a token while somebody polls
-	held     sync.Map      // tokens of the leases of the loads that run here
+	leases   leases        // of the loads that run here
 	portion  int           // of the queue that is delivered at once. Of who polls.
 	foreign  bool          // its roster is a later release's, or goes by another order. Of who polls.
 	owing    bool          // an epoch was due, and may not have begun: see rotate. Of who polls.
@@ -74,6 +74,7 @@ func newDomain(c *Cache, node tier.Node, space keys.Space) *domain {
 		health: coherence.Health{Blip: c.cfg.StaleBound, Calm: c.cfg.PollInterval + c.cfg.WriteTimeout + 100*time.Millisecond},
 		since:  time.Now(),
 	}
+	d.leases.domain = d
 	d.home.init()
 	d.home.moved = func(e *tier.Entry) bool {
 		return c.members.holder(e.Key) != d || c.members.void(d, e.Key, e.Stamp)

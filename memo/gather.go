@@ -41,6 +41,7 @@ type gather struct {
 	callers int         // callers who have not come to wait, or to an end, for the first time
 	looks   map[*domain][]*looker
 	runs    []*runner
+	leases  map[*domain]*confirmation // of the loads at runs, and of those that are on their way there
 }
 
 // loader loads what is asked for: an answer for each. The arguments are those of a
@@ -62,6 +63,14 @@ type seat struct {
 	caller bool // the caller is counted among those who are out
 	passed bool // it is not counted among the callers any more
 	flight bool // the load is counted among those who are out
+}
+
+// together is the gather that s is a place in, or nil.
+func (s *seat) together() *gather {
+	if s == nil {
+		return nil
+	}
+	return s.gather
 }
 
 // seat returns a place for a load whose caller is about to ask for it.
@@ -98,6 +107,7 @@ func (g *gather) leave() {
 func (g *gather) depart() {
 	var looks map[*domain][]*looker
 	var runs []*runner
+	var leases map[*domain]*confirmation
 	switch {
 	case g.out > 0:
 	case len(g.looks) > 0:
@@ -107,10 +117,14 @@ func (g *gather) depart() {
 		}
 	default:
 		runs, g.runs = g.runs, nil
+		leases, g.leases = g.leases, nil
 	}
 	g.mu.Unlock()
 	for d, lookers := range looks {
 		go d.lookFor(context.Background(), lookers)
+	}
+	for _, k := range leases {
+		go k.run(context.Background())
 	}
 	if len(runs) > 0 {
 		go g.runAll(runs)
@@ -204,6 +218,7 @@ type looker struct {
 	seen  *look         // what it shares with others that were read with it: all but the item
 	item  tier.Item
 	slot  int    // of place, among the names of its look
+	again bool   // another one of its look may be for the same place
 	slabs *slabs // of who looks ahead: where item is until it is judged
 	err   error
 
@@ -224,7 +239,7 @@ func (l *load) look(ctx context.Context, d *domain, place string, marks []string
 	if l.seat == nil {
 		return d.look(ctx, place, marks...)
 	}
-	g, w := l.seat.gather, &looker{place: place, marks: marks, done: make(chan struct{})}
+	g, w := l.seat.gather, &looker{place: place, marks: marks, done: make(chan struct{}), again: true}
 	g.mu.Lock()
 	if g.looks == nil {
 		g.looks = map[*domain][]*looker{}

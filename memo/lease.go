@@ -11,8 +11,8 @@ import (
 	"github.com/tiermemo/tiermemo/memo/tier"
 )
 
-// Between a miss in L3 and fn: shared.go places the lease, what is here keeps it
-// while fn runs, and fill.go trades it for the value.
+// Between a miss in L3 and fn: shared.go places the lease, confirm.go learns its version
+// and renew.go keeps it while fn runs, and fill.go trades it for the value.
 
 // leaseTTL is how long a lease lives without being renewed: how long others
 // wait for a process that died while it was loading. memcached counts seconds,
@@ -36,8 +36,7 @@ func (d *domain) left(data []byte) bool {
 	if wire.ParseLease(data, &found) != nil || found.Token>>32 != d.cache.source>>32 {
 		return false
 	}
-	_, held := d.held.Load(found.Token)
-	return !held
+	return !d.leases.holds(found.Token)
 }
 
 // errLeaseLost says that what stands in a place is not the lease that was put
@@ -50,8 +49,7 @@ var errAway = errors.New("memo: the shared tier does not answer")
 // errHeld says that another process loads.
 var errHeld = errors.New("memo: another process loads it")
 
-// lease is this process's right to fill one place, while its load runs. One
-// goroutine confirms and renews it; end waits for it.
+// lease is this process's right to fill one place, while its load runs.
 //
 // Its token stands in the place itself; or, where that holds an old value which others
 // are served meanwhile, in a lock beside it. The lock is named after the version that
@@ -62,12 +60,13 @@ var errHeld = errors.New("memo: another process loads it")
 //  3. the late one takes it, and loads once more
 type lease struct {
 	domain    *domain
-	place     string // where the value goes
+	load      context.Context // the load's
+	place     string          // where the value goes
 	token     uint64
-	tokenAt   string        // where the token is; empty: nowhere, see holdOver
-	confirmed chan struct{} // closed when cas, seq and at are known, or lost is
-	stop      chan struct{}
-	stopped   chan struct{}
+	tokenAt   string          // where the token is; empty: nowhere, see holdOver
+	confirmed <-chan struct{} // closed when cas, seq and at are known, or lost is
+	confirms  *confirmation   // nil: they are known from the start
+	bearing   chan struct{}   // closed when born is known; nil: there is nothing to bear
 	ended     bool
 
 	// Written before confirmed is closed.
@@ -76,117 +75,76 @@ type lease struct {
 	at   int64  // when that was
 	lost error
 
-	born bool // the markers that said nothing; written before stopped is closed
-}
+	born bool // the markers that said nothing; written before bearing is closed
 
-func (d *domain) newLease(place, tokenAt string, token uint64) *lease {
-	return &lease{
-		domain: d, place: place, token: token, tokenAt: tokenAt,
-		confirmed: make(chan struct{}), stop: make(chan struct{}), stopped: make(chan struct{}),
-	}
+	term // of leases
 }
 
 // take carries out the plan p of a load: it makes what at found in place this process's
 // to fill, or returns errHeld, or an error of the Node. birth, if there is one, runs
-// beside the load.
-func (d *domain) take(ctx context.Context, p plan, place string, at look, mine wire.Lease, birth func(context.Context) bool) (*lease, error) {
+// beside the load. g is what the load travels with, or nil.
+func (d *domain) take(ctx context.Context, g *gather, p plan, place string, at look, mine wire.Lease, birth func(context.Context) bool) (*lease, error) {
 	switch p {
 	case wait:
 		return nil, errHeld
 	case resume:
-		return d.hold(ctx, place, mine.Token, birth), nil
+		return d.hold(ctx, g, place, mine.Token, birth), nil
 	case overwrite:
 		return d.holdOver(ctx, place, "", mine.Token, at), nil
 	case replace:
 		lock := d.space.Lock(place, at.item.CAS)
-		if err := d.lock(ctx, lock, at, mine); err != nil {
+		if err := d.lock(loading{ctx}, lock, at, mine); err != nil {
 			return nil, err
 		}
 		return d.holdOver(ctx, place, lock, mine.Token, at), nil
 	case inherit:
-		if err := d.lock(ctx, d.space.Lock(place, at.item.CAS), at, mine); err != nil {
+		if err := d.lock(loading{ctx}, d.space.Lock(place, at.item.CAS), at, mine); err != nil {
 			return nil, err
 		}
 	}
-	if err := d.placeLease(ctx, place, at, mine); err != nil {
+	if err := d.placeLease(loading{ctx}, place, at, mine); err != nil {
 		return nil, err
 	}
-	return d.hold(ctx, place, mine.Token, birth), nil
+	return d.hold(ctx, g, place, mine.Token, birth), nil
 }
 
 // hold confirms and renews the lease that this process has placed.
-func (d *domain) hold(ctx context.Context, place string, token uint64, birth func(context.Context) bool) *lease {
-	s := d.newLease(place, place, token)
-	go func() {
-		defer close(s.stopped)
-		s.confirm(context.WithoutCancel(ctx))
-		close(s.confirmed)
-		if birth != nil && s.lost == nil {
-			s.born = birth(context.WithoutCancel(ctx))
-		}
-		s.keep(ctx)
-	}()
+func (d *domain) hold(ctx context.Context, g *gather, place string, token uint64, birth func(context.Context) bool) *lease {
+	s := &lease{domain: d, load: ctx, place: place, token: token, tokenAt: place}
+	d.leases.add(s)
+	if g != nil {
+		s.confirms = g.confirms(s)
+	} else {
+		s.confirms = &confirmation{domain: d, leases: []*lease{s}, done: make(chan struct{})}
+		go s.confirms.run(context.WithoutCancel(ctx))
+	}
+	s.confirmed = s.confirms.done
+	if birth != nil {
+		s.bearing = make(chan struct{})
+		go s.bear(birth)
+	}
 	return s
+}
+
+// bear runs birth, if s is there.
+func (s *lease) bear(birth func(context.Context) bool) {
+	defer close(s.bearing)
+	if <-s.confirmed; s.lost == nil {
+		s.born = birth(context.WithoutCancel(s.load))
+	}
 }
 
 // holdOver is the lease of who replaces the version that at found. With a lock it is
 // renewed.
 func (d *domain) holdOver(ctx context.Context, place, lock string, token uint64, at look) *lease {
-	s := d.newLease(place, lock, token)
+	known := make(chan struct{})
+	close(known)
+	s := &lease{domain: d, load: ctx, place: place, token: token, tokenAt: lock, confirmed: known}
 	s.cas, s.seq, s.at = at.item.CAS, at.seq, d.cache.clock.Exact()
-	close(s.confirmed)
-	if lock == "" {
-		close(s.stopped)
-		return s
+	if lock != "" {
+		d.leases.add(s)
 	}
-	go func() {
-		defer close(s.stopped)
-		s.keep(ctx)
-	}()
 	return s
-}
-
-// keep renews s until its load ends, or is given up: a loader that never returns must
-// not keep the other processes waiting.
-func (s *lease) keep(load context.Context) {
-	ctx := context.WithoutCancel(load)
-	renew := time.NewTicker(leaseTTL / 3)
-	defer renew.Stop()
-	for s.lost == nil {
-		select {
-		case <-s.stop:
-			return
-		case <-load.Done():
-			return
-		case <-renew.C:
-			s.renew(ctx)
-		}
-	}
-}
-
-// confirm learns the version of the lease: Add does not tell it.
-func (s *lease) confirm(ctx context.Context) {
-	at, err := s.domain.look(ctx, s.place)
-	switch {
-	case err != nil:
-		s.lost = err
-	case !own(at.item.Value, s.token):
-		s.lost = errLeaseLost
-	}
-	s.cas, s.seq, s.at = at.item.CAS, at.seq, s.domain.cache.clock.Exact()
-}
-
-// renew gives the lease another leaseTTL, if it is still there: to touch what
-// somebody else stored in its place would change how long that lives.
-func (s *lease) renew(ctx context.Context) {
-	if !s.domain.reachable() {
-		return
-	}
-	at, err := s.domain.look(ctx, s.tokenAt)
-	if err != nil || !own(at.item.Value, s.token) {
-		return // the swap will tell
-	}
-	_ = s.domain.touch(ctx, s.tokenAt, leaseTTL)
 }
 
 // end stops the renewal and waits until the lease's version is known.
@@ -195,8 +153,12 @@ func (s *lease) end() {
 		return
 	}
 	s.ended = true
-	close(s.stop)
-	<-s.stopped
+	s.domain.leases.remove(s)
+	s.confirms.begin()
+	<-s.confirmed
+	if s.bearing != nil {
+		<-s.bearing
+	}
 }
 
 // store puts data in place of what the lease is about, if the server is not known to
@@ -225,13 +187,4 @@ func (s *lease) release(ctx context.Context, replaced bool) {
 			_ = s.domain.compareAndDelete(ctx, s.tokenAt, at.item.CAS)
 		}
 	}
-}
-
-// own reports whether data is the lease with token.
-func own(data []byte, token uint64) bool {
-	if wire.KindOf(data) != wire.KindLease {
-		return false
-	}
-	var l wire.Lease
-	return wire.ParseLease(data, &l) == nil && l.Token == token
 }

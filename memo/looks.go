@@ -22,7 +22,7 @@ func (d *domain) lookFor(ctx context.Context, all []*looker) {
 	parts := (len(all) + placesAtOnce - 1) / placesAtOnce
 	_ = each(parts, lookingsAtOnce, func(i int) error {
 		part := all[i*len(all)/parts : (i+1)*len(all)/parts]
-		if part[0].done == nil {
+		if !part[0].again { // they look ahead
 			part[0].slabs = &slabs{spare: &d.cache.slabs}
 		}
 		var err error
@@ -80,8 +80,8 @@ func (d *domain) lookOnce(ctx context.Context, all []*looker) (err error) {
 }
 
 // namesOf are the names that all ask for, each once, and where among them the markers and
-// the counter are. The places of those who look ahead are all different; of loads two may
-// be of one key.
+// the counter are. The places of those who look ahead are all different; of loads, and of
+// leases, two may be of one key.
 func (d *domain) namesOf(all []*looker) (names []string, marks map[string]int, counter int) {
 	names, marks = make([]string, 0, len(all)+8), map[string]int{}
 	ask := func(name string) int {
@@ -103,7 +103,7 @@ func (d *domain) namesOf(all []*looker) (names []string, marks map[string]int, c
 	counter = len(names)
 	names = append(names, d.space.Seq())
 	for _, w := range all {
-		if w.done != nil {
+		if w.again {
 			w.slot = ask(w.place)
 			continue
 		}

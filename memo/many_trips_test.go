@@ -62,12 +62,12 @@ func TestRoundTripsOfBatches(t *testing.T) {
 				must(t, err)
 			}
 		}},
-		{"100 loads", []string{"a"}, cost{trips: 2, after: 1, commands: 1 + 100 + 100 + 100}, func(t *testing.T, here, there *distant) func(ctx context.Context) {
+		{"100 loads", []string{"a"}, cost{trips: 2, after: 1, commands: 1 + 100 + 1 + 100}, func(t *testing.T, here, there *distant) func(ctx context.Context) {
 			there.many(t, there.cache.With(background), keysOf("user", 1)) // of this tree
 			must(t, there.cache.Invalidate(background, hundred...))
 			return func(ctx context.Context) { here.many(t, ctx, hundred) }
 		}},
-		{"50 hits, 50 loads", []string{"a"}, cost{trips: 2, after: 1, commands: 1 + 50 + 50 + 50}, func(t *testing.T, here, there *distant) func(ctx context.Context) {
+		{"50 hits, 50 loads", []string{"a"}, cost{trips: 2, after: 1, commands: 1 + 50 + 1 + 50}, func(t *testing.T, here, there *distant) func(ctx context.Context) {
 			there.many(t, there.cache.With(background), hundred[:50])
 			return func(ctx context.Context) { here.many(t, ctx, hundred) }
 		}},

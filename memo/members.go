@@ -138,6 +138,7 @@ func (m *members) part(d *domain) {
 func (d *domain) leave() {
 	close(d.parted)
 	d.quit()
+	d.leases.close()
 	_ = d.endPolls()
 	if c, ok := d.node.(io.Closer); ok {
 		_ = c.Close()
@@ -254,6 +255,12 @@ func (m *members) close(ctx context.Context) (lost undelivered, err error) {
 		lost.add(d.undelivered())
 		d.quit()
 	}
-	errs = append(errs, within(ctx, func() error { m.follows.Wait(); return nil }))
+	errs = append(errs, within(ctx, func() error {
+		m.follows.Wait()
+		for _, d := range all {
+			d.leases.close()
+		}
+		return nil
+	}))
 	return lost, errors.Join(errs...)
 }

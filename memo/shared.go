@@ -35,7 +35,12 @@ func (l *load) fleet(ctx context.Context, f *call, d *domain) (landing, error) {
 	patience := l.cache.clock.Exact() + int64(l.policy.loadTimeout)
 	tags := l.likelyTags()
 	nap := leastWait
-	defer d.held.Delete(mine.Token)
+	held := false
+	defer func() {
+		if held {
+			d.leases.forget(mine.Token)
+		}
+	}()
 	for lost := 0; lost < mostTurns; {
 		at, marked, err := l.first(ctx, d, place, tags)
 		if tags = marked; err != nil {
@@ -56,10 +61,11 @@ func (l *load) fleet(ctx context.Context, f *call, d *domain) (landing, error) {
 		case replace:
 			l.keepSpare(f, e)
 		}
-		if p != wait {
-			d.held.Store(mine.Token, nil)
+		if p != wait && !held {
+			held = true
+			d.leases.keep(mine.Token)
 		}
-		s, err := d.take(ctx, p, place, at, mine, l.birth(d, at, tags))
+		s, err := d.take(ctx, l.seat.together(), p, place, at, mine, l.birth(d, at, tags))
 		switch {
 		case err == nil:
 			f.Stamp(at.seq) // and not that of what was found, which it replaces

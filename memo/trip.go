@@ -72,7 +72,7 @@ func (d *domain) measured(t *trip, op string, fn func(ctx context.Context) error
 // A ctx that can end in three ways is a timer and three registrations, made and taken
 // back for each call: a tenth of a hit in the shared tier. So a trip makes them when it
 // is asked for its Done. memo/memcached, which knows the deadline and puts it on its
-// connection, asks for what it needs beside it: see Interrupts.
+// connection, asks for what it needs beside it: see Ends and Interrupts.
 type trip struct {
 	context.Context // its caller's
 	life            context.Context
@@ -116,6 +116,15 @@ func (t *trip) Err() error {
 		return context.DeadlineExceeded
 	}
 	return nil
+}
+
+// Ends are closed when t ends before its deadline, and maybe then; nil: never. Who waits
+// for an answer anyway waits for them beside it, which makes nothing.
+func (t *trip) Ends() (caller, life <-chan struct{}) {
+	if l, ok := t.Context.(loading); ok {
+		return l.Context.Done(), nil
+	}
+	return t.Context.Done(), t.life.Done()
 }
 
 // Interrupts runs f, on a goroutine of its own, when t ends before its deadline, and

@@ -11,24 +11,40 @@ import (
 )
 
 // The ctx of a call of a Node ends for each of its reasons, whether the Node waits for
-// its Done or, as memo/memcached does, for its Interrupts.
+// its Done or, as memo/memcached does, for its Interrupts or its Ends.
+
+// ways are those in which a Node learns of the end of its ctx.
+var ways = map[string]func(ctx context.Context){
+	"Done": func(ctx context.Context) { <-ctx.Done() },
+	"Interrupts": func(ctx context.Context) {
+		done := make(chan struct{})
+		defer ctx.(interface {
+			Interrupts(f func()) (stop func() bool)
+		}).Interrupts(func() { close(done) })()
+		<-done
+	},
+	"Ends": func(ctx context.Context) {
+		caller, life := ctx.(interface {
+			Ends() (caller, life <-chan struct{})
+		}).Ends()
+		select {
+		case <-caller:
+		case <-life:
+		}
+		if ctx.Err() == nil {
+			panic("Ends, and has no Err")
+		}
+	},
+}
 
 // waits makes the first op on wire wait for the end of its ctx, and says when that was,
 // and what it had been given.
-func waits(wire *tiertest.Faulty, op tiertest.Op, byDone bool) (ended chan time.Time, given chan time.Time) {
+func waits(wire *tiertest.Faulty, op tiertest.Op, way func(ctx context.Context)) (ended chan time.Time, given chan time.Time) {
 	ended, given = make(chan time.Time, 1), make(chan time.Time, 1)
 	wire.Inject(tiertest.Fault{Ops: []tiertest.Op{op}, Match: ":v:", Times: 1, Before: func(ctx context.Context, _ tiertest.Op, _ []string) {
 		deadline, _ := ctx.Deadline()
 		given <- deadline
-		if byDone {
-			<-ctx.Done()
-		} else {
-			done := make(chan struct{})
-			defer ctx.(interface {
-				Interrupts(f func()) (stop func() bool)
-			}).Interrupts(func() { close(done) })()
-			<-done
-		}
+		way(ctx)
 		ended <- time.Now()
 	}})
 	return ended, given
@@ -76,7 +92,7 @@ func TestCallOfANodeEnds(t *testing.T) {
 			_ = c.Close(ctx)
 		}},
 	} {
-		for how, byDone := range map[string]bool{"Done": true, "Interrupts": false} {
+		for how, way := range ways {
 			t.Run(name+", by "+how, func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
@@ -85,7 +101,7 @@ func TestCallOfANodeEnds(t *testing.T) {
 					must(t, err)
 					defer c.Close(context.Background())
 					_, _ = memo.Get[int](c.With(context.Background()), "first") // has polled
-					ended, given := waits(wire, test.op, byDone)
+					ended, given := waits(wire, test.op, way)
 					begin := time.Now()
 					test.call(t, c)
 					at := <-ended

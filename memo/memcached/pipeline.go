@@ -77,22 +77,16 @@ func (n *node) together(ctx context.Context, op string, keys []string, r *reques
 //
 // Where nobody has, the server is only slow, and would have to answer twice.
 func (n *node) ride(ctx context.Context, op string, now, deadline time.Time, r *request) error {
-	cut := make(chan struct{}, 1)
-	stop := watch(ctx, func() { cut <- struct{}{} })
-	half := now.Add(deadline.Sub(now) / 2)
-	timer := time.NewTimer(time.Until(half))
-	defer timer.Stop()
-	if stop != nil {
-		defer stop()
-	}
+	caller, life := ends(ctx)
+	timer := n.pool.timer(deadline.Sub(now) / 2)
+	defer n.pool.idles(timer)
 	for arrived := false; !arrived; {
 		select {
 		case <-r.arrived:
 			arrived = true
-		case <-cut:
-			if err := ctx.Err(); err != nil {
-				return n.wrap(op, err)
-			}
+		case <-caller:
+			return n.overtime(ctx, op, deadline)
+		case <-life:
 			return n.overtime(ctx, op, deadline)
 		case <-timer.C:
 			if !time.Now().Before(deadline) {
@@ -108,6 +102,33 @@ func (n *node) ride(ctx context.Context, op string, now, deadline time.Time, r *
 		return fmt.Errorf("memcached: %s on %s: %w: %s", op, n.name, r.err, shown(r.said))
 	}
 	return r.err
+}
+
+// ends are closed when ctx ends; nil: never. The engine's ctx has the two at hand, and
+// would have to make its Done of them, for each request.
+func ends(ctx context.Context) (caller, life <-chan struct{}) {
+	if c, ok := ctx.(interface {
+		Ends() (caller, life <-chan struct{})
+	}); ok {
+		return c.Ends()
+	}
+	return ctx.Done(), nil
+}
+
+// timer rings after d. It is one that another request has had, if there is one: a new one
+// takes three allocations.
+func (p *pool) timer(d time.Duration) *time.Timer {
+	if t, _ := p.timers.Get().(*time.Timer); t != nil {
+		t.Reset(d)
+		return t
+	}
+	return time.NewTimer(d)
+}
+
+// idles takes t back.
+func (p *pool) idles(t *time.Timer) {
+	t.Stop()
+	p.timers.Put(t)
 }
 
 // hasAnswered reports whether the server has answered who began after then.

@@ -42,6 +42,7 @@ type pool struct {
 	heard    uint64      // operations that left their connection in order: the server answered them
 	answered time.Time   // when the youngest of those began
 	buffers  sync.Pool   // of *[bufferSize]byte, see gets.go
+	timers   sync.Pool   // of *time.Timer that have been stopped, see pipeline.go
 	waits    *train      // what is sent together next, see pipeline.go
 	spare    *train      // nil, or the room of one that was sent
 	alone    int         // small requests that are under way without company

@@ -83,9 +83,9 @@ func loads() []Mutation {
 	}, {
 		Name:    "the lease is not renewed",
 		Rule:    "A lease lives for as long as its load, and for 2 s more if its process dies.",
-		File:    "memo/lease.go",
-		Old:     "			s.renew(ctx)\n",
-		New:     "			_ = ctx\n",
+		File:    "memo/renew.go",
+		Old:     "	k.domain.renew(context.Background(), due)\n",
+		New:     "	_ = due\n",
 		Package: "memo",
 		Tests:   []string{"TestG03_OneLoadForTheFleet"},
 	}, {

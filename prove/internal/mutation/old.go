@@ -22,9 +22,9 @@ func old() []Mutation {
 	}, {
 		Name:    "the lock of a refresh is not renewed",
 		Rule:    "A lock lives for as long as its load, and for 2 s more if its process dies.",
-		File:    "memo/lease.go",
-		Old:     "			s.renew(ctx)\n",
-		New:     "			_ = ctx\n",
+		File:    "memo/renew.go",
+		Old:     "	k.domain.renew(context.Background(), due)\n",
+		New:     "	_ = due\n",
 		Package: "memo",
 		Tests:   []string{"TestSlowRefreshKeepsItsLock"},
 	}, {
