@@ -130,6 +130,24 @@ func TestMissAllocations(t *testing.T) {
 	allocates(t, "a miss that L2 does not keep", 6, func() { who(memo.Do(ctx, next(), loadUser, memo.NoStore())) })
 }
 
+// An invalidation that nobody else has to hear of puts nothing on the heap.
+func TestInvalidationAllocations(t *testing.T) {
+	c := newCache(t, memo.Config{})
+	request, end := c.Begin(context.Background())
+	defer end()
+	f := memo.NewFunc(c, "user", func(context.Context, int) (user, error) { return user{ID: 7}, nil })
+	check := func(err error) {
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	for where, ctx := range map[string]context.Context{"in a request": request, "outside of one": c.With(context.Background())} {
+		id, key := 1<<30, memo.Key("user", 1<<30)
+		allocates(t, where+", by a Func", 0, func() { check(f.Invalidate(ctx, id)) })
+		allocates(t, where+", by a key", 0, func() { check(memo.Invalidate(ctx, key)) })
+	}
+}
+
 // Who waits for another's load has the runtime note for what it waits.
 func TestWaiterAllocations(t *testing.T) {
 	for how, ask := range map[string]func(ctx context.Context, f *memo.Func[string, int], load func(context.Context) (int, error)) (int, error){

@@ -63,7 +63,8 @@
 // loader of one, and manytx.go for a Tx.
 //
 // invalidate.go runs the other way, L3 first, and says why, and expire.go, set.go and
-// add.go with it; deliver.go is its way to L3, and queue.go where it waits for it.
+// add.go with it; deliver.go is its way to L3, and queue.go where it waits for it. Where there
+// is no L3, forget.go turns back at once.
 // In a transaction (tx.go) reads go by txread.go, and invalidations by txwrite.go, until it
 // commits.
 //

@@ -128,6 +128,11 @@ func (f *Func[K, V]) Uncached(ctx context.Context, k K) (v V, err error) {
 // Invalidate forgets the values of ks in this request, this process and the shared
 // tier, and tells the other processes; see the package's Invalidate.
 func (f *Func[K, V]) Invalidate(ctx context.Context, ks ...K) error {
+	if len(ks) == 1 {
+		if done, err := f.forgets(ctx, ks[0]); done {
+			return err
+		}
+	}
 	return f.invalidate("Invalidate", ctx, wire.Keys, f.keys(ks))
 }
 

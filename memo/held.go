@@ -29,10 +29,17 @@ func (c *Cache) keepLocal(e *tier.Entry) {
 
 // dropLocal removes key from L2. Under the lock of its flight.
 func (c *Cache) dropLocal(key string) {
+	if c.lru != nil {
+		c.takeLocal(key)
+		return
+	}
 	old := c.cfg.Local.Peek(key)
 	c.cfg.Local.Delete(key)
 	c.leaves(old)
 }
+
+// takeLocal is dropLocal where L2 is an lru.Cache. It does not keep key.
+func (c *Cache) takeLocal(key string) { c.leaves(c.lru.Take(key)) }
 
 // clearLocal empties L2. Under the locks of all flights. What was there belongs to an
 // era that is over: it is not looked for.

@@ -37,6 +37,11 @@ import (
 // keys it is; all others are invalidated. What became of those is joined to it,
 // unless it is nil.
 func Invalidate(ctx context.Context, keys ...string) error {
+	if len(keys) == 1 {
+		if done, err := forgets(ctx, nil, keys[0], nil); done {
+			return err
+		}
+	}
 	return invalidate(ctx, nil, "Invalidate", wire.Keys, keys)
 }
 
@@ -44,6 +49,11 @@ func Invalidate(ctx context.Context, keys ...string) error {
 func (c *Cache) Invalidate(ctx context.Context, keys ...string) error {
 	if c.none() { // and not that of ctx
 		return ErrNoCache
+	}
+	if len(keys) == 1 {
+		if done, err := forgets(ctx, c, keys[0], nil); done {
+			return err
+		}
 	}
 	return invalidate(ctx, c, "Invalidate", wire.Keys, keys)
 }

@@ -20,6 +20,10 @@ const Always = math.MaxUint64
 //  2. a load of A begins, and finds the old B in the process tier, of which it makes A
 //  3. B is forgotten, and the load of A keeps what it made
 func (g *Group[V]) Invalidate(seq uint64, forget func(), keys ...string) {
+	if len(keys) == 1 { // nearly always; without a lock of a number that is known only when it runs
+		g.invalidateOne(seq, forget, keys[0])
+		return
+	}
 	var locks uint64
 	for _, key := range keys {
 		locks |= 1 << g.home(key)
@@ -33,6 +37,16 @@ func (g *Group[V]) Invalidate(seq uint64, forget func(), keys ...string) {
 		if k := g.shard(key).keys[key]; k != nil {
 			g.invalidate(k, seq)
 		}
+	}
+	forget()
+}
+
+func (g *Group[V]) invalidateOne(seq uint64, forget func(), key string) {
+	s := g.shard(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if k := s.keys[key]; k != nil {
+		g.invalidate(k, seq)
 	}
 	forget()
 }

@@ -54,3 +54,11 @@ func ExampleCache() {
 	// true 3
 	// 0
 }
+
+// Take is for who has to know what a Delete has removed.
+func ExampleCache_Take() {
+	c := lru.New(10)
+	c.Set("a", &tier.Entry{Key: "a", Value: 1})
+	fmt.Println(c.Take("a").Value, c.Take("a") == nil)
+	// Output: 1 true
+}

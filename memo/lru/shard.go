@@ -71,17 +71,26 @@ func (s *shard) grow(t *table, n int64) *table {
 	return t
 }
 
-func (s *shard) delete(hash uint64, key string) {
+// Take is Delete that returns what was there, or nil. It does not keep key.
+func (c *Cache) Take(key string) *tier.Entry {
+	hash := c.hash(key)
+	return c.shards[c.shard(hash)].delete(hash, key)
+}
+
+// delete returns what it has removed, or nil.
+func (s *shard) delete(hash uint64, key string) *tier.Entry {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t := s.table.Load()
 	if t == nil {
-		return
+		return nil
 	}
-	if e := t.find(hash, key); e != nil {
+	e := t.find(hash, key)
+	if e != nil {
 		s.order.remove(e)
 		t.delete(hash, e)
 	}
+	return e
 }
 
 // clear takes a new table and a new order: to visit every entry would take time, under the lock,
