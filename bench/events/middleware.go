@@ -22,6 +22,7 @@ const (
 	OursInside      = "tiermemo"
 	NoMiddleware    = "no middleware"
 	TwoLines        = "by hand: a context map, made when it is needed"
+	CopyAlone       = "a request with a context of that size, alone"
 	TwoTiers        = "by hand: the same over golang-lru + singleflight"
 )
 
@@ -44,6 +45,17 @@ func (d discard) WriteHeader(int)                {}
 func byHandMiddleware(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		next.ServeHTTP(w, r.WithContext(peer.WithRequestMap(r.Context())))
+	})
+}
+
+// copied gives each request a context of the size of ours, and does nothing with it.
+func copied(next http.Handler) http.Handler {
+	type scope struct {
+		context.Context
+		_ [144 - 16]byte
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		next.ServeHTTP(w, r.WithContext(&scope{Context: r.Context()}))
 	})
 }
 
@@ -97,7 +109,9 @@ func middlewareOf(calls int) lab.Event {
 		served(TwoLines, false, func() (http.Handler, func(), error) { return byHandMiddleware(handler(calls, onMapAlone)), none, nil }),
 	}}
 	if calls == 0 {
-		e.Contenders = append(e.Contenders, served(NoMiddleware, true, func() (http.Handler, func(), error) { return handler(0, nil), none, nil }))
+		e.Contenders = append(e.Contenders,
+			served(NoMiddleware, true, func() (http.Handler, func(), error) { return handler(0, nil), none, nil }),
+			served(CopyAlone, true, func() (http.Handler, func(), error) { return copied(handler(0, nil)), none, nil }))
 		return e
 	}
 	e.Contenders = append(e.Contenders, served(TwoTiers, false, func() (http.Handler, func(), error) {

@@ -18,6 +18,7 @@ const (
 	MissEvent  = "miss: the loader takes no time, the cache is full and turns over"
 	MissAlone  = "miss: the loader takes no time, and only the request keeps the value"
 	Goroutine  = "a goroutine and a channel"
+	Grown      = "a goroutine whose stack grows once, a channel, and the memory of an entry"
 	missKeys   = 1 << 16
 	missRoom   = 10_000
 	mixedKeys  = 10_000
@@ -36,6 +37,11 @@ func misses() []lab.Event {
 		e.Contenders = append(e.Contenders, missing(p))
 	}
 	e.Contenders = append(e.Contenders, missing(peer.Named[string, data.Small]{Name: "groupcache", New: smallGroup}))
+	e.Contenders = append(e.Contenders, onGoroutine(Grown, func() data.Small {
+		_ = deep(0)
+		kept = &entry{value: data.NewSmall(7)}
+		return kept.value
+	}))
 	return []lab.Event{e, missAlone(), mixed(1), mixed(10)}
 }
 
@@ -82,16 +88,37 @@ func missAlone() lab.Event {
 				}
 			}, Close: func() { _ = c.Close(context.Background()) }}, nil
 		}},
-		{Name: Goroutine, Floor: true, New: func(lab.Env) (lab.Bench, error) {
-			return lab.Bench{Loop: func(n int) {
-				for range n {
-					loaded := make(chan data.Small, 1)
-					go func() { loaded <- data.NewSmall(7) }()
-					<-loaded
-				}
-			}}, nil
-		}},
+		onGoroutine(Goroutine, func() data.Small { return data.NewSmall(7) }),
 	}}
+}
+
+// onGoroutine is a load on a goroutine of its own, and nothing else.
+func onGoroutine(name string, load func() data.Small) lab.Contender {
+	return lab.Contender{Name: name, Floor: true, New: func(lab.Env) (lab.Bench, error) {
+		return lab.Bench{Loop: func(n int) {
+			for range n {
+				loaded := make(chan data.Small, 1)
+				go func() { loaded <- load() }()
+				<-loaded
+			}
+		}}, nil
+	}}
+}
+
+// entry is as large as one of L2.
+type entry struct {
+	value data.Small
+	_     [128 - 24]byte
+}
+
+var kept *entry // so that it is on the heap
+
+// deep needs a larger stack than a goroutine begins with, as most loaders do.
+//
+//go:noinline
+func deep(at int) byte {
+	var room [2 << 10]byte
+	return room[at&(len(room)-1)]
 }
 
 func mixed(percent int) lab.Event {

@@ -153,7 +153,7 @@ func hit[K comparable, V any](name string, peers []peer.Named[K, V], entries int
 		}))
 	}
 	if !parallel {
-		e.Contenders = append(e.Contenders, plainMap(entries, keys, key, options))
+		e.Contenders = append(e.Contenders, plainMap(entries, keys, key, options), closureAlone(keys))
 	}
 	return e
 }
@@ -173,6 +173,21 @@ func plainMap[K comparable, V any](entries int, keys func(lab.Env) []K, key func
 				if v, ok := m[ks[i&(len(ks)-1)]]; ok {
 					*out = v
 				}
+			}
+		}}, nil
+	}}
+}
+
+// Closure is the part of a call that is its caller's own.
+const Closure = "a capturing closure alone"
+
+func closureAlone[K any](keys func(lab.Env) []K) lab.Contender {
+	return lab.Contender{Name: Closure, Floor: true, New: func(env lab.Env) (lab.Bench, error) {
+		ks, to := keys(env), new(func(context.Context) (K, error))
+		return lab.Bench{Loop: func(n int) {
+			for i := range n {
+				k := ks[i&(len(ks)-1)]
+				*to = func(context.Context) (K, error) { return k, nil }
 			}
 		}}, nil
 	}}
