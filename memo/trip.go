@@ -105,8 +105,8 @@ func (t *trip) Err() error {
 	t.mu.Lock()
 	whole := t.whole
 	t.mu.Unlock()
-	switch {
-	case whole != nil:
+	switch { // whole is told of the end of the others after those who wait for Ends
+	case whole != nil && whole.Err() != nil:
 		return whole.Err()
 	case t.Context.Err() != nil:
 		return t.Context.Err()
