@@ -56,17 +56,27 @@ func (k *confirmation) begin() {
 // run looks for the leases of k, the counter first: what they need is what was counted
 // when they were there.
 func (k *confirmation) run(ctx context.Context) {
-	defer close(k.done)
+	looked := false
+	defer func() {
+		if !looked { // a Goexit of a user's tier: what has no version was not confirmed
+			for _, s := range k.leases {
+				s.lost = errAway
+			}
+		}
+		close(k.done)
+	}()
 	d := k.domain
 	if len(k.leases) == 1 { // as of all who load alone
 		s := k.leases[0]
 		at, err := d.look(ctx, s.place)
+		looked = true
 		s.is(at, err, d.cache.clock.Exact())
 		return
 	}
 	lookers := make([]looker, len(k.leases))
 	d.seek(ctx, k.leases, lookers, func(s *lease) string { return s.place })
 	now := d.cache.clock.Exact()
+	looked = true
 	for i, s := range k.leases {
 		s.is(lookers[i].at(), lookers[i].err, now)
 	}
