@@ -33,9 +33,8 @@ type term struct {
 	before, next *lease
 	listed       bool
 	due          int64         // on the cache's clock
-	renewing     bool          // a round is about it
-	touching     bool          // and has gone so far that end waits for it
-	touched      chan struct{} // closed when that is over; nil: nobody waits
+	touching     int           // rounds that have gone so far that end waits for them
+	touched      chan struct{} // closed when there is none; nil: nobody waits
 }
 
 // keep notes the token of a load that is about to take a lease; see left.
@@ -138,7 +137,7 @@ func (k *leases) remove(s *lease) {
 	if k.unlist(s); k.first == nil {
 		k.disarm()
 	}
-	if !s.touching {
+	if s.touching == 0 {
 		k.mu.Unlock()
 		return
 	}
@@ -159,8 +158,13 @@ func (k *leases) close() {
 	k.rounds.Wait()
 }
 
-// round renews the leases that are due. The next one does not wait for it: a connection
-// that hangs would keep the leases that are looked for on others from being renewed.
+// round renews the leases that are due. The next one does not wait for it, and is about the
+// same leases if they are due again:
+//
+//  1. a round looks for all that is held here, on a connection that hangs
+//  2. two thirds of a second later they are due for the second time, and the server answers
+//     on every other connection
+//  3. who left them to the first round would see all of them lapse
 func (k *leases) round() {
 	defer k.rounds.Done()
 	now := k.domain.cache.clock.Exact()
@@ -173,10 +177,7 @@ func (k *leases) round() {
 			continue
 		}
 		k.append(s, now)
-		if !s.renewing { // for longer than renewEvery
-			s.renewing = true
-			due = append(due, s)
-		}
+		due = append(due, s)
 	}
 	k.arm(now)
 	k.mu.Unlock()
@@ -184,11 +185,6 @@ func (k *leases) round() {
 		return
 	}
 	k.domain.renew(context.Background(), due)
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	for _, s := range due {
-		s.renewing = false
-	}
 }
 
 // renew gives those of due that are still there another leaseTTL: to touch what somebody
@@ -211,7 +207,9 @@ func (d *domain) renew(ctx context.Context, due []*lease) {
 func (k *leases) touch(ctx context.Context, s *lease) {
 	k.mu.Lock()
 	listed := s.listed
-	s.touching = listed
+	if listed {
+		s.touching++
+	}
 	k.mu.Unlock()
 	if !listed {
 		return
@@ -219,7 +217,7 @@ func (k *leases) touch(ctx context.Context, s *lease) {
 	defer func() {
 		k.mu.Lock()
 		defer k.mu.Unlock()
-		if s.touching = false; s.touched != nil {
+		if s.touching--; s.touching == 0 && s.touched != nil {
 			close(s.touched)
 			s.touched = nil
 		}

@@ -2,6 +2,7 @@ package memo_test
 
 import (
 	"context"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -188,5 +189,150 @@ func TestRenewalThatHangsDoesNotDelayOthers(t *testing.T) {
 		if other(); f.db.queries("b") != 1 {
 			t.Error("the lease of b lapsed while a renewal of a's hung")
 		}
+	})
+}
+
+// 1. a round looks for a lease, on a connection that hangs for longer than a lease lives
+// 2. the server answers on every other connection
+func TestLeaseWhoseRenewalHangsIsRenewedByTheNext(t *testing.T) {
+	t.Parallel()
+	for name, op := range map[string]tiertest.Op{"at its look": tiertest.OpGetMulti, "at its touch": tiertest.OpTouch} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				f := newFleet()
+				here, wire := f.process(t, func(cfg *memo.Config) { cfg.ReadTimeout = 10 * time.Second })
+				there, _ := f.process(t)
+				var waits []func() int
+				var ends []chan struct{}
+				keys := []string{"a", "b"} // the rounds are about both
+				for _, key := range keys {
+					fn, begun, release := f.db.held(key)
+					waits, ends = append(waits, later(t, func() (int, error) { return memo.Do(here.With(context.Background()), key, fn) })), append(ends, release)
+					<-begun
+				}
+				wire.Inject(tiertest.Fault{Ops: []tiertest.Op{op}, Match: ":v:a", Times: 1, Hang: true})
+				time.Sleep(5 * time.Second)
+				var lapsed atomic.Int64
+				for _, key := range keys {
+					waits = append(waits, later(t, func() (int, error) {
+						return memo.Do(there.With(context.Background()), key, func(context.Context) (int, error) { lapsed.Add(1); return 1, nil })
+					}))
+				}
+				synctest.Wait()
+				if n := lapsed.Load(); n != 0 {
+					t.Errorf("%d leases lapsed while a renewal hung", n)
+				}
+				for _, end := range ends {
+					close(end)
+				}
+				for _, wait := range waits {
+					wait()
+				}
+			})
+		})
+	}
+}
+
+// A lease that was lost before it was confirmed is not looked for any more: there is
+// nothing to renew.
+func TestLostLeaseIsNotRenewed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet()
+		here, wire := f.process(t)
+		there, _ := f.process(t)
+		wire.Inject(tiertest.Fault{Ops: []tiertest.Op{tiertest.OpAdd}, Match: ":v:k", Times: 1, After: func(context.Context, tiertest.Op, []string) {
+			must(t, there.Invalidate(context.Background(), "k"))
+		}})
+		fn, begun, release := f.db.held("k")
+		get := later(t, func() (int, error) { return memo.Do(here.With(context.Background()), "k", fn) })
+		<-begun
+		synctest.Wait()
+		var looks atomic.Int64
+		wire.Inject(tiertest.Fault{Ops: []tiertest.Op{tiertest.OpGetMulti}, Match: ":v:k", Before: func(context.Context, tiertest.Op, []string) { looks.Add(1) }})
+		time.Sleep(5 * time.Second)
+		if n := looks.Load(); n != 0 {
+			t.Errorf("%d looks for a lease that is known to be lost", n)
+		}
+		close(release)
+		get()
+	})
+}
+
+// 1. a load has its lease, and a Refresh puts one of its own in that place, right after
+// 2. both are due: no Node is asked for one name twice in a look
+func TestTwoLeasesOfOnePlaceAreOneName(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet()
+		c, wire := f.process(t)
+		there, _ := f.process(t)
+		ctx := c.With(context.Background())
+		fn, begun, release := f.db.held("k")
+		first := later(t, func() (int, error) { return memo.Do(ctx, "k", fn) })
+		<-begun
+		again, begunAgain, releaseAgain := f.db.held("k")
+		second := later(t, func() (int, error) { return memo.Refresh(ctx, "k", again) })
+		<-begunAgain
+		synctest.Wait()
+		var looks, twice atomic.Int64
+		wire.Inject(tiertest.Fault{Ops: []tiertest.Op{tiertest.OpGetMulti}, Match: ":v:k", Before: func(_ context.Context, _ tiertest.Op, keys []string) {
+			looks.Add(1)
+			for i, key := range keys {
+				if slices.Contains(keys[:i], key) {
+					twice.Add(1)
+				}
+			}
+		}})
+		time.Sleep(5 * time.Second)
+		if looks.Load() == 0 || twice.Load() > 0 {
+			t.Errorf("%d looks, %d names twice in one", looks.Load(), twice.Load())
+		}
+		close(releaseAgain)
+		second()
+		close(release)
+		first()
+		f.db.do(t, there.With(context.Background()), "k")
+		if n := f.db.queries("k"); n != 2 {
+			t.Errorf("%d loads, want the two: the lease of the second was not renewed", n)
+		}
+	})
+}
+
+// 1. a refresh asks a Node for its lock, which takes a while
+// 2. the Node leaves the list: what is held there is not renewed any more
+// 3. the refresh has its lock: to renew it would ask a Node that was closed, for as long
+// as the loader takes
+func TestLockOnANodeThatHasLeftIsNotRenewed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleetOn("a", "b")
+		ctx, list, wire := f.wired(t, []string{"a", "b"}, func(cfg *memo.Config) { cfg.ReadTimeout = 2 * agreed })
+		key := f.keyOn(t, ctx, "b", 0)
+		must(t, memo.Invalidate(ctx, key))
+		opts := []memo.Option{memo.TTL(time.Second), memo.Stale(time.Hour), memo.LoadTimeout(time.Hour)}
+		f.db.do(t, ctx, key, opts...)
+		time.Sleep(2 * time.Second)
+		hasLeft := make(chan struct{})
+		wire.Inject(tiertest.Fault{Node: "b", Ops: []tiertest.Op{tiertest.OpAdd}, Match: ":l:", Times: 1, After: func(context.Context, tiertest.Op, []string) { <-hasLeft }})
+		fn, begun, release := f.db.held(key)
+		_, err := memo.Do(ctx, key, fn, opts...) // what is old
+		must(t, err)
+		time.Sleep(time.Second)
+		list.Change("a")
+		time.Sleep(agreed)
+		if open := list.Open(); !slices.Equal(open, []string{"a"}) {
+			t.Fatalf("the connections to %q are open", open)
+		}
+		close(hasLeft)
+		<-begun
+		synctest.Wait()
+		before := wire.CallsOf("b", "")
+		time.Sleep(5 * time.Second)
+		if n := wire.CallsOf("b", "") - before; n != 0 {
+			t.Errorf("%d calls of a Node that has left", n)
+		}
+		close(release)
 	})
 }
