@@ -144,6 +144,9 @@ func (n *Numbers) Slots() int {
 	return 0
 }
 
+// Tries is how often an entry has found no slot, since there came to be more.
+func (n *Numbers) Tries() int64 { return n.tries.Load() }
+
 // Begin is the first step of a Find; what it returns is the last one.
 func (n *Numbers) Begin() (put func(number uint64, e *tier.Entry)) {
 	s := n.slots.Load()

@@ -38,7 +38,7 @@ type Cache struct {
 	numbered struct {
 		mu    sync.Mutex
 		all   []*Numbers
-		slots int // of all of them
+		slots atomic.Int64 // of all of them; changed under mu
 	}
 }
 

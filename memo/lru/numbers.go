@@ -141,34 +141,35 @@ func (n *Numbers) Forget(e *tier.Entry) {
 
 // grow makes four times as many slots as s has, or the first ones, when there have been enough
 // tries. What was in s is found anew. All Numbers of a Cache have two slots for each entry that
-// there is room for, and no more.
+// there is room for, and no more: who may have none beyond s does not count its tries, or each hit
+// without a slot would write to a line that all processors share, for as long as the Cache lives.
 func (n *Numbers) grow(s *slots) {
 	have, want := 0, firstSlots
 	if s != nil {
 		have = len(*s)
 		want = min(4*have, 1<<bits.Len(uint(n.cache.size))) // so many that each entry has room for itself
 	}
-	if want <= have || n.tries.Add(1) < int64(max(have/4, firstSlots)) {
+	c, more := n.cache, int64(want-have)
+	if more <= 0 || c.numbered.slots.Load()+more > 2*int64(c.size) || n.tries.Add(1) < int64(max(have/4, firstSlots)) {
 		return
 	}
 	n.tries.Store(0)
-	c := n.cache
 	c.numbered.mu.Lock()
 	defer c.numbered.mu.Unlock()
-	if n.slots.Load() != s || c.numbered.slots+want-have > 2*c.size {
+	if n.slots.Load() != s || c.numbered.slots.Load()+more > 2*int64(c.size) {
 		return
 	}
-	c.numbered.slots += want - have
+	c.numbered.slots.Add(more)
 	next := make(slots, want)
 	n.slots.Store(&next)
 }
 
-// clear drops all slots.
+// clearNumbers drops all slots.
 func (c *Cache) clearNumbers() {
 	c.numbered.mu.Lock()
 	defer c.numbered.mu.Unlock()
 	for _, n := range c.numbered.all {
 		n.slots.Store(nil)
 	}
-	c.numbered.slots = 0
+	c.numbered.slots.Store(0)
 }

@@ -382,3 +382,36 @@ func TestWhatHasLeftHasItsNumber(t *testing.T) {
 		t.Error("it has lost its number")
 	}
 }
+
+// TestAHitThatCanHaveNoSlotWritesNothing: neither the first of a name that comes when others have
+// all the slots, nor one that meets another where there are no more slots to be had. What they
+// would write is on a line that all processors share.
+func TestAHitThatCanHaveNoSlotWritesNothing(t *testing.T) {
+	t.Parallel()
+	c := lru.New(100)
+	first, then := newFamily(c), newFamily(c)
+	first.numbers.Open()
+	then.numbers.Open()
+	late := newFamily(c)
+	late.set(7)
+	for name, f := range map[string]family{"meets another": then, "comes late": late} {
+		if name == "meets another" && f.numbers.Slots() == 0 {
+			t.Fatal("there are no slots for a second name")
+		}
+		f.set(7)
+		f.set(7 + 1<<10)
+		for range 2 {
+			f.find(7)
+			f.find(7 + 1<<10)
+		}
+		before := f.numbers.Tries()
+		for range 10 {
+			if f.find(7+1<<10) == nil {
+				t.Fatal("it is not there")
+			}
+		}
+		if n := f.numbers.Tries() - before; n != 0 {
+			t.Errorf("who %s writes at each hit: %d times in 10", name, n)
+		}
+	}
+}
