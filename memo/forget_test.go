@@ -2,6 +2,8 @@ package memo_test
 
 import (
 	"context"
+	"errors"
+	"strings"
 	"testing"
 
 	"github.com/tiermemo/tiermemo/memo"
@@ -95,5 +97,69 @@ func TestAnInvalidationByWithReachesTheRequest(t *testing.T) {
 	}
 	if v, err := f.Do(ctx, 7); v != 2 || err != nil {
 		t.Errorf("the request reads %v, %v after it", v, err)
+	}
+}
+
+// TestOneKeyThatIsNoneIsAMistake, as it is among several: nothing is forgotten, or counted.
+func TestOneKeyThatIsNoneIsAMistake(t *testing.T) {
+	t.Parallel()
+	c := newCache(t, memo.Config{})
+	ctx, end := c.Begin(context.Background())
+	defer end()
+	for what, key := range map[string]string{"empty": "", "refused": memo.Key("user", make(chan int)), "too long": strings.Repeat("a", 64<<10+1)} {
+		for how, err := range map[string]error{"Invalidate": memo.Invalidate(ctx, key), "Cache.Invalidate": c.Invalidate(ctx, key)} {
+			var mistake *memo.UsageError
+			if !errors.As(err, &mistake) || mistake.Op != "Invalidate" {
+				t.Errorf("%s of a key that is %s: %v", how, what, err)
+			}
+		}
+	}
+	of := memo.NewFunc(c, "user", func(context.Context, string) (int, error) { return 7, nil })
+	var mistake *memo.UsageError
+	if err := of.Invalidate(ctx, strings.Repeat("a", 64<<10)); !errors.As(err, &mistake) {
+		t.Errorf("Func.Invalidate of a key that is too long: %v", err)
+	}
+	if n := c.Snapshot().Total.Invalidations.Keys; n != 0 {
+		t.Errorf("%d keys are counted, and none was forgotten", n)
+	}
+}
+
+// TestOneKeyInAClosedCache: ErrClosed, by each way to say it, and nothing is counted.
+func TestOneKeyInAClosedCache(t *testing.T) {
+	t.Parallel()
+	c := newCache(t, memo.Config{})
+	f := countingRuns(c, "user")
+	ctx := c.With(context.Background())
+	check(t, c.Close(context.Background()))
+	for how, err := range map[string]error{"Invalidate": memo.Invalidate(ctx, f.Key(7)), "Cache.Invalidate": c.Invalidate(ctx, f.Key(7)), "Func.Invalidate": f.Invalidate(ctx, 7)} {
+		if !errors.Is(err, memo.ErrClosed) {
+			t.Errorf("%s of a key: %v", how, err)
+		}
+	}
+	if n := c.Snapshot().Total.Invalidations.Keys; n != 0 {
+		t.Errorf("%d keys are counted", n)
+	}
+}
+
+// TestOneKeyOfAnotherCacheThanThatOfTheContext: c is told, and not the other one.
+func TestOneKeyOfAnotherCacheThanThatOfTheContext(t *testing.T) {
+	t.Parallel()
+	c, other := newCache(t, memo.Config{}), newCache(t, memo.Config{})
+	f, g := countingRuns(c, "user"), countingRuns(other, "user")
+	ctx, end := other.Begin(context.Background())
+	defer end()
+	for how, forget := range map[string]func() error{
+		"Cache.Invalidate": func() error { return c.Invalidate(ctx, f.Key(7)) },
+		"Func.Invalidate":  func() error { return f.Invalidate(ctx, 7) },
+	} {
+		before, err := f.Do(ctx, 7)
+		check(t, err)
+		check(t, forget())
+		if v, err := f.Do(ctx, 7); v != before+1 || err != nil {
+			t.Errorf("after %s: %v, %v", how, v, err)
+		}
+		if v, err := g.Do(ctx, 7); v != 1 || err != nil {
+			t.Errorf("after %s the other cache has %v, %v", how, v, err)
+		}
 	}
 }

@@ -295,3 +295,71 @@ func TestARequestGoesOnByNumberWithWhatItHasRead(t *testing.T) {
 		t.Errorf("after its own Invalidate it is %d", v)
 	}
 }
+
+// TestNestedReadByNumberDoesNotUseAnL2ThatIsBehind: what a load is made of has to be as new as the
+// load, and what a number finds does not say so.
+//
+//  1. the reader has part 7 in L2, and has not polled since another process invalidated it
+//  2. it begins a load of the whole, which reads part 7
+func TestNestedReadByNumberDoesNotUseAnL2ThatIsBehind(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet()
+		writer, _ := f.process(t, slowPoll)
+		reader, _ := f.process(t, slowPoll)
+		rctx, wctx := reader.With(context.Background()), writer.With(context.Background())
+		part := memo.NewFunc(reader, "part", func(context.Context, int) (int, error) { return f.db.read("part"), nil })
+		often(t, part, rctx, 7)
+		f.db.write("part")
+		check(t, memo.Invalidate(wctx, part.Key(7)))
+		check(t, memo.Invalidate(wctx, "whole"))
+		v, err := memo.Do(rctx, "whole", func(ctx context.Context) (int, error) { return part.Do(ctx, 7) })
+		if v != 1 || err != nil {
+			t.Errorf("the whole is made of version %d of the part, %v, want 1", v, err)
+		}
+	})
+}
+
+// TestARequestOfManyKeysReadsByNumberWhatItHasRead: of so many keys the numbers do not tell which of
+// them it has, and L2 is not to answer in its place.
+func TestARequestOfManyKeysReadsByNumberWhatItHasRead(t *testing.T) {
+	t.Parallel()
+	c := newCache(t, memo.Config{})
+	f := countingRuns(c, "number")
+	outside := c.With(context.Background())
+	const many = 10
+	for k := range many {
+		often(t, f, outside, k)
+	}
+	before := c.Snapshot().Total
+	ctx, end := c.Begin(context.Background())
+	defer end()
+	for range 3 {
+		for k := range many {
+			if v, err := f.Do(ctx, k); v != k+1 || err != nil {
+				t.Errorf("%d is %d, %v", k, v, err)
+			}
+		}
+	}
+	if s := c.Snapshot().Total; s.L2-before.L2 != many || s.L1-before.L1 != 2*many {
+		t.Errorf("%d were answered by L2 and %d by the request, want %d and %d", s.L2-before.L2, s.L1-before.L1, many, 2*many)
+	}
+}
+
+// TestWhatARequestFindsHasItsNumber from then on, whether L2 has slots or not.
+func TestWhatARequestFindsHasItsNumber(t *testing.T) {
+	t.Parallel()
+	l2 := lru.New(100)
+	c := newCache(t, memo.Config{Local: l2})
+	f := countingRuns(c, "number")
+	ctx, end := c.Begin(context.Background())
+	defer end()
+	for range 2 {
+		if _, err := f.Do(ctx, 7); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if e := l2.Peek(f.Key(7)); !lru.HasNumber(e, 7) || lru.HasNumber(e, 8) {
+		t.Error("it is looked for by its key in each hit")
+	}
+}
