@@ -51,6 +51,10 @@ func BenchmarkManyKeys(b *testing.B) {
 				id := ids[at()]
 				return memo.Do(ctx, names[i&(calls-1)], func(ctx context.Context) (user, error) { return load(ctx, id) })
 			}},
+			{"Do with a TTL, fn that captures", func() (user, error) {
+				id := ids[at()]
+				return memo.Do(ctx, names[i&(calls-1)], func(ctx context.Context) (user, error) { return load(ctx, id) }, memo.TTL(time.Hour))
+			}},
 		} {
 			for range 4 * calls { // all of them have been loaded, and the entries found
 				if _, err := of.call(); err != nil {
