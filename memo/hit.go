@@ -134,19 +134,20 @@ func (n *node) plain(opts []Option) bool {
 // of the key. Where the call is quick, its caller has looked in L1.
 func (n *node) answer(key string, opts []Option, t *tally) (e *tier.Entry, counter *atomic.Uint64) {
 	var from outcome
+	var name string
 	if n.quick(key, opts) {
 		e, from = n.inProcess(key)
-	} else if silent(opts) {
+	} else if said, ok := heard(opts); ok {
+		name = said
 		e, from = n.hit(key)
 	}
 	if e == nil {
 		return nil, nil
 	}
-	if t == nil {
+	if name != "" {
+		t = n.cache.tallyOf(name)
+	} else if t == nil {
 		t = e.Kind.Tally.(*tally)
-	}
-	if len(opts) > 0 {
-		t = n.cache.tallyNamed(opts, t)
 	}
 	return e, t.counter(n.lane, from)
 }

@@ -123,12 +123,22 @@ func Tags(tags ...string) Option { return Option{kind: optionTags, tags: tags, q
 // silent reports whether opts change nothing about a hit. Only a call of which
 // that is true may answer without looking at them.
 func silent(opts []Option) bool {
+	_, ok := heard(opts)
+	return ok
+}
+
+// heard is silent, and the Name that opts give, or "". A hit asks for both in one pass.
+func heard(opts []Option) (name string, silent bool) {
 	places := false
 	for i := range opts {
-		if !opts[i].quiet && opts[i].kind != optionNone || places && opts[i].places {
-			return false // or maybe two that contradict each other
+		o := &opts[i]
+		if !o.quiet && o.kind != optionNone || places && o.places {
+			return "", false // or maybe two that contradict each other
 		}
-		places = places || opts[i].places
+		places = places || o.places
+		if o.kind == optionName {
+			name = o.name
+		}
 	}
-	return true
+	return name, true
 }
