@@ -38,7 +38,7 @@ func (l *load) holds(claim *call, at look, tags []string) (found bool, all []str
 	case coherence.Foreign:
 		return true, all
 	case coherence.Valid:
-		return e != nil && e.Err() == nil && l.cache.clock.Exact() < e.Fresh, all
+		return e != nil && e.Err() == nil && l.cache.clock.Exact() < e.Fresh(), all
 	}
 	return false, all
 }

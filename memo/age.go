@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/tiermemo/tiermemo/internal/keys"
 	"github.com/tiermemo/tiermemo/internal/wire"
 	"github.com/tiermemo/tiermemo/memo/tier"
 )
@@ -26,7 +27,7 @@ const (
 
 // ageOf is what e is at now to a reader with EarlyRefresh(beta).
 func ageOf(e *tier.Entry, now int64, beta float64) age {
-	switch past := time.Duration(now - e.Fresh); {
+	switch past := time.Duration(now - e.Fresh()); {
 	case now < e.Early:
 		return fresh
 	case past < 0:
@@ -45,7 +46,7 @@ func ageOf(e *tier.Entry, now int64, beta float64) age {
 // standsIn reports whether e may be served in place of an error.
 func standsIn(e *tier.Entry, now int64) bool {
 	window := e.StaleIfError()
-	return window > 0 && time.Duration(now-e.Fresh) < window
+	return window > 0 && time.Duration(now-e.Fresh()) < window
 }
 
 // strikes decides by chance whether one reader refreshes a value that is fresh for
@@ -77,8 +78,7 @@ func (l *load) entry(v any, took time.Duration) *tier.Entry {
 // not served past its time: there is nothing to fall back on.
 func (l *load) negative(took time.Duration) *tier.Entry {
 	e, now := l.made(took, ErrNotFound)
-	e.Fresh = l.untilAfter(now, l.bounded(l.policy.negative))
-	l.policy.complete(e)
+	l.policy.complete(e, l.untilAfter(now, l.bounded(l.policy.negative)))
 	return e
 }
 
@@ -86,25 +86,36 @@ func (l *load) negative(took time.Duration) *tier.Entry {
 // are read in one.
 func (l *load) made(took time.Duration, err error) (e *tier.Entry, now int64) {
 	now, created := l.cache.clock.Both()
-	e = newEntry(err != nil || l.policy.more())
-	e.Key, e.Loaded, e.Created, e.Micros, e.Kind, e.Began = l.key, l.started, created, wire.Micros(took), l.home.kind(l.kind), l.turn
+	e = newEntry(l.key, err != nil || l.policy.more())
+	e.Loaded, e.Created, e.Micros, e.Kind, e.Began = l.started, created, wire.Micros(took), l.home.kind(l.kind), l.turn
 	if e.More != nil {
 		e.More.Err, e.More.Tags = err, l.policy.tags
 	}
 	return e, now
 }
 
-// newEntry returns an entry, with a More if it needs one: the two in one allocation then.
-func newEntry(more bool) *tier.Entry {
+// newEntry returns an entry of key, with a More if it needs one: the two in one allocation then.
+func newEntry(key string, more bool) *tier.Entry {
 	if !more {
-		return new(tier.Entry)
+		return keyed(new(tier.Entry), key)
 	}
 	both := new(struct {
 		entry tier.Entry
 		more  tier.More
 	})
 	both.entry.More = &both.more
-	return &both.entry
+	return keyed(&both.entry, key)
+}
+
+// keyed gives e its key. The bytes of a short one are on e's own second line, which a processor
+// fetches along with the first one: a hit that compares them does not wait for a third, and there
+// is no allocation of theirs. Who keeps the Key of an entry keeps all of the entry: what outlives
+// it goes by the text of its load.
+func keyed(e *tier.Entry, key string) *tier.Entry {
+	if e.Key = key; len(key) <= len(e.Text) {
+		e.Key = keys.View(e.Text[:copy(e.Text[:], key)])
+	}
+	return e
 }
 
 // more reports whether what p says of an entry takes a More. For EarlyRefresh that is to
@@ -125,18 +136,19 @@ func (l *load) untilAfter(now int64, ttl time.Duration) int64 {
 
 // lives gives e its end: it is fresh until the time fresh, and after that as p says.
 func (p *policy) lives(e *tier.Entry, fresh int64) {
-	e.Fresh = fresh
 	if e.More != nil {
 		e.More.Stale, e.More.StaleIfError = p.stale, p.staleIfError
 	}
-	p.complete(e)
+	p.complete(e, fresh)
 }
 
-// complete works out the other time of an e that is fresh for as long as it says.
-func (p *policy) complete(e *tier.Entry) {
-	e.Early = e.Fresh
-	if e.Fresh != int64(NoExpiry) {
-		e.Early -= int64(beforehand(e.Took(), p.early))
+// complete gives e, which is fresh until the time fresh, its two times. Where they differ, by
+// EarlyRefresh, it has a More.
+func (p *policy) complete(e *tier.Entry, fresh int64) {
+	e.Early = fresh
+	if p.early > 0 && fresh != int64(NoExpiry) {
+		e.More.Last = beforehand(e.Took(), p.early)
+		e.Early -= int64(e.More.Last)
 	}
 }
 
@@ -151,7 +163,7 @@ func after(t int64, d time.Duration) int64 {
 // endedAt is e as it is when its freshness ends at now, or nil if nobody may use it
 // then.
 func endedAt(e *tier.Entry, now int64) *tier.Entry {
-	if e.Fresh <= now {
+	if e.Fresh() <= now {
 		return e
 	}
 	if e.Stale() == 0 && e.StaleIfError() == 0 {
@@ -163,9 +175,9 @@ func endedAt(e *tier.Entry, now int64) *tier.Entry {
 // freshUntil is e as it is when its freshness ends at end, and its window Stale is so long.
 func freshUntil(e *tier.Entry, end int64, stale time.Duration) *tier.Entry {
 	// Not a plain copy of *e, whose Local, Checked, Held and Retry others write meanwhile.
-	made := newEntry(e.More != nil)
-	made.Key, made.Value, made.Early, made.Checked, made.Kind = e.Key, e.Value, end, atomic.LoadUint64(&e.Checked), e.Kind
-	made.Stamp, made.Began, made.Loaded, made.Fresh, made.Created = e.Stamp, e.Began, e.Loaded, end, e.Created
+	made := newEntry(e.Key, e.More != nil)
+	made.Value, made.Early, made.Checked, made.Kind = e.Value, end, atomic.LoadUint64(&e.Checked), e.Kind
+	made.Stamp, made.Began, made.Loaded, made.Created = e.Stamp, e.Began, e.Loaded, e.Created
 	made.Bytes, made.Micros = e.Bytes, e.Micros
 	if e.More != nil {
 		made.More.Err, made.More.Tags, made.More.Stale, made.More.StaleIfError = e.More.Err, e.More.Tags, stale, e.More.StaleIfError

@@ -105,8 +105,8 @@ func (l *load) encode(e *tier.Entry) ([]byte, error) {
 		}
 	}
 	until := int64(NoExpiry)
-	if e.Fresh != int64(NoExpiry) {
-		until = clock.UnixMilli() + millis(time.Duration(e.Fresh-l.cache.clock.Exact()))
+	if e.Fresh() != int64(NoExpiry) {
+		until = clock.UnixMilli() + millis(time.Duration(e.Fresh()-l.cache.clock.Exact()))
 	}
 	v := wire.Value{
 		Stamp: e.Stamp, Created: e.Created, Fresh: until, Took: e.Micros, Version: l.policy.version,

@@ -145,7 +145,7 @@ func TestEntryThatLeavesAfterEverythingIsNotCounted(t *testing.T) {
 func TestEntryOfElsewhereLeaves(t *testing.T) {
 	t.Parallel()
 	l := lru.New(1)
-	l.Set("guest", &tier.Entry{Key: "guest", Early: int64(time.Hour), Fresh: int64(time.Hour)})
+	l.Set("guest", &tier.Entry{Key: "guest", Early: int64(time.Hour)})
 	c, db := newCache(t, memo.Config{Local: l}), newDatabase()
 	if v, ok := memo.Peek[any](c.With(context.Background()), "guest"); ok {
 		t.Errorf("it was read: %v", v)

@@ -151,5 +151,5 @@ func (l *load) takes(e *tier.Entry, a age) bool {
 //  2. this process reads that from the shared tier
 //  3. it reads the record of the Refresh, which is later than the version's stamp
 func (l *load) newer(e *tier.Entry) bool {
-	return e.Created != l.replaces.Created || e.Fresh > after(l.replaces.Fresh, slack)
+	return e.Created != l.replaces.Created || e.Fresh() > after(l.replaces.Fresh(), slack)
 }

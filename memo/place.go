@@ -162,7 +162,7 @@ func (l *load) here(e *tier.Entry) *tier.Entry {
 	if l.policy.localTTL == 0 || l.staysHere() {
 		return e
 	}
-	if end := l.until(l.policy.localTTL); end < e.Fresh {
+	if end := l.until(l.policy.localTTL); end < e.Fresh() {
 		return freshUntil(e, end, 0)
 	}
 	return e

@@ -142,7 +142,7 @@ func (l *load) plan(e *tier.Entry, verdict coherence.Verdict, at look, token uin
 // use returns e, which another process has stored.
 func (l *load) use(f *call, e *tier.Entry) landing {
 	l.keep(f, e)
-	if l.cache.clock.Exact() >= e.Fresh {
+	if l.cache.clock.Exact() >= e.Fresh() {
 		return landing{e, outcomeStale}
 	}
 	return landing{e, outcomeL3}
@@ -257,19 +257,20 @@ func (l *load) decode(v *wire.Value, at look) (*tier.Entry, error) {
 			return nil, err
 		}
 	}
-	e := newEntry(v.Negative || len(v.Tags) > 0 || v.Stale > 0 || v.StaleIfError > 0 || l.policy.early > 0)
-	e.Key, e.Value, e.Stamp, e.Began, e.Loaded, e.Created = l.key, value, v.Stamp, at.turn, at.began, v.Created
-	e.Bytes, e.Micros, e.Kind, e.Fresh = uint32(min(uint64(len(v.Payload)), math.MaxUint32)), v.Took, l.home.kind(l.kind), int64(NoExpiry)
+	e := newEntry(l.key, v.Negative || len(v.Tags) > 0 || v.Stale > 0 || v.StaleIfError > 0 || l.policy.early > 0)
+	e.Value, e.Stamp, e.Began, e.Loaded, e.Created = value, v.Stamp, at.turn, at.began, v.Created
+	e.Bytes, e.Micros, e.Kind = uint32(min(uint64(len(v.Payload)), math.MaxUint32)), v.Took, l.home.kind(l.kind)
 	if e.More != nil {
 		e.More.Tags, e.More.Stale, e.More.StaleIfError = v.Tags, ofMillis(v.Stale), ofMillis(v.StaleIfError)
 	}
+	fresh := int64(NoExpiry)
 	if v.Fresh != int64(NoExpiry) {
-		e.Fresh = after(at.exact, time.Duration(min(v.Fresh-at.milli, int64(NoExpiry/time.Millisecond)))*time.Millisecond)
+		fresh = after(at.exact, time.Duration(min(v.Fresh-at.milli, int64(NoExpiry/time.Millisecond)))*time.Millisecond)
 	}
 	if v.Negative {
 		e.More.Err = ErrNotFound
 	}
-	l.policy.complete(e)
+	l.policy.complete(e, fresh)
 	return e, nil
 }
 

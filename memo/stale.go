@@ -152,7 +152,7 @@ func (l *load) keepSpare(f *call, e *tier.Entry) {
 	c := l.cache
 	f.Keep(func() {
 		have := c.cfg.Local.Peek(l.key)
-		if !l.policy.local() && c.clock.Now() < e.Fresh {
+		if !l.policy.local() && c.clock.Now() < e.Fresh() {
 			return
 		}
 		if have == nil || !sound(have, c.clock.Now()) || have.Created != e.Created && have.Expires() < e.Expires() {

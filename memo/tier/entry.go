@@ -25,6 +25,8 @@ type More struct {
 	Err   error        // a cached negative (memo.ErrNotFound); then Value is nil
 	Tags  []string     // with which it was stored
 
+	Last time.Duration // how long it is fresh after Early; 0: as most, it is not refreshed before its time
+
 	// The windows, both from Fresh on; 0: none.
 	Stale        time.Duration // in which it may be served while it is refreshed
 	StaleIfError time.Duration // in which it may be served in place of an error
@@ -46,6 +48,14 @@ func (e *Entry) Tags() []string {
 	return e.More.Tags
 }
 
+// Fresh is until when it is fresh; NoExpiry: for ever.
+func (e *Entry) Fresh() int64 {
+	if e.More == nil {
+		return e.Early
+	}
+	return e.Early + int64(e.More.Last)
+}
+
 // Stale is how long after Fresh it may be served while it is refreshed.
 func (e *Entry) Stale() time.Duration {
 	if e.More == nil {
@@ -65,10 +75,11 @@ func (e *Entry) StaleIfError() time.Duration {
 // Expires is until when anybody may use it: the later end of the two windows; never before Fresh.
 func (e *Entry) Expires() int64 {
 	window := int64(max(e.Stale(), e.StaleIfError()))
-	if e.Fresh > math.MaxInt64-window {
+	fresh := e.Fresh()
+	if fresh > math.MaxInt64-window {
 		return math.MaxInt64
 	}
-	return e.Fresh + window
+	return fresh + window
 }
 
 // Took is how long the load ran, in whole microseconds; 0 for what was set. What took more

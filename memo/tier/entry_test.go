@@ -37,8 +37,8 @@ func TestAHitLooksAtOneLine(t *testing.T) {
 
 func TestAnEntryWithoutMore(t *testing.T) {
 	t.Parallel()
-	e := &tier.Entry{Fresh: 7}
-	if e.Err() != nil || e.Tags() != nil || e.Stale() != 0 || e.StaleIfError() != 0 || e.Expires() != 7 || e.Took() != 0 {
+	e := &tier.Entry{Early: 7}
+	if e.Err() != nil || e.Tags() != nil || e.Stale() != 0 || e.StaleIfError() != 0 || e.Fresh() != 7 || e.Expires() != 7 || e.Took() != 0 {
 		t.Errorf("it says %v, %v, %v, %v, %v, %v", e.Err(), e.Tags(), e.Stale(), e.StaleIfError(), e.Expires(), e.Took())
 	}
 }
@@ -46,7 +46,7 @@ func TestAnEntryWithoutMore(t *testing.T) {
 func TestAnEntryWithMore(t *testing.T) {
 	t.Parallel()
 	none := errors.New("none")
-	e := &tier.Entry{Fresh: 7, Micros: 3, More: &tier.More{Err: none, Tags: []string{"a"}, Stale: 5, StaleIfError: 9}}
+	e := &tier.Entry{Early: 7, Micros: 3, More: &tier.More{Err: none, Tags: []string{"a"}, Stale: 5, StaleIfError: 9}}
 	if e.Err() != none || !slices.Equal(e.Tags(), []string{"a"}) || e.Stale() != 5 || e.StaleIfError() != 9 || e.Took() != 3*time.Microsecond {
 		t.Errorf("it says %v, %v, %v, %v, %v", e.Err(), e.Tags(), e.Stale(), e.StaleIfError(), e.Took())
 	}
@@ -57,7 +57,8 @@ func TestAnEntryWithMore(t *testing.T) {
 	}{
 		{7, 5, 9, 16}, {7, 9, 5, 16}, {-7, 5, 5, -2}, {math.MaxInt64, 5, 9, math.MaxInt64}, {math.MaxInt64 - 5, 5, 6, math.MaxInt64}, {7, 0, tier.NoExpiry, math.MaxInt64},
 	} {
-		e.Fresh, e.More.Stale, e.More.StaleIfError = c.fresh, c.stale, c.spared
+		e.More.Last = 3
+		e.Early, e.More.Stale, e.More.StaleIfError = c.fresh-3, c.stale, c.spared
 		if got := e.Expires(); got != c.want {
 			t.Errorf("fresh until %d, and %d and %d longer: it expires at %d, want %d", c.fresh, c.stale, c.spared, got, c.want)
 		}

@@ -83,10 +83,17 @@ func ExampleEntry_StaleIfError() {
 	// Output: served for 1h0m0s in place of an error
 }
 
+// What may be refreshed before its time says how long it is fresh after that.
+func ExampleEntry_Fresh() {
+	e := &tier.Entry{Key: "user:7", Value: "Ada", Early: int64(time.Minute), More: &tier.More{Last: time.Second}}
+	fmt.Println(time.Duration(e.Fresh()))
+	// Output: 1m1s
+}
+
 // The later end of the two windows counts.
 func ExampleEntry_Expires() {
 	fresh := time.Minute
-	e := &tier.Entry{Key: "user:7", Value: "Ada", Fresh: int64(fresh), More: &tier.More{Stale: time.Minute, StaleIfError: time.Hour}}
+	e := &tier.Entry{Key: "user:7", Value: "Ada", Early: int64(fresh), More: &tier.More{Stale: time.Minute, StaleIfError: time.Hour}}
 	fmt.Println(time.Duration(e.Expires()))
 	// Output: 1h1m0s
 }

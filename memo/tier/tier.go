@@ -45,7 +45,7 @@ type Entry struct {
 	Key     string // under which it is stored
 	Value   any    // the Go value; nil is a value
 	Local   uint64 // the Local's alone, from Set until the entry has left: what it likes, by atomic operations; 0 before the first Set
-	Early   int64  // from when it may be refreshed before its time; never after Fresh
+	Early   int64  // from when it may be refreshed before its time; that is its end, as Fresh says, but where More has a Last
 	Checked uint64 // the engine's, by atomic operations: when it was last compared with the invalidations that Began counts
 	Kind    *Kind  // what it has in common with others
 
@@ -54,12 +54,13 @@ type Entry struct {
 	Stamp   uint64 // the Node's sequence, read before the value was loaded: it is newer than every invalidation up to it; 0 without a Node
 	Began   uint64 // when the load, or the read of the shared tier, began, counted in invalidations of tags and trees
 	Loaded  int64  // when the load, or the read of the shared tier, began
-	Fresh   int64  // until when it is fresh; NoExpiry: for ever
 	Created int64  // when it was first stored, in unix milliseconds: the same in every process that has this version
 	More    *More  // what most entries have not; nil: nothing
 	Held    uint32 // the engine's, by atomic operations: since when a Local has it, counted in what emptied it; 0: none has
 	Bytes   uint32 // encoded size, 0 when never encoded; at most what this type can say
 	Micros  uint32 // how long the load ran, as Took says
+
+	Text [12]byte // the engine's: the bytes of a Key that is so short, which points here
 }
 
 // Item is what a Node holds under one key.

@@ -104,7 +104,7 @@ func brokenLocals() []brokenLocal {
 				if e == nil {
 					return nil
 				}
-				return &tier.Entry{Key: e.Key, Value: e.Value, Fresh: e.Fresh, Stamp: e.Stamp, Loaded: e.Loaded} // what is written by atomic operations cannot be copied beside them
+				return &tier.Entry{Key: e.Key, Value: e.Value, Early: e.Early, Stamp: e.Stamp, Loaded: e.Loaded} // what is written by atomic operations cannot be copied beside them
 			}}
 		}},
 		{"entries are shared and not changed", "the size is noted in the entry", "the Local changed an entry", func(good *lru.Cache) tier.Local {

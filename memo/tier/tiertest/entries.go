@@ -22,7 +22,7 @@ func (j *judge) local(open func(int) tier.Local, capacity int) (tier.Local, *evi
 }
 
 func entry(key string) *tier.Entry {
-	return &tier.Entry{Key: key, Value: key, Early: 1 << 62, Fresh: 1 << 62}
+	return &tier.Entry{Key: key, Value: key, Early: 1 << 62}
 }
 
 // name makes the ith key of a kind.
@@ -76,7 +76,7 @@ func setReplaces(j *judge, open func(int) tier.Local) {
 func entriesAreShared(j *judge, open func(int) tier.Local) {
 	l, _ := j.local(open, 100)
 	e := &tier.Entry{
-		Key: "k", Value: &struct{ n int }{7}, Stamp: 1, Loaded: 2, Early: 3, Fresh: 4, Micros: 5, More: &tier.More{Tags: []string{"a", "b"}}, Bytes: 6,
+		Key: "k", Value: &struct{ n int }{7}, Stamp: 1, Loaded: 2, Early: 3, Micros: 5, More: &tier.More{Tags: []string{"a", "b"}}, Bytes: 6,
 	}
 	was := *e
 	l.Set("k", e)
@@ -100,15 +100,15 @@ func entriesAreShared(j *judge, open func(int) tier.Local) {
 func timeIsIgnored(j *judge, open func(int) tier.Local) {
 	l, _ := j.local(open, 100)
 	for name, e := range map[string]*tier.Entry{
-		"of 1ns":          {Loaded: 1, Early: 1, Fresh: 1},
-		"of the past":     {Loaded: -1e9, Early: -2, Fresh: -1},
-		"without an end":  {Loaded: 1, Early: 1<<63 - 1, Fresh: 1<<63 - 1},
+		"of 1ns":          {Loaded: 1, Early: 1},
+		"of the past":     {Loaded: -1e9, Early: -2},
+		"without an end":  {Loaded: 1, Early: 1<<63 - 1},
 		"with zero times": {},
 	} {
 		e.Key = name
 		l.Set(name, e)
 		if l.Get(name) == nil {
-			j.broken("an entry %s (Loaded %d, Early %d, Fresh %d) was not found after Set", name, e.Loaded, e.Early, e.Fresh)
+			j.broken("an entry %s (Loaded %d, Early %d, Fresh %d) was not found after Set", name, e.Loaded, e.Early, e.Fresh())
 		}
 	}
 }

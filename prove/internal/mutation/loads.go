@@ -36,8 +36,8 @@ func loads() []Mutation {
 		Name:    "L2 keeps a value with the counter at which it was read",
 		Rule:    "A value that was read from memcached keeps the stamp of its load.",
 		File:    "memo/shared.go",
-		Old:     "= l.key, value, v.Stamp,",
-		New:     "= l.key, value, at.seq,",
+		Old:     "= value, v.Stamp,",
+		New:     "= value, at.seq,",
 		Package: "memo",
 		Tests:   []string{"TestG06_ValueReadBetweenTheCountAndTheDelete"},
 	}, {

@@ -32,7 +32,7 @@ func soft() []Mutation {
 		Name:    "an Expire lengthens the windows of what is old",
 		Rule:    "The windows begin with the first end of the freshness, and a second Expire does not move it.",
 		File:    "memo/age.go",
-		Old:     "	if e.Fresh <= now {\n		return e\n	}\n",
+		Old:     "	if e.Fresh() <= now {\n		return e\n	}\n",
 		New:     "",
 		Package: "memo",
 		Tests:   []string{"TestSecondExpireDoesNotLengthenTheWindows"},
