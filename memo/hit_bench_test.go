@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/tiermemo/tiermemo/memo"
+	"github.com/tiermemo/tiermemo/memo/lru"
 )
 
 type user struct {
@@ -164,6 +165,48 @@ func BenchmarkHitOfABatch(b *testing.B) {
 			}
 		})
 	}
+}
+
+// Batches of what does not fit into the nearest of a processor's caches.
+func BenchmarkHitOfBatches(b *testing.B) {
+	const n, each = 10_000, 100
+	c := newCache(b, memo.Config{Local: lru.New(n * 5 / 4)})
+	ctx := c.With(context.Background())
+	f := memo.NewFunc(c, "number", func(_ context.Context, id int) (user, error) { return user{ID: id, Name: "Ada"}, nil })
+	ks, at := make([]int, n), 0
+	for i := range ks {
+		ks[i] = i
+	}
+	for range 20 {
+		_, err := f.DoMany(ctx, ks)
+		must(b, err)
+	}
+	next := func() []int { at = (at + each) % n; return ks[at : at+each] }
+	dst := make([]memo.Result[user], 0, each)
+	b.Run("into the caller's slice", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := f.AppendMany(ctx, dst, next()); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("into a new slice", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := f.AppendMany(ctx, nil, next()); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("into a map", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := f.DoMany(ctx, next()); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 }
 
 // What a Func adds to a hit is that it writes the key.

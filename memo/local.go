@@ -8,7 +8,10 @@ import "github.com/tiermemo/tiermemo/memo/tier"
 // usable reports whether e may be served now. Everything else about an entry was
 // decided when it was stored; an invalidation of its key removes it.
 func (c *Cache) usable(e *tier.Entry) bool {
-	now := c.clock.Now()
+	return usableAt(e, c.clock.Now())
+}
+
+func usableAt(e *tier.Entry, now int64) bool {
 	return now < e.Early && sound(e, now) // else it is near its end, or past it: stale.go
 }
 

@@ -184,6 +184,11 @@ func hit[V any](n *node, key string, opts []Option, t *tally, r *Result[V]) bool
 // inHand is hit without the count: it returns the entry, or nil, and what the read is.
 func inHand[V any](n *node, key string, r *Result[V]) (*tier.Entry, outcome) {
 	e, from := n.hit(key)
+	return taken(e, from, r)
+}
+
+// taken puts what e, which is the answer to a read or nil, has into r.
+func taken[V any](e *tier.Entry, from outcome, r *Result[V]) (*tier.Entry, outcome) {
 	if e == nil {
 		return nil, 0
 	}

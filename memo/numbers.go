@@ -69,3 +69,22 @@ func (m *met) inProcess(n *node, form *keys.Form, number uint64) (*tier.Entry, o
 	}
 	return entryOf(t.AddSince(epoch, itemOf(e))), from
 }
+
+// byNumber is inHand for the key of the value at p, which form writes, if that is found by its number.
+func byNumber[V any](n *node, m *met, form *keys.Form, p unsafe.Pointer, r *Result[V]) (*tier.Entry, outcome) {
+	number, ok := form.Number(p)
+	if !ok {
+		return nil, 0
+	}
+	if n.table != nil {
+		e := entryOf(n.table.At(keys.Last(number)))
+		if e == nil || !lru.HasNumber(e, number) || e.Kind.Tally.(*tally) != m.tally {
+			e = m.inRequest(n.table, form, number)
+		}
+		if e != nil {
+			return taken(e, outcomeL1, r)
+		}
+	}
+	e, from := m.inProcess(n, form, number)
+	return taken(e, from, r)
+}

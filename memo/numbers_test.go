@@ -27,7 +27,33 @@ func often[V comparable](t *testing.T, f *memo.Func[int, V], ctx context.Context
 			t.Fatalf("%v, %v; and then %v, %v", v, err, again, err2)
 		}
 	}
+	for _, r := range batchOf(t, f, ctx, k, k) {
+		if r.Value != v || r.Err != nil {
+			t.Fatalf("%v; and in a batch %v, %v", v, r.Value, r.Err)
+		}
+	}
 	return v
+}
+
+func batchOf[V any](t *testing.T, f *memo.Func[int, V], ctx context.Context, ks ...int) []memo.Result[V] {
+	t.Helper()
+	results, err := f.AppendMany(ctx, nil, ks)
+	check(t, err)
+	return results
+}
+
+// byNumber are the ways in which a Func reads a number.
+var byNumber = map[string]func(t *testing.T, f *memo.Func[int, int], ctx context.Context, k int) int{
+	"alone": func(t *testing.T, f *memo.Func[int, int], ctx context.Context, k int) int {
+		v, err := f.Do(ctx, k)
+		check(t, err)
+		return v
+	},
+	"in a batch": func(t *testing.T, f *memo.Func[int, int], ctx context.Context, k int) int {
+		r := batchOf(t, f, ctx, k)[0]
+		check(t, r.Err)
+		return r.Value
+	},
 }
 
 // countingRuns is a function whose value is how often it ran.
@@ -67,21 +93,23 @@ func TestWhatEndsAHitEndsOneByNumber(t *testing.T) {
 			"alone":         func() memo.Config { return memo.Config{} },
 			"above a store": func() memo.Config { return patient(memo.Config{Prefix: "t", Shared: tiertest.NewMemory()}) },
 		} {
-			t.Run(how+" "+where, func(t *testing.T) {
-				t.Parallel()
-				synctest.Test(t, func(t *testing.T) {
-					c := newCache(t, cfg())
-					ctx := c.With(context.Background())
-					f := countingRuns(c, "number", memo.TTL(time.Hour), memo.Tags("numbers"))
-					if v := often(t, f, ctx, 7); v != 1 {
-						t.Fatal(v)
-					}
-					end(t, c, f, ctx)
-					if v, err := f.Do(ctx, 7); v != 2 || err != nil {
-						t.Errorf("after %s: %v, %v", how, v, err)
-					}
+			for by, read := range byNumber {
+				t.Run(how+" "+where+" "+by, func(t *testing.T) {
+					t.Parallel()
+					synctest.Test(t, func(t *testing.T) {
+						c := newCache(t, cfg())
+						ctx := c.With(context.Background())
+						f := countingRuns(c, "number", memo.TTL(time.Hour), memo.Tags("numbers"))
+						if v := often(t, f, ctx, 7); v != 1 {
+							t.Fatal(v)
+						}
+						end(t, c, f, ctx)
+						if v := read(t, f, ctx, 7); v != 2 {
+							t.Errorf("after %s: %v", how, v)
+						}
+					})
 				})
-			})
+			}
 		}
 	}
 }
@@ -100,10 +128,18 @@ func TestModesOfACallAreHeededByNumber(t *testing.T) {
 	f := countingRuns(c, "number", memo.TTL(time.Hour))
 	often(t, f, ctx, 7)
 	want := 1
-	for _, how := range []context.Context{memo.Bypass(ctx), memo.Vary(ctx, "tenant", 42)} {
+	varied := memo.Vary(ctx, "tenant", 42)
+	for _, how := range []context.Context{memo.Bypass(ctx), varied} {
 		want++
 		if v, err := f.Do(how, 7); v != want || err != nil {
 			t.Errorf("%v, %v, want %d", v, err, want)
+		}
+		if how == varied {
+			want-- // which keeps it
+		}
+		want++
+		if r := batchOf(t, f, how, 7)[0]; r.Value != want || r.Err != nil {
+			t.Errorf("in a batch %v, want %d", r, want)
 		}
 	}
 	if err := f.Set(ctx, 7, 70); err != nil {
@@ -151,7 +187,7 @@ func TestEveryHitByNumberIsCounted(t *testing.T) {
 	for k := range 30 {
 		often(t, f, ctx, k)
 	}
-	if s := c.Snapshot(); len(s.Funcs) != 1 || s.Funcs[0].L2 != 30*200 || s.Funcs[0].Loads != 30 {
+	if s := c.Snapshot(); len(s.Funcs) != 1 || s.Funcs[0].L2 != 30*(200+2) || s.Funcs[0].Loads != 30 {
 		t.Errorf("%+v", s.Funcs)
 	}
 }
@@ -361,5 +397,73 @@ func TestWhatARequestFindsHasItsNumber(t *testing.T) {
 	}
 	if e := l2.Peek(f.Key(7)); !lru.HasNumber(e, 7) || lru.HasNumber(e, 8) {
 		t.Error("it is looked for by its key in each hit")
+	}
+}
+
+// TestABatchOfNumbersInARequest: the request goes on with what a batch has read, whether it has few
+// keys or many, and after it has forgotten one.
+func TestABatchOfNumbersInARequest(t *testing.T) {
+	t.Parallel()
+	for _, ks := range [][]int{{7}, {7, 17}, {7, 8, 9}, {1, 2, 3, 4, 5, 6, 7, 8, 9, 10}} {
+		c := newCache(t, memo.Config{})
+		turn := 1000
+		load := func(_ context.Context, k int) (int, error) { return turn + k, nil }
+		one, two := memo.NewFunc(c, "one", load), memo.NewFunc(c, "two", load)
+		outside := c.With(context.Background())
+		for _, k := range ks {
+			often(t, one, outside, k)
+			often(t, two, outside, k)
+		}
+		is := func(f *memo.Func[int, int], ctx context.Context, turn int) {
+			t.Helper()
+			for i, r := range batchOf(t, f, ctx, ks...) {
+				if r.Value != turn+ks[i] || r.Err != nil {
+					t.Errorf("%d of %d: %v, want %d", ks[i], len(ks), r, turn+ks[i])
+				}
+			}
+		}
+		ctx, end := c.Begin(context.Background())
+		is(one, ctx, 1000)
+		turn = 2000
+		check(t, one.InvalidateAll(outside))
+		check(t, two.InvalidateAll(outside))
+		is(one, outside, 2000)
+		is(one, ctx, 1000)
+		is(two, ctx, 2000)
+		turn = 3000
+		check(t, one.Invalidate(ctx, ks...))
+		is(one, ctx, 3000)
+		is(two, ctx, 2000)
+		end()
+	}
+}
+
+// TestEveryHitOfABatchByNumberIsCounted, as what it is.
+func TestEveryHitOfABatchByNumberIsCounted(t *testing.T) {
+	t.Parallel()
+	c := newCache(t, memo.Config{})
+	f := memo.NewFunc(c, "number", func(_ context.Context, k int) (int, error) {
+		if k < 0 || k == 3 {
+			return 0, memo.ErrNotFound
+		}
+		return k, nil
+	}, memo.NegativeTTL(time.Hour))
+	ctx := c.With(context.Background())
+	ks := []int{1, 2, 3, 1, -4, 1e9}
+	for range 100 {
+		for i, r := range batchOf(t, f, ctx, ks...) {
+			if absent := errors.Is(r.Err, memo.ErrNotFound); absent != (i == 2 || i == 4) || !absent && r.Value != ks[i] {
+				t.Fatalf("%d: %v", ks[i], r)
+			}
+		}
+	}
+	request, end := c.Begin(context.Background())
+	defer end()
+	for range 3 {
+		batchOf(t, f, request, 1, 2, 3)
+	}
+	s := c.Snapshot().Funcs[0]
+	if s.Loads != 5 || s.L2 != 99*4+2 || s.Negative != 99*2+3 || s.L1 != 2*2 || s.Calls != 600+9 {
+		t.Errorf("%+v", s)
 	}
 }
