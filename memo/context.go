@@ -3,10 +3,8 @@ package memo
 import (
 	"context"
 	"time"
-	"unsafe"
 
 	"github.com/tiermemo/tiermemo/internal/scope"
-	"github.com/tiermemo/tiermemo/internal/stripe"
 )
 
 // Ahead of every path: how a call finds its cache, its request's memory and, in a
@@ -21,8 +19,7 @@ type node struct {
 	cache *Cache
 	table *scope.Table // this cache's part of the request's memory; nil: none
 	*rare
-	lane uint32 // where this request counts
-	mode mode   // what Fresh, Bypass, Vary and BeginTx ask for
+	mode mode // what Fresh, Bypass, Vary and BeginTx ask for
 }
 
 // rare is what most contexts say nothing of, so that they need not have room for it. It
@@ -132,7 +129,6 @@ func (c *Cache) begin(ctx context.Context) (_ context.Context, opened *scope.Sco
 		return n, nil
 	}
 	r := &request{node: node{Context: ctx, cache: c}}
-	r.lane = stripe.Of(unsafe.Pointer(r))
 	r.rare, r.mode = c.rarely(outer, asked)
 	r.table = r.memory.InitFor(c.cfg.MaxRequestEntries, &c.owner)
 	return &r.node, &r.memory
@@ -166,11 +162,6 @@ func (c *Cache) With(ctx context.Context) context.Context {
 func (c *Cache) bind(ctx context.Context, outer *node, asked asks) *node {
 	n := &node{Context: ctx, cache: c}
 	n.rare, n.mode = c.rarely(outer, asked)
-	if outer != nil && outer.cache == c {
-		n.lane = outer.lane
-	} else {
-		n.lane = stripe.Any()
-	}
 	return n
 }
 

@@ -44,7 +44,7 @@ func read[T any](op string, ctx context.Context, n *node, key string, fn func(co
 	}
 	c := n.cache
 	if n.bypassed() {
-		c.tallyOfCall(key, opts).count(n.lane, outcomeBypass)
+		c.tallyOfCall(key, opts).count(outcomeBypass)
 		return fn(n.around(ctx))
 	}
 	l := new(load)

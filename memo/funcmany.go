@@ -111,7 +111,7 @@ func (f *Func[K, V]) inHand(n *node, m *met, ks []K, opts []Option, answers []Re
 	}
 	for from, reads := range counts {
 		if reads > 0 {
-			t.counter(n.lane, outcome(from)).Add(reads)
+			t.counter(outcome(from)).Add(reads)
 		}
 	}
 	return missed

@@ -43,7 +43,7 @@ func Do[T any](ctx context.Context, key string, fn func(context.Context) (T, err
 		if n.table != nil && n.quick(key, opts) {
 			if e := entryOf(n.table.Get(key)); e != nil {
 				if v, ok := e.Value.(T); ok {
-					e.Kind.Tally.(*tally).count(n.lane, outcomeL1)
+					e.Kind.Tally.(*tally).count(outcomeL1)
 					return v, nil
 				}
 			}
@@ -70,7 +70,7 @@ func (f *Func[K, V]) Do(ctx context.Context, k K, opts ...Option) (v V, err erro
 			if n.table == nil && n.load == nil {
 				if e := m.numbers.Get(number); e != nil && n.cache.usable(e) {
 					if v, ok := e.Value.(V); ok {
-						m.tally.count(n.lane, outcomeL2)
+						m.tally.count(outcomeL2)
 						return v, nil
 					}
 				}
@@ -81,14 +81,14 @@ func (f *Func[K, V]) Do(ctx context.Context, k K, opts ...Option) (v V, err erro
 				}
 				if e != nil {
 					if v, ok := e.Value.(V); ok {
-						m.tally.count(n.lane, outcomeL1)
+						m.tally.count(outcomeL1)
 						return v, nil
 					}
 				}
 			}
 			if e, from := m.inProcess(n, f.form, number); e != nil {
 				if v, ok := e.Value.(V); ok {
-					m.tally.count(n.lane, from)
+					m.tally.count(from)
 					return v, nil
 				}
 			}
@@ -98,7 +98,7 @@ func (f *Func[K, V]) Do(ctx context.Context, k K, opts ...Option) (v V, err erro
 		if n.table != nil && n.quick(key, opts) {
 			if e := entryOf(n.table.Get(key)); e != nil {
 				if v, ok := e.Value.(V); ok {
-					m.tally.count(n.lane, outcomeL1)
+					m.tally.count(outcomeL1)
 					return v, nil
 				}
 			}
@@ -149,7 +149,7 @@ func (n *node) answer(key string, opts []Option, t *tally) (e *tier.Entry, count
 	} else if t == nil {
 		t = e.Kind.Tally.(*tally)
 	}
-	return e, t.counter(n.lane, from)
+	return e, t.counter(from)
 }
 
 // hit returns the entry of key if L1 or L2 can answer without asking anyone.

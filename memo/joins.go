@@ -79,7 +79,7 @@ func join[T any](ctx context.Context, n *node, key string, opts []Option, t *tal
 	if t == nil {
 		t = n.cache.tallyOfKey(key)
 	}
-	n.cache.tallyNamed(opts, t).count(n.lane, from)
+	n.cache.tallyNamed(opts, t).count(from)
 	return v, err, true
 }
 

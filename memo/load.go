@@ -16,7 +16,6 @@ import (
 // flight calls a Job: whoever leads brings its own.
 type load struct {
 	cache *Cache
-	lane  uint32 // where its request counts
 
 	led      bool // all in what is left of the word
 	fresh    bool // its caller's ctx is Fresh
@@ -66,7 +65,7 @@ func newLoad[T any](c *Cache, n *node, key string, opts []Option) (*load, func(T
 // keeps nothing of it: only who leads has a copy on the heap (flown). Of 10,000 callers
 // who wait for one load that is 4 MB.
 func loadOf[T any](l *load, c *Cache, n *node, key string, opts []Option) (clone func(T) T, err error) {
-	l.cache, l.lane, l.kind, l.policy, l.fresh = c, n.lane, c.tallyOfKey(key), &c.policy, n.mode&modeFresh != 0
+	l.cache, l.kind, l.policy, l.fresh = c, c.tallyOfKey(key), &c.policy, n.mode&modeFresh != 0
 	kept, problem := n.vary.keepKey(key)
 	if problem != nil {
 		return nil, problem
@@ -103,7 +102,7 @@ func (l *load) owns() *policy {
 }
 
 // count counts the end of the read that l is.
-func (l *load) count(from outcome) { l.tally.count(l.lane, from) }
+func (l *load) count(from outcome) { l.tally.count(from) }
 
 // process is what lies below the request: L2, and one load for this process.
 func (c *Cache) process(ctx context.Context, n *node, l *load) (*tier.Entry, outcome, error) {

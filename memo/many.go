@@ -177,7 +177,7 @@ func hit[V any](n *node, key string, opts []Option, t *tally, r *Result[V]) bool
 	if len(opts) > 0 {
 		t = n.cache.tallyNamed(opts, t)
 	}
-	t.count(n.lane, from)
+	t.count(from)
 	return true
 }
 
@@ -223,5 +223,5 @@ func (b *many[K, V]) count(n *node, key string, from outcome) {
 	if t == nil {
 		t = n.cache.tallyOfKey(key)
 	}
-	n.cache.tallyNamed(b.opts, t).count(n.lane, from)
+	n.cache.tallyNamed(b.opts, t).count(from)
 }

@@ -167,7 +167,7 @@ func (l *load) inside(ctx context.Context, r *running) *node {
 		n = new(inner)
 	}
 	n.own = rare{load: r, vary: l.policy.vary}
-	n.node = node{Context: ctx, cache: l.cache, rare: &n.own, lane: l.lane, mode: l.policy.vary.mode()}
+	n.node = node{Context: ctx, cache: l.cache, rare: &n.own, mode: l.policy.vary.mode()}
 	return &n.node
 }
 

@@ -29,12 +29,12 @@ type tally struct {
 
 func newTally(name string) *tally { return &tally{name: name, calls: *stripe.NewSet(outcomes)} }
 
-// count counts one read, on the lane of its request.
-func (t *tally) count(lane uint32, from outcome) { t.counter(lane, from).Add(1) }
+// count counts one read.
+func (t *tally) count(from outcome) { t.counter(from).Add(1) }
 
-// counter is where a read with this outcome counts, on the lane of its request.
-func (t *tally) counter(lane uint32, from outcome) *atomic.Uint64 {
-	return t.calls.At(lane).Counter(int(from))
+// counter is where a read of this goroutine with this outcome counts.
+func (t *tally) counter(from outcome) *atomic.Uint64 {
+	return t.calls.At(stripe.Here()).Counter(int(from))
 }
 
 // invalidated counts n names of one kind that were invalidated here. Of the tags, and

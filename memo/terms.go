@@ -48,7 +48,7 @@ func (f *Func[K, V]) readBy(t *terms, op string, ctx context.Context, n *node, k
 	if problem != nil {
 		return v, misuse(problem, op, f.name)
 	}
-	l := &load{cache: n.cache, lane: n.lane, tally: t.tally, kind: t.tally, key: kept, policy: &t.policy, typ: t.typ, tagger: t.tagger,
+	l := &load{cache: n.cache, tally: t.tally, kind: t.tally, key: kept, policy: &t.policy, typ: t.typ, tagger: t.tagger,
 		fresh: n.mode&modeFresh != 0, forced: forced}
 	return goOn(ctx, n, l, func(ctx context.Context) (V, error) { return f.loader(ctx, k) }, f.clone)
 }

@@ -16,13 +16,13 @@ func TestNothingIsLost(t *testing.T) {
 	t.Parallel()
 	const goroutines, each = 8, 200_000
 	s := stripe.NewSet(3)
-	shared := s.At(stripe.Any())
+	shared := s.At(7)
 	start := make(chan struct{})
 	var all sync.WaitGroup
 	for range goroutines {
 		all.Go(func() {
 			<-start
-			own := s.At(stripe.Any())
+			own := s.At(stripe.Here())
 			for range each {
 				shared.Add(0, 1)
 			}
@@ -41,18 +41,18 @@ func TestNothingIsLost(t *testing.T) {
 	}
 }
 
-// Requests are to spread, and two Stripes are not to share a cache line: the
-// last counter of one and the first of the next are the nearest.
+// Two Stripes are not to share a cache line: the last counter of one and the first of the
+// next are the nearest.
 func TestStripesAreManyAndApart(t *testing.T) {
 	t.Parallel()
 	for _, counters := range []int{1, 7, 8, 9, 40} {
 		s := stripe.NewSet(counters)
 		seen := map[*stripe.Stripe]bool{}
-		for range 1000 {
-			seen[s.At(stripe.Any())] = true
+		for i := range uint32(1000) {
+			seen[s.At(i)] = true
 		}
 		if len(seen) < 2 {
-			t.Errorf("all requests share %d Stripe", len(seen))
+			t.Errorf("there is %d Stripe", len(seen))
 		}
 		for a := range seen {
 			for b := range seen {
@@ -65,17 +65,26 @@ func TestStripesAreManyAndApart(t *testing.T) {
 	}
 }
 
-// Who lie far apart are of any Stripe.
-func TestAddressesSpread(t *testing.T) {
+// What counts at once is to spread, whatever it is a part of.
+func TestGoroutinesSpread(t *testing.T) {
 	t.Parallel()
-	s := stripe.NewSet(1)
-	seen := map[*stripe.Stripe]bool{}
-	far := make([]byte, 1<<20)
-	for at := 0; at < len(far); at += 16 << 10 {
-		seen[s.At(stripe.Of(unsafe.Pointer(&far[at])))] = true
+	s, seen := stripe.NewSet(1), map[*stripe.Stripe]int{}
+	here, done := make(chan uint32), make(chan struct{})
+	const goroutines = 256
+	for range goroutines { // all live at once: a stack that is free is used again
+		go func() {
+			here <- stripe.Here()
+			<-done
+		}()
 	}
-	if len(seen) < 2 {
-		t.Error("all share one Stripe")
+	for range goroutines {
+		seen[s.At(<-here)]++
+	}
+	close(done)
+	for at, n := range seen {
+		if n > goroutines/2 {
+			t.Errorf("%d of %d count at %p", n, goroutines, at)
+		}
 	}
 }
 
@@ -87,11 +96,11 @@ func TestCountersOfAStripeAreItsOwn(t *testing.T) {
 			t.Error("a counter that does not exist was counted")
 		}
 	}()
-	s.At(stripe.Any()).Add(2, 1)
+	s.At(0).Add(2, 1)
 }
 
 func BenchmarkAdd(b *testing.B) {
-	p := stripe.NewSet(8).At(stripe.Any())
+	p := stripe.NewSet(8).At(0)
 	for b.Loop() {
 		p.Add(3, 1)
 	}
@@ -100,7 +109,7 @@ func BenchmarkAdd(b *testing.B) {
 func BenchmarkAddParallel(b *testing.B) {
 	s := stripe.NewSet(8)
 	b.RunParallel(func(pb *testing.PB) {
-		p := s.At(stripe.Any())
+		p := s.At(stripe.Here())
 		for pb.Next() {
 			p.Add(3, 1)
 		}
@@ -110,6 +119,6 @@ func BenchmarkAddParallel(b *testing.B) {
 func BenchmarkStripe(b *testing.B) {
 	s := stripe.NewSet(8)
 	for b.Loop() {
-		s.At(stripe.Any()).Add(3, 1)
+		s.At(stripe.Here()).Add(3, 1)
 	}
 }
