@@ -66,8 +66,9 @@ func (f *Func[K, V]) Do(ctx context.Context, k K, opts ...Option) (v V, err erro
 		n = find(ctx)
 	}
 	if m := f.known.Load(); n != nil && f.quick && m.of(n.cache) {
+		// By the number, without the text of a key: 2.2 times as fast in L2, 1.6 times in L1.
 		if number, ok := f.form.Number(unsafe.Pointer(&k)); ok && m.numbers != nil && n.plain(opts) {
-			if n.table == nil && n.load == nil {
+			if n.table == nil && n.load == nil { // inside of a load not all that L2 has will do: need.go. Two calls less than inProcess: 7 to 12 %
 				if e := m.numbers.Get(number); e != nil && n.cache.usable(e) {
 					if v, ok := e.Value.(V); ok {
 						m.tally.count(outcomeL2)
@@ -75,6 +76,7 @@ func (f *Func[K, V]) Do(ctx context.Context, k K, opts ...Option) (v V, err erro
 					}
 				}
 			} else if n.table != nil {
+				// Whatever lies where the number would: an entry says itself which number of which name it has.
 				e := entryOf(n.table.At(keys.Last(number)))
 				if e == nil || !lru.HasNumber(e, number) || e.Kind.Tally.(*tally) != m.tally {
 					e = m.inRequest(n.table, f.form, number)
@@ -86,7 +88,7 @@ func (f *Func[K, V]) Do(ctx context.Context, k K, opts ...Option) (v V, err erro
 					}
 				}
 			}
-			if e, from := m.inProcess(n, f.form, number); e != nil {
+			if e, from := m.inProcess(n, f.form, number); e != nil { // it had no slot, or the request not the key
 				if v, ok := e.Value.(V); ok {
 					m.tally.count(from)
 					return v, nil

@@ -18,7 +18,7 @@ func All() (all []Target) {
 	for _, some := range [][]Target{requestTargets(), processTargets(), sharedTargets(), batchTargets(), middlewareTargets(), stampedeTargets(), roomTargets()} {
 		all = append(all, some...)
 	}
-	return all
+	return because(all)
 }
 
 func atMost(row, event, who, unit string, limit float64) Target {

@@ -40,6 +40,20 @@ func TestEveryTargetHasItsCells(t *testing.T) {
 	}
 }
 
+// A reason of no target would be a claim about nothing.
+func TestEveryReasonIsOfATarget(t *testing.T) {
+	t.Parallel()
+	used := map[string]bool{}
+	for _, g := range targets.All() {
+		used[g.Why] = true
+	}
+	for _, why := range targets.Reasons() {
+		if !used[why] {
+			t.Errorf("no target has the reason %q", why)
+		}
+	}
+}
+
 func TestJudge(t *testing.T) {
 	t.Parallel()
 	f := report.File{Events: []report.Event{

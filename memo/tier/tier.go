@@ -44,7 +44,7 @@ type Entry struct {
 	// What a hit looks at: 64 bytes, one line of the processor's memory (entry.go).
 	Key     string // under which it is stored
 	Value   any    // the Go value; nil is a value
-	Local   uint64 // the Local's alone, from Set until the entry has left: what it likes, by atomic operations; 0 before the first Set
+	Local   uint64 // the Local's alone, from Set until the entry has left: what it likes, by atomic operations; 0 before the first Set, but where it is memo/lru's
 	Early   int64  // from when it may be refreshed before its time; that is its end, as Fresh says, but where More has a Last
 	Checked uint64 // the engine's, by atomic operations: when it was last compared with the invalidations that Began counts
 	Kind    *Kind  // what it has in common with others
@@ -81,7 +81,7 @@ type Local interface {
 	Get(key string) *Entry
 	// Peek is Get that does not count as a use.
 	Peek(key string) *Entry
-	// Set stores e under key, which is its Key, in place of any other.
+	// Set stores e under key, which is its Key, in place of any other. Who keeps the key keeps e: its bytes may lie there.
 	Set(key string, e *Entry)
 	// Delete forgets key. A Get that begins after it returned does not find what was there.
 	Delete(key string)

@@ -36,6 +36,7 @@ var unruled = map[string]string{
 	"Engines then need not agree on them, and do not.":                                     "what the engine does",
 	"Where two processes differ all the same, they read old values of each other.":         "what comes of it",
 	"Its methods are called under locks of the engine: they do no I/O, and call no cache.": "what the engine does; a Local that does otherwise hangs",
+	"Who keeps the key keeps e: its bytes may lie there.":                                  "a cost of memory, which a Local may pay",
 	"Single makes a Shared of one Node, which is Fixed.":                                   "tier's own, and tested there",
 	"It passes Close on to a Node that is an io.Closer.":                                   "tier's own, and tested there",
 	"IsAnswer reports whether err, returned by a method of a Node, is an answer of the server (nil and the four errors above, wrapped or not) and not a failure to reach it.": "tier's own, and tested there",
