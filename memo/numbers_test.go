@@ -210,7 +210,7 @@ func TestNumbersThatAreNone(t *testing.T) {
 // TestWhatHasLeftL2IsNotHeld: by its number either.
 func TestWhatHasLeftL2IsNotHeld(t *testing.T) {
 	t.Parallel()
-	type big struct{ room [1 << 10]byte }
+	type big [1 << 10]byte
 	for how, leave := range map[string]func(f *memo.Func[int, *big], ctx context.Context) error{
 		"eviction": func(f *memo.Func[int, *big], ctx context.Context) (err error) {
 			for k := 1000; k < 5000 && err == nil; k++ {
