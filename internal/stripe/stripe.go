@@ -41,8 +41,8 @@ func NewSet(counters int) *Set {
 }
 
 // Here is the number of a Stripe for the goroutine that calls, for At: it is made of where its
-// stack lies, so that two that count at once on two cores mostly have one each. It costs an
-// addition's time, and changes when the stack grows.
+// stack lies, so that two that count at once on two cores mostly have one each. It changes
+// when the stack grows.
 //
 // Refused: a number of the request. Its goroutines would meet at each hit, and so would all
 // requests of a server whose BaseContext has the cache: two cores together were slower than one.
