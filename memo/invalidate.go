@@ -38,7 +38,7 @@ import (
 // unless it is nil.
 func Invalidate(ctx context.Context, keys ...string) error {
 	if len(keys) == 1 {
-		if done, err := forgets(ctx, nil, keys[0], nil); done {
+		if done, err := forgets(ctx, find(ctx), nil, keys[0], nil); done {
 			return err
 		}
 	}
@@ -51,7 +51,7 @@ func (c *Cache) Invalidate(ctx context.Context, keys ...string) error {
 		return ErrNoCache
 	}
 	if len(keys) == 1 {
-		if done, err := forgets(ctx, c, keys[0], nil); done {
+		if done, err := forgets(ctx, find(ctx), c, keys[0], nil); done {
 			return err
 		}
 	}

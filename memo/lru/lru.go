@@ -135,9 +135,12 @@ func (c *Cache) Set(key string, e *tier.Entry) {
 }
 
 // Delete implements tier.Local.
-func (c *Cache) Delete(key string) {
+func (c *Cache) Delete(key string) { c.Take(key) }
+
+// Take is Delete that returns what was there, or nil. It does not keep key.
+func (c *Cache) Take(key string) *tier.Entry {
 	hash := c.hash(key)
-	c.shards[c.shard(hash)].delete(hash, key)
+	return c.shards[c.shard(hash)].delete(hash, key)
 }
 
 // Clear implements tier.Local. It empties one shard after the other: a Get that

@@ -71,12 +71,6 @@ func (s *shard) grow(t *table, n int64) *table {
 	return t
 }
 
-// Take is Delete that returns what was there, or nil. It does not keep key.
-func (c *Cache) Take(key string) *tier.Entry {
-	hash := c.hash(key)
-	return c.shards[c.shard(hash)].delete(hash, key)
-}
-
 // delete returns what it has removed, or nil.
 func (s *shard) delete(hash uint64, key string) *tier.Entry {
 	s.mu.Lock()
