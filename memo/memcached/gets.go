@@ -49,15 +49,19 @@ func (l *lane) gets(keys []string, items []tier.Item) error {
 	if _, err := c.Write(request); err != nil {
 		return err
 	}
+	r := answer{from: c.Conn, reply: &l.reply}
+	if ctx, ok := l.ctx.(interface{ Room(least int) []byte }); ok { // the engine's
+		if r.buf = ctx.Room(bufferSize); r.buf != nil {
+			r.lends = ctx.Room
+			return r.read(keys, items)
+		}
+	}
 	buf, _ := l.pool.buffers.Get().(*[bufferSize]byte)
 	if buf == nil {
 		buf = new([bufferSize]byte)
 	}
 	defer l.pool.buffers.Put(buf)
-	r := answer{from: c.Conn, reply: &l.reply, buf: buf[:]}
-	if ctx, ok := l.ctx.(interface{ Room(least int) []byte }); ok { // the engine's
-		r.lends = ctx.Room
-	}
+	r.buf = buf[:]
 	return r.read(keys, items)
 }
 
@@ -71,7 +75,7 @@ type answer struct {
 	end   int                    // behind the last byte that was read
 	next  int                    // of the keys, which are answered in their order
 	room  []byte                 // for values: one allocation for all that were read at once
-	lends func(least int) []byte // makes room in place of that, or not; nil: it does not
+	lends func(least int) []byte // gave buf, and gives more: values stay where they were read; nil: it does not
 
 	further bool // the answers to other requests follow
 }
@@ -128,8 +132,8 @@ func (a *answer) value(head []byte, keys []string, items []tier.Item) error {
 	case cas == 0:
 		return errNoCAS
 	}
-	value := a.space(int(size))
-	if err := a.fill(value); err != nil {
+	value, err := a.block(int(size))
+	if err != nil {
 		return err
 	}
 	*item = tier.Item{Value: value, CAS: cas}
@@ -157,16 +161,27 @@ func (a *answer) item(key []byte, keys []string, items []tier.Item) *tier.Item {
 	return nil
 }
 
+// block takes the next size bytes, which stay as they are: where they were read, in a
+// buffer that is lent, else in room of their own. It is never nil.
+func (a *answer) block(size int) ([]byte, error) {
+	if a.lends == nil {
+		value := a.space(size)
+		return value, a.fill(value)
+	}
+	for a.end-a.at < size {
+		if err := a.extend(size); err != nil {
+			return nil, err
+		}
+	}
+	value := a.buf[a.at : a.at+size : a.at+size]
+	a.at += size
+	return value, nil
+}
+
 // space is room for a value, which is never nil.
 func (a *answer) space(size int) []byte {
 	if a.room == nil || cap(a.room)-len(a.room) < size {
-		a.room = nil
-		if a.lends != nil {
-			a.room = a.lends(size)[:0]
-		}
-		if a.room == nil {
-			a.room = make([]byte, 0, max(size, a.end-a.at))
-		}
+		a.room = make([]byte, 0, max(size, a.end-a.at))
 	}
 	n := len(a.room)
 	a.room = a.room[:n+size]
@@ -187,21 +202,27 @@ func (a *answer) line() ([]byte, error) {
 		if seen = a.end - a.at; seen > maxLine {
 			return nil, errMalformed
 		}
-		a.end = copy(a.buf, a.buf[a.at:a.end])
-		a.at = 0
-		n, err := a.more(a.buf[a.end:])
-		if err != nil {
+		if err := a.extend(maxLine + len("\r\n")); err != nil {
 			return nil, err
 		}
-		a.end += n
 	}
 }
 
-// fill takes as many bytes as value has. What is not in the buffer yet does not go
-// through it.
+// fill takes as many bytes as value has. A large rest that is not in the buffer yet does
+// not go through it. A small one does: what follows it is read at once with it, where each
+// read would be a system call for a part of a value, and one for what follows.
 func (a *answer) fill(value []byte) error {
 	n := copy(value, a.buf[a.at:a.end])
 	for a.at += n; n < len(value); {
+		if len(value)-n < len(a.buf)/2 {
+			if err := a.extend(0); err != nil {
+				return err
+			}
+			m := copy(value[n:], a.buf[a.at:a.end])
+			a.at += m
+			n += m
+			continue
+		}
 		m, err := a.more(value[n:])
 		if err != nil {
 			return err
@@ -209,6 +230,23 @@ func (a *answer) fill(value []byte) error {
 		n += m
 	}
 	return nil
+}
+
+// extend reads more behind what is in the buffer and not taken yet, of which there are
+// to be size bytes in one piece. In a buffer that is lent values lie before that, and are
+// not written over: where size does not fit behind them, what there is goes to the next
+// one.
+func (a *answer) extend(size int) error {
+	switch rest := a.buf[a.at:a.end]; {
+	case a.lends == nil:
+		a.end, a.at = copy(a.buf, rest), 0
+	case len(a.buf)-a.at < size:
+		a.buf = a.lends(max(size, bufferSize))
+		a.end, a.at = copy(a.buf, rest), 0
+	}
+	n, err := a.more(a.buf[a.end:])
+	a.end += n
+	return err
 }
 
 // more reads at least a byte. crypto/tls reports the end of a connection together with

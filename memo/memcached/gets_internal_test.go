@@ -20,6 +20,15 @@ func replied(from io.Reader, keys ...string) ([]tier.Item, *reply, error) {
 	return items, r, a.read(keys, items)
 }
 
+// borrowed is replied for who lends the room.
+func borrowed(from io.Reader, keys ...string) ([]tier.Item, *reply, error) {
+	items, r := make([]tier.Item, len(keys)), &reply{asked: len(keys), largest: 1 << 20}
+	a := answer{from: from, reply: r, buf: make([]byte, bufferSize), lends: func(least int) []byte { return make([]byte, least) }}
+	return items, r, a.read(keys, items)
+}
+
+var bothWays = map[string]func(from io.Reader, keys ...string) ([]tier.Item, *reply, error){"kept": replied, "lent": borrowed}
+
 const threeOfFour = "VALUE a 0 3 7\r\n\r\nx\r\nVALUE b 0 0 8\r\n\r\nVALUE d 4 5 18446744073709551615\r\nEND\r\n\r\nEND\r\n"
 
 func checkThree(t *testing.T, how string, items []tier.Item, err error) {
@@ -32,25 +41,42 @@ func checkThree(t *testing.T, how string, items []tier.Item, err error) {
 
 func TestAReplyInAnyPiecesIsTheSame(t *testing.T) {
 	t.Parallel()
-	for how, from := range map[string]io.Reader{
-		"whole":              strings.NewReader(threeOfFour),
-		"byte by byte":       iotest.OneByteReader(strings.NewReader(threeOfFour)),
-		"in halves":          iotest.HalfReader(strings.NewReader(threeOfFour)),
-		"its end with data":  iotest.DataErrReader(strings.NewReader(threeOfFour)),
-		"by and by, in twos": io.MultiReader(strings.NewReader(threeOfFour[:20]), strings.NewReader(threeOfFour[20:])),
-	} {
-		items, _, err := replied(from, "a", "b", "c", "d")
-		checkThree(t, how, items, err)
+	for room, read := range bothWays {
+		for how, from := range map[string]io.Reader{
+			"whole":              strings.NewReader(threeOfFour),
+			"byte by byte":       iotest.OneByteReader(strings.NewReader(threeOfFour)),
+			"in halves":          iotest.HalfReader(strings.NewReader(threeOfFour)),
+			"its end with data":  iotest.DataErrReader(strings.NewReader(threeOfFour)),
+			"by and by, in twos": io.MultiReader(strings.NewReader(threeOfFour[:20]), strings.NewReader(threeOfFour[20:])),
+		} {
+			items, _, err := read(from, "a", "b", "c", "d")
+			checkThree(t, how+", "+room, items, err)
+		}
 	}
 }
 
 func TestAReplyThatIsCutOffIsNone(t *testing.T) {
 	t.Parallel()
-	for n := range len(threeOfFour) {
-		if _, _, err := replied(strings.NewReader(threeOfFour[:n]), "a", "b", "c", "d"); !errors.Is(err, io.EOF) {
-			t.Errorf("%q: %v, want the end of the connection", threeOfFour[:n], err)
+	for room, read := range bothWays {
+		for n := range len(threeOfFour) {
+			if _, _, err := read(strings.NewReader(threeOfFour[:n]), "a", "b", "c", "d"); !errors.Is(err, io.EOF) {
+				t.Errorf("%s, %q: %v, want the end of the connection", room, threeOfFour[:n], err)
+			}
 		}
 	}
+}
+
+// inPieces hands out at most as many bytes at once, in turn.
+type inPieces struct {
+	from  io.Reader
+	sizes []int
+	calls int
+}
+
+func (r *inPieces) Read(p []byte) (int, error) {
+	size := r.sizes[r.calls%len(r.sizes)]
+	r.calls++
+	return r.from.Read(p[:min(size, len(p))])
 }
 
 func TestAReplyOfManyBuffers(t *testing.T) {
@@ -62,22 +88,54 @@ func TestAReplyOfManyBuffers(t *testing.T) {
 		keys = append(keys, key)
 		fmt.Fprintf(&sent, "VALUE %s 0 %d %d\r\n%s\r\n", key, i*7, i+1, strings.Repeat(string(rune('a'+i%26)), i*7))
 	}
-	fmt.Fprintf(&sent, "VALUE large 0 %d 301\r\n%s\r\nEND\r\n", 3*bufferSize, strings.Repeat("z", 3*bufferSize))
-	items, _, err := replied(&sent, append(keys, "large")...)
-	if err != nil {
-		t.Fatal(err)
+	sizes := []int{3 * bufferSize, bufferSize, bufferSize - 1, bufferSize + 1, bufferSize - maxLine, bufferSize / 2, maxLine}
+	for _, size := range sizes {
+		key := fmt.Sprint("large", size)
+		keys = append(keys, key)
+		fmt.Fprintf(&sent, "VALUE %s 0 %d 301\r\n%s\r\n", key, size, strings.Repeat("z", size))
 	}
-	for i, item := range items[:300] {
-		if want := strings.Repeat(string(rune('a'+i%26)), i*7); string(item.Value) != want || item.CAS != uint64(i+1) {
-			t.Errorf("value %d of %d bytes came as one of %d, CAS %d", i, len(want), len(item.Value), item.CAS)
+	sent.WriteString("END\r\n")
+	for room, read := range bothWays {
+		for _, pieces := range [][]int{{1 << 30}, {1}, {bufferSize - 1, 1}, {maxLine, 7, bufferSize}, {1000}} {
+			items, _, err := read(&inPieces{from: bytes.NewReader(sent.Bytes()), sizes: pieces}, keys...)
+			if err != nil {
+				t.Fatal(room, pieces, err)
+			}
+			for i, item := range items[:300] {
+				if want := strings.Repeat(string(rune('a'+i%26)), i*7); string(item.Value) != want || item.CAS != uint64(i+1) {
+					t.Errorf("%s, %v: value %d of %d bytes came as one of %d, CAS %d", room, pieces, i, len(want), len(item.Value), item.CAS)
+				}
+			}
+			for i, size := range sizes {
+				if value := items[300+i].Value; string(value) != strings.Repeat("z", size) {
+					t.Errorf("%s, %v: a value of %d bytes came as one of %d", room, pieces, size, len(value))
+				}
+			}
+			_ = append(items[3].Value, "overwritten"...)
+			if items[4].Value[0] != 'e' {
+				t.Errorf("%s: who appends to a value writes into the next one", room)
+			}
 		}
 	}
-	if want := strings.Repeat("z", 3*bufferSize); string(items[300].Value) != want {
-		t.Errorf("a value of %d bytes came as one of %d", len(want), len(items[300].Value))
+}
+
+// A value in room that is lent is not copied once more, and the reads are large: what a
+// reply of a hundred values costs beside them.
+func TestAReplyTakesFewReads(t *testing.T) {
+	t.Parallel()
+	var sent bytes.Buffer
+	var keys []string
+	for i := range 100 {
+		keys = append(keys, fmt.Sprint("k", i))
+		fmt.Fprintf(&sent, "VALUE k%d 0 1100 7\r\n%s\r\n", i, strings.Repeat("v", 1100))
 	}
-	_ = append(items[3].Value, "overwritten"...)
-	if items[4].Value[0] != 'e' {
-		t.Error("who appends to a value writes into the next one")
+	sent.WriteString("END\r\n")
+	most := sent.Len()/(bufferSize-maxLine) + 2
+	for room, read := range bothWays {
+		r := &inPieces{from: bytes.NewReader(sent.Bytes()), sizes: []int{1 << 30}}
+		if _, _, err := read(r, keys...); err != nil || r.calls > most {
+			t.Errorf("%s: %d reads for %d bytes, want %d at most; %v", room, r.calls, sent.Len(), most, err)
+		}
 	}
 }
 
@@ -101,8 +159,10 @@ func TestWhatIsNoReply(t *testing.T) {
 		"END" + strings.Repeat(" ", 2*maxLine):      errMalformed,
 		strings.Repeat("E", maxLine+1) + "\r\n":     errMalformed,
 	} {
-		if _, _, err := replied(strings.NewReader(sent), "a", "b"); err != want {
-			t.Errorf("%.40q: %v, want %v", sent, err, want)
+		for room, read := range bothWays {
+			if _, _, err := read(strings.NewReader(sent), "a", "b"); err != want {
+				t.Errorf("%s, %.40q: %v, want %v", room, sent, err, want)
+			}
 		}
 	}
 	_, r, err := replied(strings.NewReader("SERVER_ERROR out of memory\r\n"), "a")
