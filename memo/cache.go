@@ -38,6 +38,7 @@ type Cache struct {
 	funcs   sync.Map  // name to the *Func that has it
 	windows sync.Map  // windowKey to the *gather that is open
 	slabs   sync.Pool // see slabs.go
+	rows    sync.Pool // see row.go
 	log     *journal
 	source  uint64      // names this process in the log
 	owner   scope.Owner // of c's part of a request's memory

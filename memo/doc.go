@@ -57,7 +57,7 @@
 // options that argument.go binds to its argument.
 //
 // many.go is for several keys at once: each goes that way by itself (manymiss.go), and
-// glance.go looks for all of its keys before they are loads (manyload.go), and
+// glance.go looks for all of its keys before they are loads (row.go, manyload.go), and
 // gather.go lets them travel together where one look (looks.go, slabs.go), or one run
 // of the loader (chunk.go), serves all. window.go joins single calls, manyapart.go is for a
 // loader of one, and manytx.go for a Tx.

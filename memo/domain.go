@@ -76,8 +76,11 @@ func newDomain(c *Cache, node tier.Node, space keys.Space) *domain {
 	}
 	d.leases.domain = d
 	d.home.init()
-	d.home.moved = func(e *tier.Entry) bool {
-		return c.members.holder(e.Key) != d || c.members.void(d, e.Key, e.Stamp)
+	d.home.moved = func(e *tier.Entry, now int64) bool {
+		if now == 0 {
+			now = c.clock.Exact()
+		}
+		return c.members.holder(e.Key, now) != d || c.members.void(d, e.Key, e.Stamp)
 	}
 	d.show(0)
 	return d

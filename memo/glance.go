@@ -66,10 +66,11 @@ func (l *load) first(ctx context.Context, d *domain, place string, tags []string
 	return at, tags, err
 }
 
-// glance answers those of members whose values are in the shared tier, and fresh, and
+// glance answers those of r's members whose values are in the shared tier, and fresh, and
 // returns the others, which are loads. Who meets something else under way for its key goes
 // on at once.
-func (b *many[K, V]) glance(ctx context.Context, n *node, members []*member) (rest []*member) {
+func (b *many[K, V]) glance(ctx context.Context, n *node, r *row) (rest []*member) {
+	members := r.members
 	if n.load != nil || n.cache.cfg.Shared == nil || len(members) == 1 {
 		b.embark(ctx, n, members)
 		return members
@@ -86,13 +87,13 @@ func (b *many[K, V]) glance(ctx context.Context, n *node, members []*member) (re
 			}
 		}
 	}()
-	looking, began := make([]*member, 0, len(members)), n.cache.clock.Exact()
+	began := n.cache.clock.Exact()
 	for _, m := range members {
 		if m.watches(b.as(m), began) {
-			looking = append(looking, m)
+			r.looking = append(r.looking, m)
 		}
 	}
-	round := slices.Clone(looking)
+	looking, round := r.looking, append(r.round, r.looking...)
 	for i := 0; len(round) > 0 && i < mostTurns; i++ {
 		lookAhead(ctx, round)
 		round = slices.DeleteFunc(round, func(m *member) bool { return !m.sees(b.as(m)) })
@@ -144,7 +145,7 @@ func (l *load) isDue(e *tier.Entry) bool {
 
 // watches reports whether m, which l is about, is to look ahead, and has it watch its key.
 func (m *member) watches(l *load, began int64) bool {
-	l.placed()
+	l.placedAt(began)
 	d := l.domain
 	if l.fresh || d == nil || l.typ.lossy != nil || l.policy.place == placeLocal || !d.isAttached() || !d.readable(l.key) || l.cache.cfg.Local.Peek(l.key) != nil {
 		return false
@@ -160,31 +161,35 @@ func (m *member) watches(l *load, began int64) bool {
 // lookAhead looks for members, of each Node in one round trip.
 func lookAhead(ctx context.Context, members []*member) {
 	var domains []*domain
-	parts := map[*domain][]*looker{}
-	var places []byte // all in one string
+	var parts [][]*looker // of each of domains
+	at := 0               // of the last
+	var places []byte     // all in one string
 	for i, m := range members {
 		a := &m.seen
 		d := a.domain
-		part := parts[d]
-		if part == nil {
-			domains = append(domains, d)
-			part = make([]*looker, 0, len(members)-i)
+		if i == 0 || d != members[i-1].seen.domain {
+			if at = slices.Index(domains, d); at < 0 {
+				at = len(domains)
+				domains, parts = append(domains, d), append(parts, make([]*looker, 0, len(members)-i))
+			}
 		}
 		if i > 0 && m.marksLike(members[i-1]) {
 			a.marks = members[i-1].seen.marks
 		} else {
 			a.marks = d.marks(m.key, a.tags)
 		}
-		places = d.space.AppendValue(places, m.key)
+		if places = d.space.AppendValue(places, m.key); i == 0 {
+			places = slices.Grow(places, (len(members)-1)*(len(places)+1)) // as those of one function
+		}
 		a.slot = len(places)
-		parts[d] = append(part, &a.looker)
+		parts[at] = append(parts[at], &a.looker)
 	}
-	text, begin := string(places), 0
+	text, begin := keys.View(places), 0
 	for _, m := range members {
 		m.seen.place, begin = text[begin:m.seen.slot], m.seen.slot
 	}
 	_ = each(len(domains), len(domains), func(i int) error {
-		domains[i].lookFor(ctx, parts[domains[i]])
+		domains[i].lookFor(ctx, parts[i])
 		return nil
 	})
 	for _, m := range members {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -78,6 +79,78 @@ func TestG06_LoadTakesNothingAlongThatWasInvalidatedMeanwhile(t *testing.T) {
 		}, opts...)
 		if v := f.db.do(t, here.With(context.Background()), "a", opts...); v != 1 {
 			t.Errorf("version %d after the invalidation of version 0", v)
+		}
+	})
+}
+
+// 1. a batch looks for a and b; a Get of a comes, and is noted where the batch notes that it looks
+// 2. the batch has its answer, and gives its room back
+// 3. a is written, and its invalidation returns: it has found nobody who reads a
+// 4. the Get keeps version 0
+func TestG06_ReadThatOutlivesTheBatchThatItMet(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet()
+		there, _ := f.process(t)
+		here, wire := f.process(t, slowPoll)
+		opts := []memo.Option{memo.SharedOnly()} // else the batch would keep what the Get asks for
+		f.db.do(t, there.With(context.Background()), "a")
+		f.db.do(t, there.With(context.Background()), "b")
+		seen, goOn := make(chan struct{}), make(chan struct{})
+		var reads sync.WaitGroup
+		f.overLook(t, here, wire, func() {
+			wire.Inject(tiertest.Fault{Ops: []tiertest.Op{tiertest.OpGetMulti}, Match: "t:v:a", Times: 1, After: func(context.Context, tiertest.Op, []string) {
+				close(seen)
+				<-goOn
+			}})
+			reads.Go(func() {
+				if v, err := memo.Get[int](here.With(context.Background()), "a"); v != 0 || err != nil {
+					t.Error(v, err)
+				}
+			})
+			<-seen
+		}, opts...)
+		f.db.write("a")
+		must(t, here.Invalidate(context.Background(), "a"))
+		close(goOn)
+		reads.Wait()
+		if v := f.db.do(t, here.With(context.Background()), "a"); v != 1 {
+			t.Errorf("version %d after the invalidation of version 0", v)
+		}
+	})
+}
+
+// The room of a batch is the next one's: nothing of the first is in it.
+func TestBatchesOneAfterTheOther(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet()
+		there, _ := f.process(t)
+		here, _ := f.process(t)
+		between()
+		said := func(_ context.Context, missing []string) (map[string]string, error) {
+			found := map[string]string{}
+			for _, key := range missing {
+				found[key] = "what is said of " + key
+			}
+			return found, nil
+		}
+		for n := range 20 {
+			known, fresh := keysOf(fmt.Sprint("known", n), 1+n*17%40), keysOf(fmt.Sprint("new", n), 30)
+			_, err := memo.DoMany(there.With(context.Background()), known, said)
+			must(t, err)
+			mixed := append(slices.Concat(fresh[20:], known), "", known[0])
+			for _, keys := range [][]string{known, fresh[:20], known, mixed} {
+				got, err := memo.DoMany(here.With(context.Background()), keys, said, memo.SharedOnly())
+				if (err != nil) != slices.Contains(keys, "") {
+					t.Errorf("batch %d: %v", n, err)
+				}
+				for _, key := range keys {
+					if key != "" && got[key] != "what is said of "+key {
+						t.Errorf("batch %d: %s is %q", n, key, got[key])
+					}
+				}
+			}
 		}
 	})
 }

@@ -17,8 +17,8 @@ type home struct {
 	horizon atomic.Int64 // until when an entry may be used, however old; on the cache's clock
 	bound   atomic.Int64 // how old one may be beyond that
 	fences  fences
-	moved   func(e *tier.Entry) bool // another Node holds e's key by now, or did meanwhile; nil: none ever does
-	kinds   sync.Map                 // *tally to *tier.Kind; as many as there are names
+	moved   func(e *tier.Entry, now int64) bool // another Node holds e's key by now, or did meanwhile; nil: none ever does
+	kinds   sync.Map                            // *tally to *tier.Kind; as many as there are names
 }
 
 // kind is what the entries of h whose hits are counted in t have in common. It lies here and
@@ -62,18 +62,21 @@ func sound(e *tier.Entry, now int64) bool {
 	return atomic.LoadUint64(&e.Checked) == h.fences.turn.Load() || !h.hides(e)
 }
 
-// hides reports whether e, which is of h, is hidden, and notes that it is not. The turn
-// is read first:
+// hides reports whether e, which is of h, is hidden, and notes that it is not.
+func (h *home) hides(e *tier.Entry) bool { return h.hidesAt(e, 0) }
+
+// hidesAt is hides for who has just asked what time it is; 0: he has not. The turn is read
+// first:
 //
 //  1. e is found to be where it belongs
 //  2. its key moves to another Node, and a turn begins in which that is looked at again
 //  3. e is noted as checked in the turn of 2, and is used for as long as it lives
-func (h *home) hides(e *tier.Entry) bool {
+func (h *home) hidesAt(e *tier.Entry, now int64) bool {
 	turn, checked := h.fences.turn.Load(), atomic.LoadUint64(&e.Checked)
 	if checked == turn {
 		return false
 	}
-	if h.moved != nil && h.moved(e) || h.fences.hides(e, checked) {
+	if h.moved != nil && h.moved(e, now) || h.fences.hides(e, checked) {
 		return true
 	}
 	atomic.StoreUint64(&e.Checked, turn)

@@ -43,7 +43,7 @@ func (n *node) boards(ctx context.Context, key string, opts []Option) (b boardin
 		if f == nil {
 			return b
 		}
-		d := c.members.holder(f.Job().(*load).key) // which is key, on the heap: to the compiler it would escape
+		d := c.members.holder(f.Job().(*load).key, c.clock.Exact()) // which is key, on the heap: to the compiler it would escape
 		if d == nil || c.clock.Exact() > d.home.horizon.Load() {
 			return b
 		}

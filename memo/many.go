@@ -123,14 +123,15 @@ func (b *many[K, V]) rest(ctx context.Context, n *node, missed []int, results []
 	if len(missed) == 0 {
 		return nil
 	}
-	first := make(map[string]int, len(missed))
+	first := firstsOf(b.keys, len(missed))
 	different := make([]int, 0, len(missed))
+	again := false
 	for _, i := range missed {
 		key := b.keys[i]
-		if _, again := first[key]; again {
+		if first.of(i) != i {
+			again = true
 			continue
 		}
-		first[key] = i
 		problem := keyProblem(key)
 		if problem == nil {
 			problem = b.argProblem(i)
@@ -142,8 +143,11 @@ func (b *many[K, V]) rest(ctx context.Context, n *node, missed []int, results []
 		different = append(different, i)
 	}
 	err := b.miss(ctx, n, different, results)
+	if !again {
+		return err
+	}
 	for _, i := range missed {
-		if at := first[b.keys[i]]; at != i { // named twice
+		if at := first.of(i); at != i { // named twice
 			results[i] = results[at]
 			b.again(n, b.keys[i], results[i].Err)
 		}

@@ -42,10 +42,12 @@ func (b *many[K, V]) miss(ctx context.Context, n *node, missed []int, results []
 		b.around(ctx, n, missed, results)
 		return nil
 	}
-	members, exempt, clone, err := b.members(ctx, n, missed, results)
+	row := n.cache.row(len(missed))
+	exempt, clone, err := b.members(ctx, n, row, missed, results)
 	if err != nil {
 		return err
 	}
+	members := row.members
 	switch p := n.inTx(); {
 	case p != nil:
 		b.embark(ctx, n, members)
@@ -54,12 +56,13 @@ func (b *many[K, V]) miss(ctx context.Context, n *node, missed []int, results []
 		b.embark(ctx, n, members)
 		b.apart(ctx, n, members)
 	default:
-		beside(b.glance(ctx, n, members), func(m *member) {
+		beside(b.glance(ctx, n, row), func(m *member) {
 			defer m.seen.drop()
 			m.entry, m.from, m.err = m.ask(ctx, n)
 		})
 	}
 	b.collect(ctx, n, members, clone, results)
+	n.cache.giveBack(row)
 	b.around(ctx, n, exempt, results)
 	return nil
 }
@@ -84,26 +87,24 @@ func beside(members []*member, way func(m *member)) {
 	all.Wait()
 }
 
-// members are the keys at missed, but those at exempt, which go around the tiers. Where
-// the options of all are the same, they have no loads of their own yet.
-func (b *many[K, V]) members(ctx context.Context, n *node, missed []int, results []Result[V]) (members []*member, exempt []int, clone func(V) V, err error) {
+// members fills r with the keys at missed, but those at exempt, which go around the tiers.
+// Where the options of all are the same, they have no loads of their own yet.
+func (b *many[K, V]) members(ctx context.Context, n *node, r *row, missed []int, results []Result[V]) (exempt []int, clone func(V) V, err error) {
 	c := n.cache
 	if b.bound == nil {
 		switch b.lent, clone, err = newLoad[V](c, n, "", b.opts); {
 		case err != nil && !b.own:
-			return nil, nil, nil, misuse(err, b.op, "")
+			return nil, nil, misuse(err, b.op, "")
 		case err != nil: // of a function, each key says so
 			for _, i := range missed {
 				results[i].Err = misuse(err, b.op, keys.Kind(b.keys[i]))
 			}
-			return nil, nil, nil, nil
+			return nil, nil, nil
 		}
 	}
-	members = make([]*member, 0, len(missed))
-	all := make([]member, len(missed)) // in one allocation
-	root, kind := "", (*tally)(nil)    // of the key before
+	root, kind := "", (*tally)(nil) // of the key before
 	for at, i := range missed {
-		m, key := &all[at], b.keys[i]
+		m, key := &r.all[at], b.keys[i]
 		if m.at = i; b.bound != nil {
 			opts, err := b.bound(b.args[i])
 			var own func(V) V
@@ -138,9 +139,9 @@ func (b *many[K, V]) members(ctx context.Context, n *node, missed []int, results
 			continue
 		}
 		l.about(m)
-		members = append(members, m)
+		r.members = append(r.members, m)
 	}
-	return members, exempt, clone, nil
+	return exempt, clone, nil
 }
 
 // ask is request for a load that travels with others.

@@ -183,7 +183,7 @@ func (l *load) judge(f *call, at look, tags []string) (e *tier.Entry, _ coherenc
 		if at.marks.Hide(v.Stamp) {
 			break
 		}
-		if e, err := l.decode(&v, at); err == nil && !l.home.hides(e) {
+		if e, err := l.decode(&v, at); err == nil && !l.home.hidesAt(e, at.exact) {
 			if l.domain.awaits(l.key, e.Tags()) {
 				verdict = coherence.Foreign // its invalidation has not reached the shared tier
 				break

@@ -33,6 +33,7 @@ type sharedHit struct {
 	keys  []string
 	wire  []string // what a look for keys asks for
 	count int      // of values that the raw client finds
+	user  *memo.Func[int, []byte]
 }
 
 func newSharedHit(b *testing.B, n, size int) *sharedHit {
@@ -43,7 +44,9 @@ func newSharedHit(b *testing.B, n, size int) *sharedHit {
 	b.Cleanup(func() { _ = raw.Close() })
 	cfg := patient(memo.Config{Prefix: "t", Shared: dial(b, server)})
 	cfg.PollInterval = patience / 2
-	s := &sharedHit{ctx: newCache(b, cfg).With(context.Background()), raw: raw, keys: keysOf("user", n)}
+	c := newCache(b, cfg)
+	s := &sharedHit{ctx: c.With(context.Background()), raw: raw, keys: keysOf("user", n)}
+	s.user = memo.NewFunc(c, "user", func(ctx context.Context, _ int) ([]byte, error) { return notStored(ctx) }, memo.SharedOnly(), memo.TTL(time.Hour))
 	space, err := keys.NewSpace("t")
 	must(b, err)
 	for above := range keys.Trees(s.keys[0]) {
@@ -84,6 +87,13 @@ func noneStored(context.Context, []string) (map[string][]byte, error) {
 
 func (s *sharedHit) ask(b *testing.B) {
 	if _, err := memo.Do(s.ctx, s.keys[0], notStored, memo.SharedOnly(), memo.TTL(time.Hour)); err != nil {
+		b.Error(err)
+	}
+}
+
+// get is ask for who would not load: what is there he reads himself, and no goroutine for him.
+func (s *sharedHit) get(b *testing.B) {
+	if _, err := s.user.Get(s.ctx, 0); err != nil {
 		b.Error(err)
 	}
 }
@@ -150,6 +160,9 @@ func BenchmarkSharedHit(b *testing.B) {
 		b.Run(fmt.Sprintf("callers=1/bytes=%d", size), func(b *testing.B) {
 			compare(b, 50, func() { s.askRaw(b) }, func() { s.ask(b) })
 		})
+		b.Run(fmt.Sprintf("get/bytes=%d", size), func(b *testing.B) {
+			compare(b, 50, func() { s.askRaw(b) }, func() { s.get(b) })
+		})
 		// Of its own key each: callers of one key share one look.
 		all := newSharedHit(b, 32, size)
 		b.Run(fmt.Sprintf("callers=32/bytes=%d", size), func(b *testing.B) {
@@ -189,7 +202,7 @@ func BenchmarkSharedAlone(b *testing.B) {
 		name string
 		call func()
 	}{
-		{"raw", func() { one.askRaw(b) }}, {"hit", func() { one.ask(b) }},
+		{"raw", func() { one.askRaw(b) }}, {"hit", func() { one.ask(b) }}, {"get", func() { one.get(b) }},
 		{"batch=100/raw", func() { many.askRaw(b) }}, {"batch=100/hit", func() { many.askMany(b) }},
 	} {
 		b.Run(bench.name, func(b *testing.B) {

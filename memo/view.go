@@ -53,13 +53,13 @@ func (m *members) latest(ctx context.Context) *view {
 	return v
 }
 
-// holder is the domain of the Node that holds key, or nil.
-func (m *members) holder(key string) *domain {
+// holder is the domain of the Node that holds key now, or nil.
+func (m *members) holder(key string, now int64) *domain {
 	v := m.now.Load()
 	if v == nil {
 		return nil
 	}
-	name, ok := v.Place(m.cache.clock.Exact(), key)
+	name, ok := v.Place(now, key)
 	if !ok {
 		return nil
 	}
@@ -88,9 +88,11 @@ func (m *members) void(d *domain, key string, stamp uint64) bool {
 }
 
 // placed finds out where the value of l's key is.
-func (l *load) placed() {
+func (l *load) placed() { l.placedAt(l.cache.clock.Exact()) }
+
+func (l *load) placedAt(now int64) {
 	c := l.cache
-	switch l.domain = c.members.holder(l.key); {
+	switch l.domain = c.members.holder(l.key, now); {
 	case l.domain != nil:
 		l.home = &l.domain.home
 	case c.cfg.Shared == nil:

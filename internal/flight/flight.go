@@ -170,15 +170,17 @@ func (g *Group[V]) shard(key string) *shard[V] { return &g.shards[g.home(key)] }
 // home is the number of key's shard.
 func (g *Group[V]) home(key string) int { return int(maphash.String(g.seed, key) % shards) }
 
-// tidy removes k when nothing goes on with key any more. A load only queues
-// behind others that run.
-func (s *shard[V]) tidy(key string, k *slot[V]) {
-	if k.runs == 0 && len(k.claims) == 0 && !k.glances {
-		delete(s.keys, key)
-		if !k.lent {
-			s.spare = k
-		}
+// tidy removes k when nothing goes on with key any more, and reports whether it has. A load
+// only queues behind others that run.
+func (s *shard[V]) tidy(key string, k *slot[V]) bool {
+	if k.runs > 0 || len(k.claims) > 0 || k.glances {
+		return false
 	}
+	delete(s.keys, key)
+	if !k.lent {
+		s.spare = k
+	}
+	return true
 }
 
 // slot is one that has nothing in it: the last that was given up, as a rule. To make one

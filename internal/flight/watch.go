@@ -7,6 +7,7 @@ type Glance[V any] struct {
 	slot[V]
 	shard *shard[V]
 	key   string
+	free  bool // nothing goes on with key since its End
 }
 
 // Glance begins a look at key, which l is until its End; false: something goes on.
@@ -31,7 +32,7 @@ func (l *Glance[V]) End(store func()) bool {
 	defer s.mu.Unlock()
 	defer func() { // store may panic: a process tier of a user's
 		l.glances = false
-		s.tidy(l.key, &l.slot)
+		l.free = s.tidy(l.key, &l.slot)
 	}()
 	if l.missed {
 		return false
@@ -41,6 +42,10 @@ func (l *Glance[V]) End(store func()) bool {
 	}
 	return true
 }
+
+// Free reports whether l, which has ended or was never begun, is its owner's again: nothing
+// else went on with its key at its End, or what goes on is in the room of l.
+func (l *Glance[V]) Free() bool { return l.shard == nil || l.free }
 
 // Busy reports whether anything goes on with key.
 func (g *Group[V]) Busy(key string) bool {

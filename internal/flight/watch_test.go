@@ -32,7 +32,7 @@ func TestGlance(t *testing.T) {
 		if end := look.End(func() { kept = true }); kept != test.kept || end != kept {
 			t.Errorf("%s came in between: kept is %v, want %v", test.name, kept, test.kept)
 		}
-		if g.Busy("k") {
+		if g.Busy("k") || !look.Free() {
 			t.Errorf("%s came in between: the key is not free after the End", test.name)
 		}
 	}
@@ -70,11 +70,20 @@ func TestLoadBesideAGlance(t *testing.T) {
 	t.Parallel()
 	g := flight.New[int]()
 	var look flight.Glance[int]
+	if !look.Free() {
+		t.Error("the room of a look that was not begun is somebody's")
+	}
 	g.Glance(&look, "k")
+	if look.Free() {
+		t.Error("the room of a look is nobody's before its End")
+	}
 	write := g.Claim("k")
 	look.End(nil)
 	if !g.Busy("k") {
 		t.Error("the end of the look is the end of the write")
+	}
+	if look.Free() {
+		t.Error("the room of the look is nobody's, and the write is noted there")
 	}
 	if write.Release(); g.Busy("k") {
 		t.Error("the key is not free")

@@ -65,6 +65,9 @@ func (s *Snapshot) Place(now int64, key string) (node string, ok bool) {
 	if len(s.views) == 0 || !s.Fresh(now) {
 		return "", false
 	}
+	if len(s.views) == 1 && len(s.used) == 1 {
+		return s.used[0], true // whatever the key: a hash of it was 60 ns, twice for each that is read
+	}
 	node = s.views[0].Lookup(key)
 	for _, view := range s.views[1:] {
 		if view.Lookup(key) != node {

@@ -44,8 +44,8 @@ func loads() []Mutation {
 		Name:    "a read of memcached is as new as the counter",
 		Rule:    "A read of memcached is overtaken by what is newer than the value that it found, and not than the counter beside it.",
 		File:    "memo/shared.go",
-		Old:     "		if e, err := l.decode(&v, at); err == nil && !l.home.hides(e) {\n",
-		New:     "		f.Stamp(at.seq)\n		if e, err := l.decode(&v, at); err == nil && !l.home.hides(e) {\n",
+		Old:     "		if e, err := l.decode(&v, at); err == nil && !l.home.hidesAt(e, at.exact) {\n",
+		New:     "		f.Stamp(at.seq)\n		if e, err := l.decode(&v, at); err == nil && !l.home.hidesAt(e, at.exact) {\n",
 		Package: "memo",
 		Tests:   []string{"TestG06_ValueDecodedAcrossTheRecord"},
 	}, {
@@ -64,6 +64,14 @@ func loads() []Mutation {
 		New:     "	a.watch.End(nil)\n	return true\n",
 		Package: "memo",
 		Tests:   []string{"TestG06_LoadTakesNothingAlongThatWasInvalidatedMeanwhile"},
+	}, {
+		Name:    "a batch gives back the place of a read that it has met",
+		Rule:    "Who came to a key while a batch looked at it is found by invalidations when the batch is done.",
+		File:    "memo/row.go",
+		Old:     "m.load != nil || !m.seen.watch.Free() {\n",
+		New:     "m.load != nil {\n",
+		Package: "memo",
+		Tests:   []string{"TestG06_ReadThatOutlivesTheBatchThatItMet"},
 	}, {
 		Name:    "values of an old epoch count",
 		Rule:    "A value of another epoch is void.",

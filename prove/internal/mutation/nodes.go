@@ -39,7 +39,7 @@ func nodes() []Mutation {
 		Name:    "what L2 has of a key that has moved is used",
 		Rule:    "An entry of L2 counts while its key is where it was: nobody tells its server of it any more.",
 		File:    "memo/home.go",
-		Old:     "	if h.moved != nil && h.moved(e) || h.fences",
+		Old:     "	if h.moved != nil && h.moved(e, now) || h.fences",
 		New:     "	if h.fences",
 		Package: "memo",
 		Tests:   []string{"TestKeyThatMovesIsNotReadFromWhereItWas"},
