@@ -126,7 +126,7 @@ func (f *Func[K, V]) meet(op string, c *Cache) error {
 		}
 	}
 	t := c.declare(f.name)
-	f.known.Store(&met{c, t, c.numbersOf(t, f.form), f.agree(c, t)})
+	f.known.Store(&met{c, t, c.numbersOf(t, f.form), apart(), f.agree(c, t)})
 	return nil
 }
 
@@ -135,6 +135,7 @@ type met struct {
 	cache   *Cache
 	tally   *tally
 	numbers *lru.Numbers // nil: its keys are no numbers, or there is no such L2
+	from    uint64       // where a request looks for the number 0
 	terms   *terms       // nil: not the same for all calls
 }
 

@@ -93,7 +93,7 @@ func (f *Func[K, V]) inHand(n *node, m *met, ks []K, opts []Option, answers []Re
 			}
 		}
 		e, from := (*tier.Entry)(nil), outcome(0)
-		if numbered && (n.table == nil || !n.table.Many()) {
+		if numbered {
 			e, from = byNumber(n, m, f.form, unsafe.Pointer(&ks[i]), &answers[i])
 		}
 		if e == nil {

@@ -77,8 +77,8 @@ func (f *Func[K, V]) Do(ctx context.Context, k K, opts ...Option) (v V, err erro
 				}
 			} else if n.table != nil {
 				// Whatever lies where the number would: an entry says itself which number of which name it has.
-				e := entryOf(n.table.At(keys.Last(number)))
-				if e == nil || !lru.HasNumber(e, number) || e.Kind.Tally.(*tally) != m.tally {
+				e := entryOf(n.table.At(m.from + number))
+				if !m.is(e, number) {
 					e = m.inRequest(n.table, f.form, number)
 				}
 				if e != nil {

@@ -3,6 +3,7 @@ package memo_test
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/tiermemo/tiermemo/memo"
@@ -254,5 +255,58 @@ func BenchmarkSnapshot(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// What a request's memory costs where a Func asks for it by numbers.
+func BenchmarkFuncHitOfSeveral(b *testing.B) {
+	c := newCache(b, memo.Config{})
+	load := func(_ context.Context, id int) (user, error) { return user{ID: id}, nil }
+	one, other := memo.NewFunc(nil, "number", load), memo.NewFunc(nil, "other", load)
+	far := make([]int, 100) // numbers that are not in a row
+	for i, random := 0, rand.New(rand.NewPCG(1, 2)); i < len(far); i++ {
+		far[i] = random.IntN(1e6)
+	}
+	for _, n := range []int{1, 2, 4, 8, 12, 100} {
+		at := 0
+		next := func() int {
+			if at++; at >= n {
+				at = 0
+			}
+			return at
+		}
+		in := func(name string, call func(ctx context.Context) (user, error)) {
+			ctx, end := c.Begin(context.Background())
+			defer end()
+			benchmarkHit(b, fmt.Sprint(name, " of ", n), func() (user, error) { return call(ctx) })
+		}
+		in("in a row", func(ctx context.Context) (user, error) { return one.Do(ctx, next()) })
+		in("of any size", func(ctx context.Context) (user, error) { return one.Do(ctx, far[next()]) })
+		in("two functions", func(ctx context.Context) (user, error) {
+			if i := next(); i%2 == 0 {
+				return one.Do(ctx, i/2)
+			} else {
+				return other.Do(ctx, i/2)
+			}
+		})
+	}
+	for _, n := range []int{4, 5, 8, 9, 100} {
+		benchmarkHit(b, fmt.Sprint("request with calls for ", n), func() (u user, err error) {
+			ctx, end := c.Begin(context.Background())
+			for i := range n {
+				u, err = one.Do(ctx, i)
+			}
+			end()
+			return u, err
+		})
+	}
+	type layer int
+	for _, deep := range []int{1, 4, 8} {
+		ctx, end := c.Begin(context.Background())
+		for i := range deep {
+			ctx = context.WithValue(ctx, layer(i), i)
+		}
+		benchmarkHit(b, fmt.Sprint(deep, " contexts deep"), func() (user, error) { return one.Do(ctx, 7) })
+		end()
 	}
 }

@@ -1,6 +1,7 @@
 package memo
 
 import (
+	"math/rand/v2"
 	"unsafe"
 
 	"github.com/tiermemo/tiermemo/internal/keys"
@@ -30,25 +31,42 @@ func (c *Cache) numbersOf(t *tally, form *keys.Form) *lru.Numbers {
 	return n
 }
 
-// inRequest returns the entry of the key with the number, which form writes, if t finds it by its
-// words; from now on it is found by the number.
+// apart is where a request keeps what it finds by the number 0: the functions of a request are often
+// asked for the same numbers, and a place is one key's.
+func apart() uint64 { return uint64(rand.Uint32() &^ 3) } // scope.Table.At wants a multiple of four
+
+// is reports whether e, or nil, is known to be that of the number.
+func (m *met) is(e *tier.Entry, number uint64) bool {
+	return e != nil && lru.HasNumber(e, number) && e.Kind.Tally.(*tally) == m.tally
+}
+
+// inRequest returns the entry of the key with the number, which form writes, if t has it. Mostly it
+// is near the first place, where another key is; else its words find it, and from then on the number.
 func (m *met) inRequest(t *scope.Table, form *keys.Form, number uint64) *tier.Entry {
+	for at := m.from + number; at <= m.from+number+scope.Near; at++ {
+		e := entryOf(t.At(at))
+		if e == nil {
+			break
+		}
+		if m.is(e, number) {
+			return e
+		}
+	}
 	w := form.Words(unsafe.Pointer(&number))
 	if w.Len == 0 {
 		return nil
 	}
-	e := entryOf(t.GetWords(w, keys.Last(number)))
+	e := entryOf(t.GetWords(w, m.from+number))
 	if e != nil {
 		m.numbers.Note(e, number)
 	}
 	return e
 }
 
-// inProcess is node.inProcess for such a key. Only where L1 has said that it has none: of many
-// keys nobody can tell by Words alone that a request has not read one.
+// inProcess is node.inProcess for such a key, which L1 has not.
 func (m *met) inProcess(n *node, form *keys.Form, number uint64) (*tier.Entry, outcome) {
 	t := n.table
-	if n.load != nil || t != nil && t.Many() {
+	if n.load != nil {
 		return nil, 0
 	}
 	var epoch uint64
@@ -77,8 +95,8 @@ func byNumber[V any](n *node, m *met, form *keys.Form, p unsafe.Pointer, r *Resu
 		return nil, 0
 	}
 	if n.table != nil {
-		e := entryOf(n.table.At(keys.Last(number)))
-		if e == nil || !lru.HasNumber(e, number) || e.Kind.Tally.(*tally) != m.tally {
+		e := entryOf(n.table.At(m.from + number))
+		if !m.is(e, number) {
 			e = m.inRequest(n.table, form, number)
 		}
 		if e != nil {

@@ -33,7 +33,6 @@ type Row struct {
 // leaves; the first row that fits a folder holds.
 func Table() []Row {
 	return []Row{
-		{Folder: "internal/index", Why: "a leaf: tags and trees as a data structure, which every tier can use because it knows none"},
 		{Folder: "internal/keys", Why: "a leaf: what a key is on the wire must not depend on who asks"},
 		{Folder: "internal/wire", Why: "a leaf: it reads bytes that others wrote, and is fuzzed alone"},
 		{Folder: "internal/clock", Why: "a leaf: time has no opinion on caches"},
@@ -46,7 +45,7 @@ func Table() []Row {
 		{Folder: "internal/pgserver", Ours: []string{"internal/fortest"}, Why: "the same for PostgreSQL"},
 		{Folder: "internal/flight", Ours: []string{"internal/ended"}, Why: "one load per key is an idea of its own, without tiers"},
 
-		{Folder: "internal/scope", Ours: []string{"internal/index", "internal/ended", "internal/keys"}, Why: "the memory of one request knows nothing of the tiers below it"},
+		{Folder: "internal/scope", Ours: []string{"internal/ended", "internal/keys"}, Why: "the memory of one request knows nothing of the tiers below it"},
 		{Folder: "reqcache", Ours: []string{"internal/scope", "internal/keys", "internal/ended"}, Why: "it is usable alone, with no cache below, and must not link one"},
 
 		{Folder: "memo/tier", Why: "interfaces only: whoever writes a tier must not link an engine"},

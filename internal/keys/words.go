@@ -87,10 +87,6 @@ func (f *Form) Words(p unsafe.Pointer) (w Words) {
 	return w
 }
 
-// Last returns the last byte of the key of which Words are made of number. It is there before the
-// Words are, and says where to look meanwhile.
-func Last(number uint64) byte { return '0' + byte(number%10) }
-
 // Ends are the first 8 bytes of key and the last 8, which overlap in one of less than
 // 16; of one of less than 8 the first and last 4; and of one of less than 4 all three.
 func Ends(key string) (head, tail uint64) {

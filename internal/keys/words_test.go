@@ -43,9 +43,6 @@ func TestWordsAreThoseOfTheText(t *testing.T) {
 		} else if !short {
 			return
 		}
-		if last := keys.Last(uint64(u)); last != key[len(key)-1] {
-			t.Fatalf("%q ends with %q", key, last)
-		}
 		if w.Len <= 16 {
 			w.Mid = 0 // says nothing
 		}

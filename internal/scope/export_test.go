@@ -1,5 +1,13 @@
 package scope
 
+import "github.com/tiermemo/tiermemo/internal/keys"
+
+var secret = newMore().secrets
+
+// Hash says where key lies in a Table of many keys, and HashWords where one lies that has these Words.
+func Hash(key string) uint64        { return secret.hash(key) }
+func HashWords(w keys.Words) uint64 { return secret.hashWords(w) }
+
 // Need makes p wait for c as a goroutine does that is not awake yet although c
 // has ended.
 func Need(p, c *Call) { p.need(c) }

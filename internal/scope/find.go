@@ -45,59 +45,65 @@ func (t *Table) Get(key string) *Item {
 	return nil
 }
 
-// At returns what may be the Item of a key that ends with last, where a Table has not more than
-// four: what Words it has, only the caller can tell, who knows it by something else.
-func (t *Table) At(last byte) *Item {
-	if t.more.Load() != nil {
-		return nil
+// At returns what may be the Item of a key that ends with a number, of which at is the place: what
+// it is, only the caller can tell, who knows it by something else. So what lies there need not be
+// the key's.
+//
+// at is the number, and a multiple of four of the caller's, which keeps keys of other names apart.
+func (t *Table) At(at uint64) *Item {
+	if m := t.more.Load(); m != nil {
+		return m.numbered(uint(at))
 	}
-	return t.group.slots[last%perGroup].Load()
+	return t.group.slots[at%perGroup].Load()
 }
 
-// Many reports whether GetWords may miss a key that Get finds.
-func (t *Table) Many() bool { return t.more.Load() != nil }
+// Near is how many places behind it a key may have, where another one is At its first. The next one
+// that nothing is At is the end of them.
+const Near = perGroup - 1
 
-// GetWords is Get for a key that is not written anywhere, of which w are the Words and last
-// is the last byte. It may miss a key that Get finds, where a Table has more than four.
-func (t *Table) GetWords(w keys.Words, last byte) *Item {
-	if t.more.Load() != nil {
-		return nil
+// GetWords is Get for a key that is not written anywhere, of which w are the Words. From now on At
+// mostly finds it.
+func (t *Table) GetWords(w keys.Words, at uint64) *Item {
+	if m := t.more.Load(); m != nil {
+		return m.getWords(w, uint(at))
 	}
-	slot := uint(last) % perGroup
+	slot := uint(at) % perGroup
 	it := t.group.slots[slot].Load() // without a look at its print, as it is mostly there: 7 %
 	for range perGroup {
-		if it != nil && len(it.Key) == w.Len {
-			if h, t := keys.Ends(it.Key); h == w.Head && t == w.Tail && (w.Len <= 16 || keys.Between(it.Key) == w.Mid) {
-				return it
-			}
+		if it != nil && are(w, it.Key) {
+			return it
 		}
 		slot = (slot + 1) % perGroup
 		it = t.group.slots[slot].Load()
 	}
+	if m := t.more.Load(); m != nil { // all has moved there meanwhile
+		return m.getWords(w, uint(at))
+	}
 	return nil
 }
 
-// get is Table.Get. It is written there once more, since a loop over both costs each 15 %.
-func (m *more) get(key string) *Item {
-	if m := m.many; m != nil {
-		if it := m.index.Get(m.hash(key), key); it != nil {
-			return it.Value
-		}
-		return nil
+// are reports whether w are those of key.
+func are(w keys.Words, key string) bool {
+	if len(key) != w.Len {
+		return false
 	}
 	head, tail := keys.Ends(key)
-	p := uint32(mix(len(key), head, tail))
-	for i, end := first(key), first(key)+slots; i < end; i++ {
-		switch m.prints[i%slots].Load() {
-		case p:
-			it := m.slots[i%slots].Load()
-			switch {
-			case it == nil || len(it.Key) != len(key):
-			case len(key) > 16:
-				if it.Key == key {
-					return it
-				}
-			default:
+	return head == w.Head && tail == w.Tail && (w.Len <= 16 || keys.Between(key) == w.Mid)
+}
+
+// get is Table.Get.
+func (m *more) get(key string) *Item {
+	if len(key) > 16 {
+		return m.getLong(key)
+	}
+	head, tail := keys.Ends(key)
+	hash := m.mix(len(key), head, tail) // which is that of all of a short key
+	print := printed(hash)
+	for i := uint(hash); ; i++ {
+		p := m.at(i)
+		switch p.print.Load() {
+		case print:
+			if it := p.item.Load(); it != nil && len(it.Key) == len(key) {
 				if h, t := keys.Ends(it.Key); h == head && t == tail {
 					return it
 				}
@@ -106,24 +112,84 @@ func (m *more) get(key string) *Item {
 			return nil
 		}
 	}
-	return nil
 }
 
-// first is where, modulo the slots, key is looked for first. Numbers in a row, which end most keys,
-// have a slot of their own each: in order, a request with several keys looks at others
+// getWords is Table.GetWords.
+func (m *more) getWords(w keys.Words, at uint) *Item {
+	hash := m.hashWords(w)
+	print := printed(hash)
+	for i := uint(hash); ; i++ {
+		p := m.at(i)
+		switch p.print.Load() {
+		case print:
+			if it := p.item.Load(); it != nil && are(w, it.Key) {
+				m.note(at, i)
+				return it
+			}
+		case unused:
+			return nil
+		}
+	}
+}
+
+// getLong is get for a key of more than 16 bytes.
+func (m *more) getLong(key string) *Item {
+	hash := m.hash(key)
+	print := printed(hash)
+	for i := uint(hash); ; i++ {
+		p := m.at(i)
+		switch p.print.Load() {
+		case print:
+			if it := p.item.Load(); it != nil && it.Key == key {
+				return it
+			}
+		case unused:
+			return nil
+		}
+	}
+}
+
+// numbered is Table.At.
+func (m *more) numbered(at uint) *Item {
+	i := uint(m.at(at).number.Load())
+	if i == 0 {
+		return nil
+	}
+	return m.at(i - 1).item.Load()
+}
+
+// note lets numbered find at, or near it, what lies in the i-th cell. It is no more than a hint, of
+// where to look: what lies there now is what is kept, so that no lock is needed, and nothing has to
+// be taken back when it is forgotten.
+func (m *more) note(at, i uint) {
+	for end := at + Near; at <= end; at++ {
+		if m.numbered(at) == nil {
+			m.at(at).number.Store(uint32(i&uint(len(m.cells)-1)) + 1)
+			return
+		}
+	}
+}
+
+// first is where, modulo the slots of a group, key is looked for first. Numbers in a row, which end
+// most keys, have a slot of their own each, as first is the number modulo four: 100 is a multiple of
+// it, and so are '0', 2*'0' and 2*':'. In order, a request with several keys looks at others
 // before, 17 %. Not the print: a key that was written for the call takes the processor 5 ns
 // to read, and it goes on meanwhile, by guessing, if it knows where.
 func first(key string) uint {
-	if key == "" {
+	switch n := len(key); n {
+	case 0:
 		return 0
+	case 1:
+		return uint(key[0])
+	default:
+		return uint(key[n-1]) + 2*uint(key[n-2])
 	}
-	return uint(key[len(key)-1])
 }
 
 // printOf mixes the length and both ends of key: most keys differ there
 // ("user", 7 and "user", 8), and reading all of a long key would cost more than
 // the one comparison of whole keys that follows a match. Keys chosen to
-// collide cost eight such comparisons, and no more.
+// collide cost four such comparisons, and no more.
 func printOf(key string) uint64 {
 	head, tail := keys.Ends(key)
 	return mix(len(key), head, tail)

@@ -115,7 +115,7 @@ func (t *Table) keep(it *Item) {
 	switch {
 	case m == nil && t.group.add(it), m != nil && m.add(it):
 	case m == nil:
-		m = new(more)
+		m = newMore()
 		for old := range t.group.all {
 			m.add(old)
 		}
@@ -123,7 +123,7 @@ func (t *Table) keep(it *Item) {
 		t.more.Store(m)
 		t.group.clear()
 	default:
-		t.more.Store(m.moved(it))
+		t.more.Store(m.moved(it, int(t.live)))
 	}
 	if t.scope.Closed() {
 		// 1. who keeps something has found that there is room

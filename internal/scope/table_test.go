@@ -3,6 +3,7 @@ package scope_test
 import (
 	"encoding/binary"
 	"fmt"
+	"math/rand/v2"
 	"runtime"
 	"strings"
 	"sync"
@@ -79,32 +80,38 @@ func TestKeysOfOnePrint(t *testing.T) {
 // A reader that has looked where a table keeps four keys looks again when they have moved.
 func TestReaderFindsKeysThatMoveMeanwhile(t *testing.T) {
 	t.Parallel()
-	var now atomic.Pointer[table]
-	var stop atomic.Bool
-	next := func() *table {
-		_, table := open(t, 0)
-		table.Add("stays", val(0))
-		now.Store(&table)
-		return &table
-	}
-	next()
-	var reader sync.WaitGroup
-	reader.Go(func() {
-		for !stop.Load() {
-			if now.Load().Get("stays") == nil {
-				t.Error("a key that is there is not found")
-				return
+	words := wordsOf("stays:7")
+	for name, find := range map[string]func(table) any{
+		"text":  func(t table) any { return t.Get("stays:7") },
+		"words": func(t table) any { return valueOf(t.GetWords(words, 7)) },
+	} {
+		var now atomic.Pointer[table]
+		var stop atomic.Bool
+		next := func() *table {
+			_, table := open(t, 0)
+			table.Add("stays:7", val(0))
+			now.Store(&table)
+			return &table
+		}
+		next()
+		var reader sync.WaitGroup
+		reader.Go(func() {
+			for !stop.Load() {
+				if find(*now.Load()) == nil {
+					t.Errorf("a key that is there is not found by its %s", name)
+					return
+				}
+			}
+		})
+		for range 40_000 {
+			table := next()
+			for _, key := range []string{"a", "b", "c", "d"} {
+				table.Add(key, val(1))
 			}
 		}
-	})
-	for range 20_000 {
-		table := next()
-		for _, key := range []string{"a", "b", "c", "d"} {
-			table.Add(key, val(1))
-		}
+		stop.Store(true)
+		reader.Wait()
 	}
-	stop.Store(true)
-	reader.Wait()
 }
 
 // A reader that sees a print must see the whole slot. That is for the race
@@ -265,23 +272,28 @@ func TestHitAllocatesNothing(t *testing.T) {
 	}
 }
 
-// What has no text is found as what has one, and only then.
-func TestKeysAreFoundByTheirWords(t *testing.T) {
-	t.Parallel()
+// wordsOf are the Words of key, of 4 to 24 bytes.
+func wordsOf(key string) keys.Words {
 	word := func(s string) uint64 {
 		var room [8]byte
 		copy(room[:], s)
 		return binary.LittleEndian.Uint64(room[:])
 	}
+	half, mid := 8, uint64(0)
+	if len(key) < 8 {
+		half = 4
+	}
+	if len(key) > 16 {
+		mid = word(key[8:16])
+	}
+	return keys.Words{Head: word(key[:half]), Mid: mid, Tail: word(key[len(key)-half:]), Len: len(key)}
+}
+
+// What has no text is found as what has one, and only then.
+func TestKeysAreFoundByTheirWords(t *testing.T) {
+	t.Parallel()
 	get := func(table table, key string) *scope.Item {
-		half, mid := 8, uint64(0)
-		if len(key) < 8 {
-			half = 4
-		}
-		if len(key) > 16 {
-			mid = word(key[8:16])
-		}
-		return table.GetWords(keys.Words{Head: word(key[:half]), Mid: mid, Tail: word(key[len(key)-half:]), Len: len(key)}, key[len(key)-1])
+		return table.GetWords(wordsOf(key), uint64(key[len(key)-1]))
 	}
 	const text = "abcdefghijklmnopqrstuvwxyz"
 	for size := 4; size <= 24; size++ {
@@ -307,8 +319,8 @@ func TestKeysAreFoundByTheirWords(t *testing.T) {
 		for i := range 10 {
 			table.Add(fmt.Sprint(i), val(i))
 		}
-		if it := get(table, key); it != nil && it.Key != key {
-			t.Errorf("%q is found for %q", it.Key, key)
+		if it := get(table, key); it == nil || it.Key != key {
+			t.Errorf("%v is found for %q among many", it, key)
 		}
 	}
 	// All keys with this head have one print.
@@ -320,19 +332,154 @@ func TestKeysAreFoundByTheirWords(t *testing.T) {
 	}
 }
 
+// byNumber is Get for the key of the number: at once, if that is known by now, or by its words.
+func byNumber(t table, key string, number uint64) any {
+	const name = 4 * 77
+	if it := t.At(name + number); it != nil && it.Key == key {
+		return it.Value
+	}
+	if it := t.GetWords(wordsOf(key), name+number); it != nil {
+		return it.Value
+	}
+	return nil
+}
+
+// A key that was forgotten, or put anew, is what it is now for who looks for it by its number too.
+func TestNumbersFindWhatIsThereNow(t *testing.T) {
+	t.Parallel()
+	for _, others := range []int{0, 3, 4, 7, 8, 20} {
+		_, table := open(t, 0)
+		for i := range others {
+			table.Add(fmt.Sprint("other:", i), val(i))
+		}
+		is := func(when string, want any) {
+			t.Helper()
+			for range 2 { // by the words, and then by the number
+				if got := byNumber(table, "user:7", 7); got != want {
+					t.Errorf("with %d others, %s: %v, want %v", others, when, got, want)
+				}
+			}
+		}
+		is("before", nil)
+		first, second, third := val(1), val(2), val(3)
+		table.Add("user:7", first)
+		is("added", first)
+		table.Put("user:7", second)
+		is("put", second)
+		table.Forget("user:7")
+		is("forgotten", nil)
+		table.Add("user:8", third) // which may lie where that was
+		is("another one added", nil)
+		table.Add("user:7", first)
+		is("added again", first)
+		for i := range 30 {
+			table.Add(fmt.Sprint("more:", i), val(i))
+			is("moved", first)
+		}
+		table.Reset()
+		is("reset", nil)
+	}
+}
+
+// All of a key counts for where it lies, or keys could be chosen that lie in one place.
+func TestAllOfAKeyIsHashed(t *testing.T) {
+	t.Parallel()
+	text := strings.Repeat("0123456789abcdef", 5)
+	for size := 1; size <= len(text); size++ {
+		key := text[:size]
+		if size >= 8 && size <= 24 && scope.Hash(key) != scope.HashWords(wordsOf(key)) {
+			t.Errorf("%q has another hash than its Words", key)
+		}
+		for i := range size {
+			other := []byte(key)
+			other[i] ^= 1 << (i % 7)
+			if scope.Hash(string(other)) == scope.Hash(key) {
+				t.Errorf("%q and %q have one hash", key, other)
+			}
+		}
+		if same := strings.Repeat("s", size); scope.Hash(same[1:]) == scope.Hash(same) {
+			t.Errorf("%q has the hash of a shorter one", same)
+		}
+	}
+}
+
+// A key that was forgotten does not hide another, for which its place was taken, wherever they lie.
+func TestForgottenKeysHideNoOthers(t *testing.T) {
+	t.Parallel()
+	for range 200 {
+		_, table := open(t, 0)
+		const n = 16
+		key := func(i int) string { return fmt.Sprint("user:", i) }
+		for i := range n {
+			table.Add(key(i), val(i))
+		}
+		for i := range n {
+			table.Forget(key(i))
+			for j := i + 1; j < n; j++ {
+				holds(t, table, key(j), j)
+			}
+		}
+	}
+}
+
+// Keys that come and go hide none of those that stay, where a table has many: neither what they leave
+// behind, nor that it grows and shrinks.
+func TestKeysThatComeAndGoHideNothing(t *testing.T) {
+	t.Parallel()
+	_, table := open(t, 0)
+	key := func(i int) string { return fmt.Sprint("user:", i) }
+	const stay, most = 20, 120
+	for i := range stay {
+		table.Add(key(i), val(i))
+	}
+	var stop atomic.Bool
+	var readers sync.WaitGroup
+	for _, read := range []func(i int) any{
+		func(i int) any { return table.Get(key(i)) },
+		func(i int) any { return byNumber(table, key(i), uint64(i)) },
+	} {
+		readers.Go(func() {
+			for i := 0; !stop.Load(); i = (i + 1) % most {
+				v, _ := read(i).(*int)
+				if v == nil && i < stay || v != nil && *v != i {
+					t.Errorf("%s is %v", key(i), v)
+					return
+				}
+			}
+		})
+	}
+	random := rand.New(rand.NewPCG(1, 1))
+	for step := range 20_000 {
+		window := 5
+		if step/500%2 == 1 {
+			window = most - stay
+		}
+		if i := stay + random.IntN(window); step%2 == 0 {
+			table.Add(key(i), val(i))
+		} else {
+			table.Forget(key(i))
+		}
+	}
+	stop.Store(true)
+	readers.Wait()
+}
+
 // A reader without a lock must find one value or the other while a table moves:
-// out of its group, and into a map.
+// out of its group, and to more room than it had.
 func TestReaderNeverMissesAKeyThatIsThere(t *testing.T) {
 	t.Parallel()
-	for _, others := range []int{0, 3, 7, 12} {
+	for _, others := range []int{0, 3, 7, 12, 40} {
 		_, table := open(t, 0)
-		table.Put("k", val(0))
+		table.Put("user:7", val(0))
 		const last = 10_000
 		var readers sync.WaitGroup
-		for range 2 {
+		for _, read := range []func() any{
+			func() any { return table.Get("user:7") },
+			func() any { return byNumber(table, "user:7", 7) },
+		} {
 			readers.Go(func() {
 				for seen := 0; seen < last; {
-					v, ok := table.Get("k").(*int)
+					v, ok := read().(*int)
 					if !ok || *v < seen {
 						t.Errorf("with %d others: read %v after %d", others, v, seen)
 						return
@@ -342,7 +489,7 @@ func TestReaderNeverMissesAKeyThatIsThere(t *testing.T) {
 			})
 		}
 		for n := 1; n <= last; n++ {
-			table.Put("k", val(n))
+			table.Put("user:7", val(n))
 			if n%100 == 0 && n/100 <= others {
 				table.Add(fmt.Sprint("other", n), val(n))
 			}
