@@ -178,7 +178,7 @@ func freshUntil(e *tier.Entry, end int64, stale time.Duration) *tier.Entry {
 	made := newEntry(e.Key, e.More != nil)
 	made.Value, made.Early, made.Checked, made.Kind = e.Value, end, atomic.LoadUint64(&e.Checked), e.Kind
 	made.Stamp, made.Began, made.Loaded, made.Created = e.Stamp, e.Began, e.Loaded, e.Created
-	made.Bytes, made.Micros = e.Bytes, e.Micros
+	made.Micros = e.Micros
 	if e.More != nil {
 		made.More.Err, made.More.Tags, made.More.Stale, made.More.StaleIfError = e.More.Err, e.More.Tags, stale, e.More.StaleIfError
 	}

@@ -3,7 +3,6 @@ package memo
 import (
 	"context"
 	"errors"
-	"math"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -259,7 +258,7 @@ func (l *load) decode(v *wire.Value, at look) (*tier.Entry, error) {
 	}
 	e := newEntry(l.key, v.Negative || len(v.Tags) > 0 || v.Stale > 0 || v.StaleIfError > 0 || l.policy.early > 0)
 	e.Value, e.Stamp, e.Began, e.Loaded, e.Created = value, v.Stamp, at.turn, at.began, v.Created
-	e.Bytes, e.Micros, e.Kind = uint32(min(uint64(len(v.Payload)), math.MaxUint32)), v.Took, l.home.kind(l.kind)
+	e.Micros, e.Kind = v.Took, l.home.kind(l.kind)
 	if e.More != nil {
 		e.More.Tags, e.More.Stale, e.More.StaleIfError = v.Tags, ofMillis(v.Stale), ofMillis(v.StaleIfError)
 	}

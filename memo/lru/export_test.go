@@ -3,6 +3,7 @@ package lru
 import (
 	"fmt"
 	"sync/atomic"
+	"unsafe"
 
 	"github.com/tiermemo/tiermemo/internal/keys"
 	"github.com/tiermemo/tiermemo/memo/tier"
@@ -112,17 +113,24 @@ func NewGhost(size int) *Ghost         { return &Ghost{ghost{size: size}} }
 func (g *Ghost) Add(hash uint64)       { g.g.add(hash) }
 func (g *Ghost) Take(hash uint64) bool { return g.g.take(hash) }
 
-// Equal is how keys are compared.
-var Equal = equal
+// Equal is how keys are compared, wherever that of the entry is.
+func Equal(a, b string) bool {
+	e := &tier.Entry{Key: a}
+	equal := has(e, b)
+	if len(a) <= len(e.Text) {
+		e.Key = unsafe.String(&e.Text[0], copy(e.Text[:], a))
+		if has(e, b) != equal {
+			panic("in its entry the key is another one")
+		}
+	}
+	return equal
+}
 
 // Hasher hashes as a Cache does.
 type Hasher struct{ h hasher }
 
 func NewHasher() *Hasher                 { return &Hasher{newHasher()} }
 func (h *Hasher) Hash(key string) uint64 { return h.h.hash(key) }
-
-// GetWords is what Numbers do with a number that they do not know.
-func (c *Cache) GetWords(w keys.Words) *tier.Entry { return c.getWords(w) }
 
 // Open gives n all the slots that it may have, and returns how many they are.
 func (n *Numbers) Open() int {
@@ -164,3 +172,6 @@ func (n *Numbers) Holds(e *tier.Entry) bool {
 	}
 	return false
 }
+
+// GetWords is what Numbers do with a number that they do not know.
+func (c *Cache) GetWords(w keys.Words) *tier.Entry { return c.getWords(w) }

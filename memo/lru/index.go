@@ -69,7 +69,7 @@ func (t *table) find(hash uint64, key string) *tier.Entry {
 		other := b.prints.Load() ^ like         // a byte of it is 0 where a print is the same
 		same := (other - ones) &^ other & taken // there, and seldom just above, the byte is 0x80
 		for ; same != 0; same &= same - 1 {
-			if e := b.cells[bits.TrailingZeros64(same)/8].Load(); e != nil && equal(e.Key, key) {
+			if e := b.cells[bits.TrailingZeros64(same)/8].Load(); e != nil && has(e, key) {
 				return e
 			}
 		}
@@ -84,7 +84,7 @@ func (t *table) findWords(hash uint64, w keys.Words) *tier.Entry {
 		other := b.prints.Load() ^ like
 		same := (other - ones) &^ other & taken
 		for ; same != 0; same &= same - 1 {
-			if e := b.cells[bits.TrailingZeros64(same)/8].Load(); e != nil && are(w, e.Key) {
+			if e := b.cells[bits.TrailingZeros64(same)/8].Load(); e != nil && are(w, e) {
 				return e
 			}
 		}

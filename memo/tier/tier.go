@@ -57,10 +57,9 @@ type Entry struct {
 	Created int64  // when it was first stored, in unix milliseconds: the same in every process that has this version
 	More    *More  // what most entries have not; nil: nothing
 	Held    uint32 // the engine's, by atomic operations: since when a Local has it, counted in what emptied it; 0: none has
-	Bytes   uint32 // encoded size, 0 when never encoded; at most what this type can say
 	Micros  uint32 // how long the load ran, as Took says
 
-	Text [12]byte // the engine's: the bytes of a Key that is so short, which points here
+	Text [16]byte // the engine's: the bytes of a Key that is so short, which points here
 }
 
 // Item is what a Node holds under one key.

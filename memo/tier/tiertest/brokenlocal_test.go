@@ -107,9 +107,9 @@ func brokenLocals() []brokenLocal {
 				return &tier.Entry{Key: e.Key, Value: e.Value, Early: e.Early, Stamp: e.Stamp, Loaded: e.Loaded} // what is written by atomic operations cannot be copied beside them
 			}}
 		}},
-		{"entries are shared and not changed", "the size is noted in the entry", "the Local changed an entry", func(good *lru.Cache) tier.Local {
+		{"entries are shared and not changed", "the time is noted in the entry", "the Local changed an entry", func(good *lru.Cache) tier.Local {
 			return &bentLocal{Local: good, set: func(key string, e *tier.Entry) {
-				e.Bytes = 64
+				e.Micros = 64
 				good.Set(key, e)
 			}}
 		}},

@@ -76,7 +76,7 @@ func setReplaces(j *judge, open func(int) tier.Local) {
 func entriesAreShared(j *judge, open func(int) tier.Local) {
 	l, _ := j.local(open, 100)
 	e := &tier.Entry{
-		Key: "k", Value: &struct{ n int }{7}, Stamp: 1, Loaded: 2, Early: 3, Micros: 5, More: &tier.More{Tags: []string{"a", "b"}}, Bytes: 6,
+		Key: "k", Value: &struct{ n int }{7}, Stamp: 1, Loaded: 2, Early: 3, Micros: 5, More: &tier.More{Tags: []string{"a", "b"}},
 	}
 	was := *e
 	l.Set("k", e)
