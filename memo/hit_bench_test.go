@@ -222,6 +222,9 @@ func BenchmarkFuncHit(b *testing.B) {
 		benchmarkHit(b, where+" a key of memo.Key", func() (user, error) { return memo.Do(ctx, memo.Key("user", 7), loadUser) })
 		benchmarkHit(b, where+" an int", func() (user, error) { return byNumber.Do(ctx, 7) })
 		benchmarkHit(b, where+" a string", func() (user, error) { return byText.Do(ctx, "a string") })
+		benchmarkHit(b, where+" a name", func() (user, error) { return byText.Do(ctx, "user-1234") })
+		benchmarkHit(b, where+" a key", func() (user, error) { return byText.Do(ctx, "user:1234") })
+		benchmarkHit(b, where+" Do", func() (user, error) { return memo.Do(ctx, "text:user-1234", loadUser) })
 		benchmarkHit(b, where+" a UUID", func() (user, error) { return byText.Do(ctx, "f81d4fae-7dec-11d0-a765-00a0c91e6bf6") })
 		benchmarkHit(b, where+" a struct", func() (user, error) { return byLeaf.Do(ctx, leaf{7, 1}) })
 	}

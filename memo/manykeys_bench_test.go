@@ -4,6 +4,7 @@ import (
 	"context"
 	"math/rand/v2"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -29,13 +30,14 @@ func BenchmarkManyKeys(b *testing.B) {
 		if order == "uniform" {
 			next = func() int { return random.IntN(keys) }
 		}
-		ids, names, texts := make([]int, calls), make([]string, calls), make([]string, keys)
+		ids, names, plain, texts := make([]int, calls), make([]string, calls), make([]string, calls), make([]string, keys)
 		for i := range texts {
 			texts[i] = "user:" + strconv.Itoa(i)
 		}
 		for i := range ids {
 			ids[i] = next()
 			names[i] = texts[ids[i]]
+			plain[i] = strings.Replace(names[i], ":", "-", 1)
 		}
 		i := 0
 		at := func() int { i++; return i & (calls - 1) }
@@ -45,7 +47,9 @@ func BenchmarkManyKeys(b *testing.B) {
 		}{
 			{"Func of a number", func() (user, error) { return number.Do(ctx, ids[at()]) }},
 			{"Func of a text", func() (user, error) { return text.Do(ctx, names[at()]) }},
+			{"Func of a text with nothing to escape", func() (user, error) { return text.Do(ctx, plain[at()]) }},
 			{"Do", func() (user, error) { return memo.Do(ctx, names[at()], loadUser) }},
+			{"Do with a Key", func() (user, error) { return memo.Do(ctx, memo.Key("user", ids[at()]), loadUser) }},
 			{"Do with a TTL", func() (user, error) { return memo.Do(ctx, names[at()], loadUser, memo.TTL(time.Hour)) }},
 			{"Do, fn that captures", func() (user, error) {
 				id := ids[at()]

@@ -18,7 +18,7 @@ import (
 // numbersOf are those entries of t, the tally of a function whose keys form writes, that are found
 // by their numbers; nil: none. What other names share is of several functions.
 func (c *Cache) numbersOf(t *tally, form *keys.Form) *lru.Numbers {
-	if c.lru == nil || !form.HasWords() || t == c.names.other {
+	if c.lru == nil || !form.HasNumbers() || t == c.names.other {
 		return nil
 	}
 	c.names.mu.Lock()
@@ -56,7 +56,7 @@ func (m *met) inRequest(t *scope.Table, form *keys.Form, number uint64) *tier.En
 	if w.Len == 0 {
 		return nil
 	}
-	e := entryOf(t.GetWords(w, m.from+number))
+	e := entryOf(t.GetNumbered(w, m.from+number))
 	if e != nil {
 		m.numbers.Note(e, number)
 	}
@@ -82,6 +82,33 @@ func (m *met) inProcess(n *node, form *keys.Form, number uint64) (*tier.Entry, o
 		e = m.numbers.Find(number, w)
 	}
 	e, from := n.cache.ready(e)
+	if e == nil || t == nil {
+		return e, from
+	}
+	return entryOf(t.AddSince(epoch, itemOf(e))), from
+}
+
+// byWords returns the entry of the key with the Words w, if there are any and L1 or L2 can answer by
+// them.
+func (n *node) byWords(w keys.Words) (*tier.Entry, outcome) {
+	if w.Len == 0 {
+		return nil, 0
+	}
+	t := n.table
+	if t != nil {
+		if e := entryOf(t.GetWords(w)); e != nil {
+			return e, outcomeL1
+		}
+	}
+	l2 := n.local()
+	if l2 == nil {
+		return nil, 0
+	}
+	var epoch uint64
+	if t != nil {
+		epoch = t.Epoch()
+	}
+	e, from := n.cache.ready(l2.GetWords(w))
 	if e == nil || t == nil {
 		return e, from
 	}

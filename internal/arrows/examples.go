@@ -26,6 +26,7 @@ func ShownElsewhere() []Shown {
 	return []Shown{
 		{"memo/tier/tiertest", "TestShared", "examples TestMyTierConforms", needsT},
 		{"memo/tier/tiertest", "TestLocal", "examples TestMyLocalConforms", needsT},
+		{"memo/lru", "Cache_GetWords", "memo/lru TestKeysAreFoundByTheirWords", forEngine},
 		{"memo/lru", "Cache_Numbers", "memo/lru TestNumbersAreFound", forEngine},
 		{"memo/lru", "Numbers_Get", "memo/lru TestNumbersAreFound", forEngine},
 		{"memo/lru", "Numbers_Find", "memo/lru TestNumbersAreFound", forEngine},

@@ -21,7 +21,7 @@ func appendUint(b []byte, u uint64) []byte {
 		return strconv.AppendUint(b, u, 10)
 	}
 	text, n := written(spread(u))
-	end := len(b)
+	end := uint(len(b))
 	b = b[:end+8]
 	binary.LittleEndian.PutUint64(b[end:], text)
 	return b[:end+n]
@@ -40,7 +40,7 @@ func spread(u uint64) uint64 {
 }
 
 // written returns the text of eight digits that are spread, in one word, and its size.
-func written(ones uint64) (text uint64, n int) {
-	zeros := bits.TrailingZeros64(ones|1<<56) / 8 // at the start of the text; not the last digit
+func written(ones uint64) (text uint64, n uint) {
+	zeros := uint(bits.TrailingZeros64(ones|1<<56)) / 8 // at the start of the text; not the last digit
 	return (ones | 0x3030303030303030) >> (8 * zeros), 8 - zeros
 }

@@ -24,8 +24,8 @@ type Form struct {
 	steps []step // nil: only reflection knows
 	tail  string
 
-	number bool // all it writes is the text of lead and an integer of 8 bytes; see words.go
-	lead   lead
+	led  reflect.Kind // all it writes is the text of lead and a Uint64 or a String; else Invalid; see words.go
+	lead lead
 }
 
 // A step writes text, and then what is at offset.
@@ -58,7 +58,7 @@ func FormOf(name string, t reflect.Type) (*Form, string) {
 		if f.steps == nil {
 			f.steps = []step{}
 		}
-		f.lead, f.number = f.leadOf()
+		f.lead, f.led = f.leadOf()
 	}
 	return f, ""
 }
@@ -72,9 +72,9 @@ func (f *Form) Quick() bool { return f.steps != nil }
 // Append appends the key of the value at p, which is of the Form's type. It keeps
 // neither, and allocates nothing if dst has room. Only if f is Quick.
 func (f *Form) Append(dst []byte, p unsafe.Pointer) []byte {
-	if f.number && cap(dst)-len(dst) >= mostLead && *(*uint64)(p) < 1e8 {
+	if f.led == reflect.Uint64 && cap(dst)-len(dst) >= mostLead && *(*uint64)(p) < 1e8 {
 		// The most frequent form without a loop, and with a copy whose size the compiler knows: 11 % of a hit.
-		n := len(dst)
+		n := uint(len(dst))
 		*(*[mostLead]byte)(dst[n : n+mostLead]) = f.lead.text
 		return appendUint(dst[:n+f.lead.size], *(*uint64)(p))
 	}

@@ -2,14 +2,16 @@ package keys
 
 import (
 	"encoding/binary"
+	"math/bits"
 	"reflect"
+	"unicode/utf8"
 	"unsafe"
 )
 
-// This file has the most frequent keys, a name and a number, without writing them: their
-// text is made in registers, of the words by which a request's memory looks for a key. A
-// text that has just been written is slow to read, since its stores have not ended yet; so
-// this is a sixth of a hit.
+// This file has the most frequent keys, a name and a number or a short text, without writing
+// them: they are made in registers, of the words by which L1 and L2 look for a key. A text that
+// has just been written is slow to read, since its stores have not ended yet: a hit of a Func of a
+// text takes 1.5 times as long by it.
 
 // Words are the text of a key of 8 to 24 bytes: the first 8 and the last 8 of them, and, if
 // there are more than 16, those between the 8th and the 16th. Of one of 4 to 7 bytes they are
@@ -19,43 +21,58 @@ type Words struct {
 	Len             int // 0: there are none of this key
 }
 
-const mostLead = 16
+// most is the length of the longest key that has Words, mostLead of what stands before the value.
+const (
+	most     = 24
+	mostLead = 16
+)
 
-// lead is what stands in a key before the number.
+// lead is what stands in a key before the value.
 type lead struct {
 	text        [mostLead]byte
-	size        int
+	size        uint
 	first, then uint64 // text as words
-	last        uint64 // the last 8 bytes of it, or all, at the upper end of the word
 }
 
-// leadOf returns the lead of f, if that and an integer of 8 bytes is all that f writes.
-func (f *Form) leadOf() (l lead, ok bool) {
+// leadOf returns the lead of f, if that and one value is all that f writes, and the kind of that: an
+// integer of 8 bytes, which is Uint64, or a String.
+func (f *Form) leadOf() (l lead, of reflect.Kind) {
 	if len(f.steps) != 1 || f.tail != "" || len(f.steps[0].text) > mostLead || Odd(f.steps[0].text) {
-		return l, false
+		return l, reflect.Invalid
 	}
-	switch s := f.steps[0]; s.kind {
+	s := f.steps[0]
+	switch s.kind {
+	case reflect.String:
+		if s.offset != 0 { // behind a field that has no name
+			return l, reflect.Invalid
+		}
+		of = reflect.String
 	case reflect.Int, reflect.Uint, reflect.Int64, reflect.Uint64:
 		if f.of.Size() != 8 {
-			return l, false
+			return l, reflect.Invalid
 		}
-		l.size = copy(l.text[:], s.text)
-		l.first, l.then = binary.LittleEndian.Uint64(l.text[:]), binary.LittleEndian.Uint64(l.text[8:])
-		for _, c := range []byte(s.text) {
-			l.last = l.last>>8 | uint64(c)<<56
-		}
-		return l, true
+		of = reflect.Uint64
+	default:
+		return l, reflect.Invalid
 	}
-	return l, false
+	l.size = uint(copy(l.text[:], s.text))
+	l.first, l.then = binary.LittleEndian.Uint64(l.text[:]), binary.LittleEndian.Uint64(l.text[8:])
+	return l, of
 }
 
-// HasWords reports whether some values of the Form's type have Words.
-func (f *Form) HasWords() bool { return f.number }
+// HasNumbers reports whether some values of the Form's type have a Number.
+func (f *Form) HasNumbers() bool { return f.led == reflect.Uint64 }
+
+// IsText reports whether the value at p, which is of the Form's type, is a text that is so short that
+// its key may have Words.
+func (f *Form) IsText(p unsafe.Pointer) bool {
+	return f.led == reflect.String && len(*(*string)(p)) <= most
+}
 
 // Number returns the value at p, which is of the Form's type, and whether its key is a short name
 // and a number from 0 to 10⁸, and so mostly has Words.
 func (f *Form) Number(p unsafe.Pointer) (number uint64, ok bool) {
-	if !f.number {
+	if !f.HasNumbers() {
 		return 0, false
 	}
 	number = *(*uint64)(p)
@@ -63,28 +80,96 @@ func (f *Form) Number(p unsafe.Pointer) (number uint64, ok bool) {
 }
 
 // Words returns the Words of the key of the value at p, which is of the Form's type. There
-// are none of one that has no Number.
-func (f *Form) Words(p unsafe.Pointer) (w Words) {
-	if !f.number || *(*uint64)(p) >= 1e8 {
-		return w
+// are none of one that is neither a Number nor a short text of ASCII.
+func (f *Form) Words(p unsafe.Pointer) Words {
+	b := built{f.lead.first, f.lead.then, 0, f.lead.size}
+	switch f.led {
+	case reflect.Uint64:
+		if u := *(*uint64)(p); u < 1e8 {
+			return b.plus(written(spread(u))).done()
+		}
+	case reflect.String:
+		if s := *(*string)(p); len(s) <= most {
+			return b.plusString(s).done()
+		}
 	}
-	text, n := written(spread(*(*uint64)(p)))
-	l := &f.lead
-	w.Len = l.size + n
-	if l.size < 8 {
-		w.Head = l.first | text<<(8*l.size)
-	} else {
-		w.Head, w.Mid = l.first, l.then|text<<(8*(l.size-8))
+	return Words{}
+}
+
+// built is a key as it is made in registers: its first 24 bytes, and how many there were.
+type built struct {
+	first, second, third uint64
+	size                 uint
+}
+
+// plus is b with text behind it, of up to 8 bytes; the others of its word are 0.
+func (b built) plus(text uint64, size uint) built {
+	shift := 8 * (b.size % 8)
+	low, high := text<<shift, text>>1>>(63-shift)
+	switch b.size / 8 {
+	case 0:
+		b.first |= low
+		b.second |= high
+	case 1:
+		b.second |= low
+		b.third |= high
+	case 2:
+		b.third |= low
 	}
+	b.size += size
+	return b
+}
+
+// plusString is b with what appendString writes of s; empty if that is not of ASCII.
+func (b built) plusString(s string) built {
+	if !plain(s) {
+		b = b.plus('\'', 1)
+	}
+	for i := 0; i < len(s); i += 8 {
+		w, size := wordAt(s, i), uint(min(len(s)-i, 8))
+		odd := suspects(w) << (64 - 8*size) >> (64 - 8*size)
+		for odd != 0 {
+			at := uint(bits.TrailingZeros64(odd)) / 8
+			c := byte(w >> (8 * at))
+			if c >= utf8.RuneSelf {
+				return built{}
+			}
+			if !structural(c) {
+				odd &= odd - 1
+				continue
+			}
+			b = b.plus(w&(1<<(8*at)-1), at).plus('%'|uint64(hexDigits[c>>4])<<8|uint64(hexDigits[c&15])<<16, 3)
+			at++
+			w, odd, size = w>>(8*at), odd>>(8*at), size-at
+		}
+		b = b.plus(w, size)
+	}
+	return b
+}
+
+// done returns the Words of b; none of less than 4 bytes, and of more than most.
+func (b built) done() (w Words) {
+	n := b.size
+	w.Head, w.Mid, w.Len = b.first, b.second, int(n)
 	switch {
-	case w.Len >= 8:
-		w.Tail = text<<(64-8*n) | l.last>>(8*n)
-	case w.Len >= 4:
-		w.Head, w.Tail = w.Head&0xffff_ffff, w.Head>>(8*(w.Len-4))
+	case n > most, n < 4:
+		return Words{}
+	case n > 16:
+		w.Tail = w.Mid>>(8*(n-16)) | b.third<<(8*(24-n))
+	case n >= 8:
+		w.Tail = w.Head>>(8*(n-8)) | w.Mid<<(8*(16-n))
 	default:
-		w.Len = 0
+		w.Head, w.Tail = w.Head&0xffff_ffff, w.Head>>(8*(n-4))
 	}
 	return w
+}
+
+// Last returns the last byte of the key, as the higher one, and the one before.
+func (w Words) Last() uint16 {
+	if w.Len < 8 {
+		return uint16(w.Tail >> 16)
+	}
+	return uint16(w.Tail >> 48)
 }
 
 // Ends are the first 8 bytes of key and the last 8, which overlap in one of less than

@@ -61,13 +61,13 @@ func (t *Table) At(at uint64) *Item {
 // that nothing is At is the end of them.
 const Near = perGroup - 1
 
-// GetWords is Get for a key that is not written anywhere, of which w are the Words. From now on At
-// mostly finds it.
-func (t *Table) GetWords(w keys.Words, at uint64) *Item {
+// GetWords is Get for a key that is not written anywhere, of which w are the Words.
+func (t *Table) GetWords(w keys.Words) *Item {
 	if m := t.more.Load(); m != nil {
-		return m.getWords(w, uint(at))
+		it, _ := m.getWords(w)
+		return it
 	}
-	slot := uint(at) % perGroup
+	slot := firstOf(w) % perGroup
 	it := t.group.slots[slot].Load() // without a look at its print, as it is mostly there: 7 %
 	for range perGroup {
 		if it != nil && are(w, it.Key) {
@@ -77,9 +77,24 @@ func (t *Table) GetWords(w keys.Words, at uint64) *Item {
 		it = t.group.slots[slot].Load()
 	}
 	if m := t.more.Load(); m != nil { // all has moved there meanwhile
-		return m.getWords(w, uint(at))
+		it, _ = m.getWords(w)
+		return it
 	}
 	return nil
+}
+
+// GetNumbered is GetWords for a key that ends with a number, of which at is the place. From now on
+// At mostly finds it.
+func (t *Table) GetNumbered(w keys.Words, at uint64) *Item {
+	m := t.more.Load()
+	if m == nil {
+		return t.GetWords(w)
+	}
+	it, i := m.getWords(w)
+	if it != nil {
+		m.note(uint(at), i)
+	}
+	return it
 }
 
 // are reports whether w are those of key.
@@ -114,20 +129,19 @@ func (m *more) get(key string) *Item {
 	}
 }
 
-// getWords is Table.GetWords.
-func (m *more) getWords(w keys.Words, at uint) *Item {
+// getWords is Table.GetWords, and says in which cell.
+func (m *more) getWords(w keys.Words) (it *Item, i uint) {
 	hash := m.hashWords(w)
 	print := printed(hash)
-	for i := uint(hash); ; i++ {
+	for i = uint(hash); ; i++ {
 		p := m.at(i)
 		switch p.print.Load() {
 		case print:
 			if it := p.item.Load(); it != nil && are(w, it.Key) {
-				m.note(at, i)
-				return it
+				return it, i
 			}
 		case unused:
-			return nil
+			return nil, 0
 		}
 	}
 }
@@ -184,6 +198,12 @@ func first(key string) uint {
 	default:
 		return uint(key[n-1]) + 2*uint(key[n-2])
 	}
+}
+
+// firstOf is first for a key that has Words.
+func firstOf(w keys.Words) uint {
+	last := w.Last()
+	return uint(last>>8) + 2*uint(last&0xff)
 }
 
 // printOf mixes the length and both ends of key: most keys differ there

@@ -83,7 +83,7 @@ func TestReaderFindsKeysThatMoveMeanwhile(t *testing.T) {
 	words := wordsOf("stays:7")
 	for name, find := range map[string]func(table) any{
 		"text":  func(t table) any { return t.Get("stays:7") },
-		"words": func(t table) any { return valueOf(t.GetWords(words, 7)) },
+		"words": func(t table) any { return valueOf(t.GetWords(words)) },
 	} {
 		var now atomic.Pointer[table]
 		var stop atomic.Bool
@@ -293,7 +293,11 @@ func wordsOf(key string) keys.Words {
 func TestKeysAreFoundByTheirWords(t *testing.T) {
 	t.Parallel()
 	get := func(table table, key string) *scope.Item {
-		return table.GetWords(wordsOf(key), uint64(key[len(key)-1]))
+		it := table.GetWords(wordsOf(key))
+		if numbered := table.GetNumbered(wordsOf(key), 7); numbered != it {
+			t.Errorf("%q is %v by its words and %v by its number", key, it, numbered)
+		}
+		return it
 	}
 	const text = "abcdefghijklmnopqrstuvwxyz"
 	for size := 4; size <= 24; size++ {
@@ -338,7 +342,7 @@ func byNumber(t table, key string, number uint64) any {
 	if it := t.At(name + number); it != nil && it.Key == key {
 		return it.Value
 	}
-	if it := t.GetWords(wordsOf(key), name+number); it != nil {
+	if it := t.GetNumbered(wordsOf(key), name+number); it != nil {
 		return it.Value
 	}
 	return nil

@@ -172,6 +172,3 @@ func (n *Numbers) Holds(e *tier.Entry) bool {
 	}
 	return false
 }
-
-// GetWords is what Numbers do with a number that they do not know.
-func (c *Cache) GetWords(w keys.Words) *tier.Entry { return c.getWords(w) }

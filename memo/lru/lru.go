@@ -96,8 +96,8 @@ func (c *Cache) Get(key string) *tier.Entry {
 	return e
 }
 
-// getWords is Get for a key that is not written anywhere, but for its Words.
-func (c *Cache) getWords(w keys.Words) *tier.Entry {
+// GetWords is Get for a key that is not written anywhere, but for its Words.
+func (c *Cache) GetWords(w keys.Words) *tier.Entry {
 	hash := c.hashWords(w)
 	t := c.tables[c.shard(hash)].Load()
 	if t == nil {

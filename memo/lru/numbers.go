@@ -77,7 +77,7 @@ func (n *Numbers) Get(number uint64) *tier.Entry {
 // In this order it is put into those that nobody looks at any more.
 func (n *Numbers) Find(number uint64, w keys.Words) *tier.Entry {
 	s := n.slots.Load()
-	e := n.cache.getWords(w)
+	e := n.cache.GetWords(w)
 	if e != nil && number < mostNumber && e.Kind != nil && e.Kind.Tally == n.tally {
 		n.put(s, number, e)
 	}
