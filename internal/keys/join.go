@@ -42,10 +42,7 @@
 // 32, and no parts at all. Join then returns a key that Refused recognises.
 package keys
 
-import (
-	"reflect"
-	"strconv"
-)
+import "reflect"
 
 // This file is the entry of a key, and the short way through it for the parts
 // that nearly all keys have: strings and numbers, without reflection.
@@ -62,13 +59,20 @@ import (
 //
 // Join is safe for concurrent use as long as nobody modifies the parts
 // meanwhile. It allocates the result and, as long as all parts are of the types
-// string, intN and uintN and the key has at most 128 bytes, nothing else.
+// string, intN and uintN and the key has at most 64 bytes, nothing else. It is so
+// small that it becomes a part of its callers: where one of them keeps the key no
+// longer than its own call lasts, as with memo.Do, a result of at most 32 bytes is
+// on its stack.
 func Join(parts ...any) string {
+	var stack [64]byte
+	return string(AppendJoin(stack[:0], parts))
+}
+
+// AppendJoin appends to b, which is empty, the key that Join returns.
+func AppendJoin(b []byte, parts []any) []byte {
 	if len(parts) == 0 {
-		return refuse(nil, "no parts")
+		return append(b, refuse(nil, "no parts")...)
 	}
-	var stack [128]byte
-	b := stack[:0]
 	for i, part := range parts {
 		if i > 0 {
 			b = append(b, ':')
@@ -77,32 +81,32 @@ func Join(parts ...any) string {
 		case string:
 			b = appendString(b, v)
 		case int:
-			b = strconv.AppendInt(b, int64(v), 10)
+			b = appendInt(b, int64(v))
 		case int8:
-			b = strconv.AppendInt(b, int64(v), 10)
+			b = appendInt(b, int64(v))
 		case int16:
-			b = strconv.AppendInt(b, int64(v), 10)
+			b = appendInt(b, int64(v))
 		case int32:
-			b = strconv.AppendInt(b, int64(v), 10)
+			b = appendInt(b, int64(v))
 		case int64:
-			b = strconv.AppendInt(b, v, 10)
+			b = appendInt(b, v)
 		case uint:
-			b = strconv.AppendUint(b, uint64(v), 10)
+			b = appendUint(b, uint64(v))
 		case uint8:
-			b = strconv.AppendUint(b, uint64(v), 10)
+			b = appendUint(b, uint64(v))
 		case uint16:
-			b = strconv.AppendUint(b, uint64(v), 10)
+			b = appendUint(b, uint64(v))
 		case uint32:
-			b = strconv.AppendUint(b, uint64(v), 10)
+			b = appendUint(b, uint64(v))
 		case uint64:
-			b = strconv.AppendUint(b, v, 10)
+			b = appendUint(b, v)
 		default:
 			text, p := appendValue(nil, reflect.ValueOf(part), 0) // not b: what goes into a recursion leaves the stack
 			if p != nil {
-				return refuse(b, p.of(i+1, part))
+				return append(b[:0], refuse(b, p.of(i+1, part))...)
 			}
 			b = append(b, text...)
 		}
 	}
-	return string(b)
+	return b
 }
