@@ -76,17 +76,28 @@ func (f *Func[K, V]) inHand(n *node, m *met, ks []K, opts []Option, answers []Re
 	var counts [outcomes]uint64
 	var now int64
 	numbered := m.numbers != nil && n.plain(opts)
-	direct := numbered && n.table == nil && n.load == nil
 	for i := range ks {
 		if i%instant == 0 {
 			now = n.cache.clock.Now()
 		}
-		if direct {
+		if numbered {
 			if number, ok := f.form.Number(unsafe.Pointer(&ks[i])); ok {
-				if e := m.numbers.Get(number); e != nil && usableAt(e, now) {
+				// What byNumber does first, here: two calls less for each key, 17 % of a batch in L1.
+				e, from := (*tier.Entry)(nil), outcomeL2
+				if n.table != nil {
+					if e = entryOf(n.table.At(m.from + number)); !m.is(e, number) {
+						e = nil
+					}
+					from = outcomeL1
+				} else if n.load == nil {
+					if e = m.numbers.Get(number); e != nil && !usableAt(e, now) {
+						e = nil
+					}
+				}
+				if e != nil {
 					if v, ok := e.Value.(V); ok {
 						answers[i].Value = v
-						counts[outcomeL2]++
+						counts[from]++
 						continue
 					}
 				}

@@ -122,11 +122,7 @@ func byNumber[V any](n *node, m *met, form *keys.Form, p unsafe.Pointer, r *Resu
 		return nil, 0
 	}
 	if n.table != nil {
-		e := entryOf(n.table.At(m.from + number))
-		if !m.is(e, number) {
-			e = m.inRequest(n.table, form, number)
-		}
-		if e != nil {
+		if e := m.inRequest(n.table, form, number); e != nil {
 			return taken(e, outcomeL1, r)
 		}
 	}
