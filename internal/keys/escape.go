@@ -85,10 +85,11 @@ func usual(s string) bool {
 	if len(s) < 8 {
 		return false
 	}
-	odd := uint64(0)
+	b, odd := []byte(s), uint64(0) // which is no copy
 	for i := 0; ; i += 8 {
-		i = min(i, len(s)-8)
-		if odd |= suspects(wordAt(s, i)); i == len(s)-8 {
+		i = min(i, len(b)-8)
+		odd |= suspects(binary.LittleEndian.Uint64(b[i:]))
+		if i == len(b)-8 {
 			return odd == 0
 		}
 	}
