@@ -86,7 +86,15 @@ func NewDoKey[V any](o Options[int, V]) (Cache[int, V], error) {
 	if err != nil {
 		return nil, err
 	}
-	return &called[int, V]{c, c.With(context.Background()), func(k int) string { return memo.Key("user", k) }, opts, o.Load}, nil
+	key := func(k int) string { return memo.Key("user", k) }
+	return &keyed[V]{called[int, V]{c, c.With(context.Background()), key, opts, o.Load}}, nil
+}
+
+// keyed makes the key where it is used, as an application does.
+type keyed[V any] struct{ called[int, V] }
+
+func (d *keyed[V]) Get(ctx context.Context, k int) (V, error) {
+	return memo.Do(ctx, memo.Key("user", k), func(ctx context.Context) (V, error) { return d.load(ctx, k) }, d.opts...)
 }
 
 func (d *called[K, V]) Context() context.Context              { return d.ctx }
