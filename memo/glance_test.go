@@ -2,6 +2,7 @@ package memo_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"slices"
@@ -116,6 +117,41 @@ func TestG06_ReadThatOutlivesTheBatchThatItMet(t *testing.T) {
 		reads.Wait()
 		if v := f.db.do(t, here.With(context.Background()), "a"); v != 1 {
 			t.Errorf("version %d after the invalidation of version 0", v)
+		}
+	})
+}
+
+// 1. a batch loads key by key; before the last loader is called its ctx ends, and it leaves
+// 2. the next batch has the room of the first one, in which stood which of its keys each load is of
+// 3. the load goes on, with the key that the room says now
+func TestLoadsThatOutliveTheirBatchKeepTheirKeys(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet()
+		here, wire := f.process(t)
+		between()
+		thing := memo.NewFunc(here, "thing", func(_ context.Context, k int) (string, error) { return fmt.Sprint("thing ", k), nil })
+		first, next := make([]int, 40), make([]int, 40)
+		for i := range first {
+			first[i], next[i] = i, 100+i
+		}
+		ctx, leave := context.WithCancel(context.Background())
+		goOn := make(chan struct{})
+		wire.Inject(tiertest.Fault{Ops: []tiertest.Op{tiertest.OpAdd}, Match: "thing:39", Times: 1, Before: func(context.Context, tiertest.Op, []string) {
+			leave()
+			<-goOn
+		}})
+		if _, err := thing.DoMany(ctx, first); !errors.Is(err, context.Canceled) {
+			t.Fatal(err)
+		}
+		_, err := thing.DoMany(context.Background(), next)
+		must(t, err)
+		close(goOn)
+		synctest.Wait()
+		for _, k := range first {
+			if v, err := thing.Do(context.Background(), k); v != fmt.Sprint("thing ", k) || err != nil {
+				t.Errorf("%d is %q, %v", k, v, err)
+			}
 		}
 	})
 }

@@ -43,8 +43,8 @@ func (m *met) is(e *tier.Entry, number uint64) bool {
 // inRequest returns the entry of the key with the number, which form writes, if t has it. Mostly it
 // is near the first place, where another key is; else its words find it, and from then on the number.
 func (m *met) inRequest(t *scope.Table, form *keys.Form, number uint64) *tier.Entry {
-	for at := m.from + number; at <= m.from+number+scope.Near; at++ {
-		e := entryOf(t.At(at))
+	for i := range uint64(scope.Near + 1) {
+		e := entryOf(t.At(m.from + number + i))
 		if e == nil {
 			break
 		}

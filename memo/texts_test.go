@@ -92,6 +92,32 @@ func TestNestedReadByTextDoesNotUseAnL2ThatIsBehind(t *testing.T) {
 	})
 }
 
+// TestNestedBatchByNumberDoesNotUseAnL2ThatIsBehind is the same for AppendMany of numbers.
+func TestNestedBatchByNumberDoesNotUseAnL2ThatIsBehind(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet()
+		writer, _ := f.process(t, slowPoll)
+		reader, _ := f.process(t, slowPoll)
+		rctx, wctx := reader.With(context.Background()), writer.With(context.Background())
+		part := memo.NewFunc(reader, "part", func(context.Context, int) (int, error) { return f.db.read("part"), nil })
+		for range 100 { // now its number leads to it
+			_, err := part.Do(rctx, 7)
+			check(t, err)
+		}
+		f.db.write("part")
+		check(t, memo.Invalidate(wctx, part.Key(7)))
+		check(t, memo.Invalidate(wctx, "whole"))
+		v, err := memo.Do(rctx, "whole", func(ctx context.Context) (int, error) {
+			parts, err := part.AppendMany(ctx, nil, []int{7})
+			return parts[0].Value, err
+		})
+		if v != 1 || err != nil {
+			t.Errorf("the whole is made of version %d of the part, %v, want 1", v, err)
+		}
+	})
+}
+
 // TestARequestOfManyKeysReadsByTextWhatItHasRead: L2 does not answer in its place.
 func TestARequestOfManyKeysReadsByTextWhatItHasRead(t *testing.T) {
 	t.Parallel()

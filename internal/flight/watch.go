@@ -44,7 +44,7 @@ func (l *Glance[V]) End(store func()) bool {
 }
 
 // Free reports whether l, which has ended or was never begun, is its owner's again: nothing
-// else went on with its key at its End, or what goes on is in the room of l.
+// else went on with its key at its End. Else what goes on is noted in l.
 func (l *Glance[V]) Free() bool { return l.shard == nil || l.free }
 
 // Busy reports whether anything goes on with key.

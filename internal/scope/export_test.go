@@ -21,3 +21,24 @@ func (t *Table) Len() int {
 	defer t.scope.mu.Unlock()
 	return int(t.live)
 }
+
+// Weaken takes the secrets of a Table of many keys away: all that begin with eight zeros have one hash.
+func (t *Table) Weaken() {
+	old := t.more.Load()
+	weak := &more{cells: make([]cell, len(old.cells))}
+	for it := range old.all {
+		weak.add(it)
+	}
+	t.more.Store(weak)
+}
+
+// Places is how many places lead to the Item of key, in a Table of many keys.
+func (t *Table) Places(key string) (n int) {
+	m := t.more.Load()
+	for i := range m.cells {
+		if it := m.numbered(uint(i)); it != nil && it.Key == key {
+			n++
+		}
+	}
+	return n
+}

@@ -176,9 +176,13 @@ func (m *more) numbered(at uint) *Item {
 // where to look: what lies there now is what is kept, so that no lock is needed, and nothing has to
 // be taken back when it is forgotten.
 func (m *more) note(at, i uint) {
+	i &= uint(len(m.cells) - 1)
 	for end := at + Near; at <= end; at++ {
-		if m.numbered(at) == nil {
-			m.at(at).number.Store(uint32(i&uint(len(m.cells)-1)) + 1)
+		switch p := m.at(at); {
+		case m.numbered(at) == nil:
+			p.number.Store(uint32(i) + 1)
+			return
+		case uint(p.number.Load()) == i+1: // what lies there has not its number noted
 			return
 		}
 	}

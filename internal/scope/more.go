@@ -36,10 +36,7 @@ type cell struct {
 
 const (
 	firstCells = 16
-
-	// Prints that no key has.
-	unused    = 0
-	forgotten = 2
+	unused     = 0 // a print that no key has
 )
 
 // newMore returns one that has nothing, and its first cells: one allocation.
@@ -78,7 +75,7 @@ func (s *secrets) hashWords(w keys.Words) uint64 {
 }
 
 func (s *secrets) mix(n int, head, tail uint64) uint64 {
-	return fold(head^s.head^uint64(n), tail^s.tail)
+	return fold(head^s.head, tail^s.tail*uint64(2*n+1)) // not head^n: keys of two lengths would meet whatever the secrets
 }
 
 func fold(a, b uint64) uint64 {
@@ -99,16 +96,13 @@ func (m *more) add(it *Item) bool {
 	hash := m.hash(it.Key)
 	for i := uint(hash); ; i++ {
 		p := m.at(i)
-		switch p.print.Load() {
-		case unused:
-			if 2*(m.used+1) > len(m.cells) {
-				return false
-			}
-			m.used++
-		case forgotten:
-		default:
+		if p.print.Load() != unused {
 			continue
 		}
+		if 2*(m.used+1) > len(m.cells) {
+			return false
+		}
+		m.used++
 		p.item.Store(it)
 		p.print.Store(printed(hash))
 		return true
@@ -123,11 +117,9 @@ func (m *more) replace(it *Item) { m.find(it.Key).item.Store(it) }
 //  1. a reader looks for B, whose home is cell 4 and which lies in cell 5. In cell 4 it sees A
 //  2. A is removed, and B moves up to cell 4
 //  3. the reader looks at cell 5, finds nothing, and says that B is absent. It never was
-func (m *more) remove(key string) {
-	p := m.find(key)
-	p.print.Store(forgotten)
-	p.item.Store(nil)
-}
+//
+// Its cell stays used, until all move.
+func (m *more) remove(key string) { m.find(key).item.Store(nil) }
 
 // find returns the cell of key, which m has.
 func (m *more) find(key string) *cell {

@@ -77,6 +77,69 @@ func TestKeysOfOnePrint(t *testing.T) {
 	}
 }
 
+// All keys have one hash, also in a table of many: only their text tells them apart.
+func TestKeysOfOneHash(t *testing.T) {
+	t.Parallel()
+	for length := 16; length <= 25; length++ {
+		_, table := open(t, 0)
+		key := func(i int) string { return string(make([]byte, 8)) + fmt.Sprintf("%0*d", length-8, i) }
+		const n = 12
+		for i := range n {
+			table.Add(key(i), val(i))
+			if i == 4 {
+				table.Weaken()
+			}
+		}
+		table.Forget(key(3))
+		for i := range n + 1 {
+			want := i
+			if i == 3 || i == n {
+				want = -1
+			}
+			holds(t, table, key(i), want)
+			if length > 24 {
+				continue
+			}
+			if it := table.GetWords(wordsOf(key(i))); it == nil && want >= 0 || it != nil && it.Key != key(i) {
+				t.Errorf("by its words %q is %v", key(i), it)
+			}
+		}
+	}
+}
+
+// What moved when there was no more room is nowhere else: not where it comes from either.
+func TestForgottenKeysAreGoneFromWhereTheyWereFirst(t *testing.T) {
+	t.Parallel()
+	_, table := open(t, 0)
+	for i, key := range "abcde" {
+		table.Add(string(key), val(i))
+	}
+	for _, key := range "abcde" {
+		table.Forget(string(key))
+	}
+	for _, key := range "abcde" {
+		holds(t, table, string(key), -1)
+	}
+}
+
+// A key that is put anew, time and again, takes no place of its neighbours.
+func TestAKeyHasOnePlace(t *testing.T) {
+	t.Parallel()
+	_, table := open(t, 0)
+	for i := range 9 {
+		table.Add(fmt.Sprint("user:", i), val(i))
+	}
+	for i := range 6 {
+		table.Put("user:7", val(i))
+		if it := table.GetNumbered(wordsOf("user:7"), 7); it == nil {
+			t.Fatal("user:7 is not found")
+		}
+		if n := table.Places("user:7"); n != 1 {
+			t.Errorf("after %d puts there are %d places of the key", i+1, n)
+		}
+	}
+}
+
 // A reader that has looked where a table keeps four keys looks again when they have moved.
 func TestReaderFindsKeysThatMoveMeanwhile(t *testing.T) {
 	t.Parallel()
@@ -334,6 +397,13 @@ func TestKeysAreFoundByTheirWords(t *testing.T) {
 	if get(table, head+"1equaltai") != nil || get(table, head+"0equaltai") == nil {
 		t.Error("keys that differ only in the middle are one")
 	}
+	_, table = open(t, 0)
+	table.Add("aaaaaaaaa", val(1))
+	for _, other := range []string{"aaaaaaaa", "aaaaaaaaaa", "aaaaaaaaaaaaaaaa"} {
+		if get(table, other) != nil {
+			t.Errorf("%s is found as aaaaaaaaa, whose ends are the same", other)
+		}
+	}
 }
 
 // byNumber is Get for the key of the number: at once, if that is known by now, or by its words.
@@ -404,6 +474,9 @@ func TestAllOfAKeyIsHashed(t *testing.T) {
 		if same := strings.Repeat("s", size); scope.Hash(same[1:]) == scope.Hash(same) {
 			t.Errorf("%q has the hash of a shorter one", same)
 		}
+	}
+	if one, two := "aaaaaaaa", "`aaaaaaaa"; scope.Hash(one) == scope.Hash(two) { // 8^9 == 'a'^'`'
+		t.Errorf("%q and %q have one hash", one, two)
 	}
 }
 

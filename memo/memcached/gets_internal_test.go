@@ -111,7 +111,7 @@ func TestAReplyOfManyBuffers(t *testing.T) {
 					t.Errorf("%s, %v: a value of %d bytes came as one of %d", room, pieces, size, len(value))
 				}
 			}
-			_ = append(items[3].Value, "overwritten"...)
+			_ = append(items[3].Value, strings.Repeat("overwritten", 9)...) // beyond the line between them
 			if items[4].Value[0] != 'e' {
 				t.Errorf("%s: who appends to a value writes into the next one", room)
 			}

@@ -73,6 +73,14 @@ func loads() []Mutation {
 		Package: "memo",
 		Tests:   []string{"TestG06_ReadThatOutlivesTheBatchThatItMet"},
 	}, {
+		Name:    "a batch gives back the place of a load that goes on",
+		Rule:    "A load that outlives its batch is of the key that it was begun for.",
+		File:    "memo/row.go",
+		Old:     "m.load != nil || !m.seen.watch.Free() {\n",
+		New:     "!m.seen.watch.Free() {\n",
+		Package: "memo",
+		Tests:   []string{"TestLoadsThatOutliveTheirBatchKeepTheirKeys"},
+	}, {
 		Name:    "values of an old epoch count",
 		Rule:    "A value of another epoch is void.",
 		File:    "internal/coherence/judge.go",
