@@ -61,6 +61,59 @@ func TestG06_BatchThatLooksKeepsNothingThatWasInvalidatedMeanwhile(t *testing.T)
 	})
 }
 
+// 1. a batch, or a Get, finds version 0 of a in the shared tier
+// 2. a is refreshed, and what that finds is kept, or not, or not here. The Refresh returns
+// 3. the batch keeps version 0, for as long as its TTL says: a process does not hear of its own writes
+func TestWhoReadsBesideARefreshKeepsNothingOlder(t *testing.T) {
+	t.Parallel()
+	reads := map[string]func(ctx context.Context, f *fleet) error{
+		"a batch": func(ctx context.Context, f *fleet) error {
+			_, err := memo.DoMany(ctx, []string{"a", "b"}, f.db.readAll)
+			return err
+		},
+		"a Get": func(ctx context.Context, _ *fleet) error {
+			_, err := memo.Get[int](ctx, "a")
+			return err
+		},
+	}
+	for name, test := range map[string]struct {
+		found error
+		opts  []memo.Option
+	}{
+		"there is nothing":  {found: memo.ErrNotFound},
+		"not to be stored":  {opts: []memo.Option{memo.NoStore()}},
+		"not to be kept":    {opts: []memo.Option{memo.SharedOnly()}},
+		"to be kept":        {},
+		"not for long here": {opts: []memo.Option{memo.LocalTTL(time.Millisecond)}},
+	} {
+		for who, read := range reads {
+			t.Run(who+", "+name, func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					f := newFleet()
+					there, _ := f.process(t)
+					here, wire := f.process(t)
+					ctx := here.With(context.Background())
+					f.db.do(t, there.With(context.Background()), "a")
+					f.db.do(t, there.With(context.Background()), "b")
+					wire.Inject(tiertest.Fault{Ops: []tiertest.Op{tiertest.OpGetMulti}, Match: "t:v:a", Times: 1, After: func(context.Context, tiertest.Op, []string) {
+						f.db.write("a")
+						_, err := memo.Refresh(ctx, "a", func(context.Context) (int, error) { return f.db.read("a"), test.found }, test.opts...)
+						if !errors.Is(err, test.found) {
+							t.Error(err)
+						}
+					}})
+					must(t, read(ctx, f))
+					time.Sleep(5 * time.Second)
+					if v := f.db.do(t, ctx, "a"); v != 1 {
+						t.Errorf("version %d, 5 s after the Refresh returned", v)
+					}
+				})
+			})
+		}
+	}
+}
+
 // 1. a batch finds version 0 of a in the shared tier, which is past its time, and may be served once more
 // 2. a is written, and its invalidation returns
 // 3. the load of a takes along what the batch has seen, and keeps version 0

@@ -84,7 +84,7 @@ type slot[V any] struct {
 	runs    int        // loads running, out of date ones included
 
 	glances bool // somebody looks, see Glance
-	missed  bool // an invalidation came since he began
+	missed  bool // an invalidation came since he began, or a load landed
 	lent    bool // it is his, and with him those of a whole batch
 }
 

@@ -96,7 +96,7 @@ func (g *Group[V]) outdate(k *slot[V]) {
 func (g *Group[V]) Claim(key string) *Call[V] { return g.register(key, true) }
 
 // Watch registers a read of key that is no load: it disturbs nobody, and its
-// Keep does nothing when an invalidation came before.
+// Keep does nothing when an invalidation came before, or a load of key landed.
 func (g *Group[V]) Watch(key string) *Call[V] { return g.register(key, false) }
 
 func (g *Group[V]) register(key string, write bool) *Call[V] {

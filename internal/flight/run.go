@@ -54,7 +54,12 @@ func (e timeoutError) Error() string {
 func (timeoutError) Unwrap() error { return context.DeadlineExceeded }
 
 // land gives c what its load returned, unless c was given up before, and the
-// place of the load to the call that queues.
+// place of the load to the call that queues. What others read beside it, without a
+// load, is not kept, as the load has read later:
+//
+//  1. a batch looks at a key, or a Get, and finds v1
+//  2. a refresh of the key finds v2, or nothing, or what is not kept here. It returns
+//  3. the batch keeps v1
 func (g *Group[V]) land(c *Call[V], out outcome[V]) {
 	s := c.shard
 	s.mu.Lock()
@@ -64,6 +69,10 @@ func (g *Group[V]) land(c *Call[V], out outcome[V]) {
 	s.exit(c)
 	k := s.keys[c.key]
 	k.runs--
+	k.missed = k.missed || k.glances
+	for _, w := range k.claims {
+		w.dirty = w.dirty || !w.write // of a write and c the write is the later one
+	}
 	if next := k.current; next != nil && !next.running {
 		g.start(k, next)
 	}

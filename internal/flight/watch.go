@@ -24,7 +24,7 @@ func (g *Group[V]) Glance(l *Glance[V], key string) bool {
 }
 
 // End ends the look. It runs store, if there is one, unless an invalidation came since
-// its begin, and reports whether none did. It is one step against Invalidate, as Keep
+// its begin, or a load of the key landed, and reports whether none did. It is one step against Invalidate, as Keep
 // is.
 func (l *Glance[V]) End(store func()) bool {
 	s := l.shard

@@ -73,6 +73,22 @@ func loads() []Mutation {
 		Package: "memo",
 		Tests:   []string{"TestG06_ReadThatOutlivesTheBatchThatItMet"},
 	}, {
+		Name:    "a batch keeps what it saw before a load landed",
+		Rule:    "Who reads without a load keeps nothing if a load of the key landed meanwhile, which has read later.",
+		File:    "internal/flight/run.go",
+		Old:     "	k.missed = k.missed || k.glances\n",
+		New:     "",
+		Package: "memo",
+		Tests:   []string{"TestWhoReadsBesideARefreshKeepsNothingOlder"},
+	}, {
+		Name:    "a Get keeps what it saw before a load landed",
+		Rule:    "Who reads without a load keeps nothing if a load of the key landed meanwhile, which has read later.",
+		File:    "internal/flight/run.go",
+		Old:     "w.dirty = w.dirty || !w.write //",
+		New:     "w.dirty = w.dirty //",
+		Package: "memo",
+		Tests:   []string{"TestWhoReadsBesideARefreshKeepsNothingOlder"},
+	}, {
 		Name:    "a batch gives back the place of a load that goes on",
 		Rule:    "A load that outlives its batch is of the key that it was begun for.",
 		File:    "memo/row.go",
