@@ -129,11 +129,11 @@ func (c *Cache) tableOf(ctx context.Context) *scope.Table {
 }
 
 // Close ends c. From now on reads run fn, and Get returns ErrClosed, in requests
-// that are open too. Close waits for the loads, then for the writes, which from
-// then on return ErrClosed as well; delivers the invalidations that are pending;
-// and closes the tiers that are io.Closers, as sql.DB does with its Connector: a
-// tier is one cache's. In the end c has no goroutine, timer or connection left,
-// and logs nothing more.
+// that are open too. Close waits for the loads, and for who looks in the shared
+// tier ahead of one; then for the writes, which from then on return ErrClosed as
+// well; delivers the invalidations that are pending; and closes the tiers that are
+// io.Closers, as sql.DB does with its Connector: a tier is one cache's. In the end
+// c has no goroutine, timer or connection left, and logs nothing more.
 //
 // A shared tier that does not answer is asked again, after each
 // Config.PollInterval, or second if that is less, until ctx has its deadline: if

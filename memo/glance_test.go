@@ -61,7 +61,7 @@ func TestG06_BatchThatLooksKeepsNothingThatWasInvalidatedMeanwhile(t *testing.T)
 	})
 }
 
-// 1. a batch, or a Get, finds version 0 of a in the shared tier
+// 1. a batch, a Do or a Get finds version 0 of a in the shared tier
 // 2. a is refreshed, and what that finds is kept, or not, or not here. The Refresh returns
 // 3. the batch keeps version 0, for as long as its TTL says: a process does not hear of its own writes
 func TestWhoReadsBesideARefreshKeepsNothingOlder(t *testing.T) {
@@ -69,6 +69,10 @@ func TestWhoReadsBesideARefreshKeepsNothingOlder(t *testing.T) {
 	reads := map[string]func(ctx context.Context, f *fleet) error{
 		"a batch": func(ctx context.Context, f *fleet) error {
 			_, err := memo.DoMany(ctx, []string{"a", "b"}, f.db.readAll)
+			return err
+		},
+		"a Do": func(ctx context.Context, f *fleet) error {
+			_, err := memo.Do(ctx, "a", func(context.Context) (int, error) { return f.db.read("a"), nil })
 			return err
 		},
 		"a Get": func(ctx context.Context, _ *fleet) error {

@@ -67,11 +67,16 @@ func TestCallOfANodeEnds(t *testing.T) {
 			defer cancel()
 			_, _ = memo.Get[int](ctx, "k")
 		}},
+		"with the ctx of a Do that looks": {tiertest.OpGetMulti, func(t *testing.T, c *memo.Cache) {
+			ctx, cancel := context.WithCancel(c.With(context.Background()))
+			time.AfterFunc(time.Second, cancel)
+			_, _ = memo.Do(ctx, "k", func(context.Context) (int, error) { return 1, nil })
+		}},
 		"with its load": {tiertest.OpGetMulti, func(t *testing.T, c *memo.Cache) {
 			ctx, cancel := context.WithCancel(c.With(context.Background()))
 			cancelled := time.AfterFunc(0, cancel) // the grace of a load that has never run is a second
 			defer cancelled.Stop()
-			_, _ = memo.Do(ctx, "k", func(context.Context) (int, error) { return 1, nil })
+			_, _ = memo.Refresh(ctx, "k", func(context.Context) (int, error) { return 1, nil }) // which has no look ahead of it
 		}},
 		"with Close, which has no more time": {tiertest.OpGetMulti, func(t *testing.T, c *memo.Cache) {
 			go func() {

@@ -20,6 +20,7 @@ type typeInfo struct {
 	lossy       error        // why values of it stay out of the shared tier
 	fingerprint uint64       // its shape, for readers of another release
 	hoards      bool         // it may keep what it is decoded from
+	plain       bool         // and no code of the application's decodes it: that ends, and soon
 	took        atomic.Int64 // the last load, in nanoseconds
 	told        atomic.Bool  // the log has said that it is lossy
 }
@@ -78,6 +79,8 @@ func (c *Cache) learn(t reflect.Type, given codec.Codec) (*typeInfo, error) {
 	}
 	if c.cfg.Shared != nil {
 		info.fingerprint, info.hoards = codec.Fingerprint(cd, t), hoards(t, map[reflect.Type]bool{})
+		_, ours := cd.(codec.JSON)
+		info.plain = ours && !info.hoards
 	}
 	return info, nil
 }

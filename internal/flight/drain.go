@@ -10,7 +10,7 @@ import (
 // ErrClosed is the answer to who asks after Drain.
 var ErrClosed = errors.New("flight: closed")
 
-// Drain lets no new load begin, and returns when none runs. If ctx ends first,
+// Drain lets no new load begin, and returns when none runs, and no Glance. If ctx ends first,
 // it cancels those that run or queue, and returns its error: a load that does
 // not heed its ctx may still go on. It is called once.
 func (g *Group[V]) Drain(ctx context.Context) error {

@@ -94,3 +94,5 @@ func Waits[V any](c *Call[V]) int {
 	}
 	return len(t.waits)
 }
+
+const Crowded = crowded

@@ -69,6 +69,7 @@ type shard[V any] struct {
 	mu    sync.Mutex
 	keys  map[string]*slot[V]
 	spare *slot[V] // nil, or one that nobody uses
+	crowd int      // how many loads are to have one caller before somebody looks alone, see GlanceAlone
 
 	loads  *Call[V] // that run
 	limits limits
@@ -97,7 +98,7 @@ func New[V any]() *Group[V] {
 	return g
 }
 
-// InFlight is the number of loads that run at this moment.
+// InFlight is the number of loads that run at this moment, and of Glances.
 func (g *Group[V]) InFlight() int { return int(g.flying.Load()) }
 
 // Join is the first half of a read: it boards the load of key, if there is one that

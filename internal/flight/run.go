@@ -86,6 +86,11 @@ func (g *Group[V]) settle(c *Call[V], out result[V]) {
 		return
 	}
 	c.settled, c.result = true, out
+	if s := c.shard; c.done != nil { // somebody has joined it
+		s.crowd = crowded
+	} else if s.crowd > 0 {
+		s.crowd--
+	}
 	if k := c.shard.keys[c.key]; k.current == c {
 		g.vacate(k)
 	}

@@ -1,0 +1,551 @@
+package memo_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/tiermemo/tiermemo/memo"
+	"github.com/tiermemo/tiermemo/memo/codec"
+	"github.com/tiermemo/tiermemo/memo/lru"
+	"github.com/tiermemo/tiermemo/memo/tier"
+	"github.com/tiermemo/tiermemo/memo/tier/tiertest"
+)
+
+// The look that a single read takes in the shared tier before it is a load.
+
+// atLook has happens run when the next look for a key that contains match has its answer,
+// and who looks does not know it yet.
+func atLook(wire *tiertest.Faulty, match string, happens func()) {
+	wire.Inject(tiertest.Fault{Ops: []tiertest.Op{tiertest.OpGetMulti}, Match: match, Times: 1, After: func(context.Context, tiertest.Op, []string) { happens() }})
+}
+
+// 1. a caller finds version 0 in the shared tier
+// 2. the key is written, and its invalidation returns
+// 3. the caller keeps version 0
+func TestG06_ReadThatLooksKeepsNothingThatWasInvalidatedMeanwhile(t *testing.T) {
+	t.Parallel()
+	for name, invalidate := range map[string]func(ctx context.Context) error{
+		"of the key": func(ctx context.Context) error { return memo.Invalidate(ctx, "a") },
+		"of all":     func(ctx context.Context) error { return memo.InvalidateAll(ctx) },
+		"of its tag": func(ctx context.Context) error { return memo.InvalidateTags(ctx, "tag") },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			f := newFleet()
+			there, _ := f.process(t)
+			here, wire := f.process(t, slowPoll)
+			ctx := here.With(context.Background())
+			f.db.tagged(t, there.With(context.Background()), "a", "tag")
+			atLook(wire, "t:v:a", func() {
+				f.db.write("a")
+				must(t, invalidate(ctx))
+			})
+			f.db.tagged(t, ctx, "a", "tag")
+			if v := f.db.tagged(t, ctx, "a", "tag"); v != 1 {
+				t.Errorf("version %d after the invalidation %s", v, name)
+			}
+			if here.Busy("a") {
+				t.Error("the key is watched for ever")
+			}
+		})
+	}
+}
+
+// 1. a caller finds version 0 in the shared tier, which is past its time, and may be served once more
+// 2. the key is written, and its invalidation returns
+// 3. the caller's load takes along what was seen, and keeps version 0
+func TestG06_LoadTakesNothingAlongThatItsCallerSawBeforeAnInvalidation(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet()
+		there, _ := f.process(t)
+		here, wire := f.process(t, slowPoll)
+		ctx, opts := here.With(context.Background()), []memo.Option{memo.TTL(time.Second), memo.Stale(time.Hour)}
+		f.db.do(t, there.With(context.Background()), "a", opts...)
+		time.Sleep(2 * time.Second)
+		atLook(wire, "t:v:a", func() {
+			f.db.write("a")
+			must(t, here.Invalidate(context.Background(), "a"))
+		})
+		_, err := memo.Do(ctx, "a", f.db.slow("a", time.Second), opts...) // else a refresh would be there before the next read
+		must(t, err)
+		if v := f.db.do(t, ctx, "a", opts...); v != 1 {
+			t.Errorf("version %d after the invalidation of version 0", v)
+		}
+	})
+}
+
+// 1. a caller looks, and finds version 0
+// 2. another process writes version 1; its record is not read here yet
+// 3. a load here, which began beside the look, finds version 1, and keeps it
+// 4. the look keeps version 0, and who has read version 1 reads version 0 again
+func TestReadThatLooksPutsNothingOverWhatALoadHasKeptMeanwhile(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet()
+		there, _ := f.process(t)
+		here, wire := f.process(t, slowPoll)
+		ctx := here.With(context.Background())
+		f.db.do(t, there.With(context.Background()), "a")
+		atLook(wire, "t:v:a", func() {
+			must(t, memo.Set(there.With(context.Background()), "a", f.db.write("a")))
+			var beside sync.WaitGroup
+			beside.Go(func() {
+				if v := f.db.do(t, ctx, "a"); v != 1 {
+					t.Errorf("version %d by the load beside the look", v)
+				}
+			})
+			beside.Wait()
+		})
+		f.db.do(t, ctx, "a")
+		if v := f.db.do(t, ctx, "a"); v != 1 {
+			t.Errorf("version %d, and version 1 was read before", v)
+		}
+	})
+}
+
+// Of a thousand who miss L2 at once one looks by himself, and one leads a load for all
+// others, who wait for nobody else.
+func TestG02_CrowdLooksTwice(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet()
+		there, _ := f.process(t)
+		for name, opts := range map[string][]memo.Option{"kept": nil, "not kept": {memo.SharedOnly()}} {
+			here, wire := f.process(t, slowPoll)
+			f.db.do(t, there.With(context.Background()), "k")
+			between()
+			wire.Inject(tiertest.Fault{Ops: []tiertest.Op{tiertest.OpGetMulti}, Match: "t:v:k", Delay: trip})
+			before, begin := wire.Calls(tiertest.OpGetMulti), time.Now()
+			var crowd sync.WaitGroup
+			for range 1000 {
+				crowd.Go(func() { f.db.do(t, here.With(context.Background()), "k", opts...) })
+			}
+			crowd.Wait()
+			if n := wire.Calls(tiertest.OpGetMulti) - before; n > 2 {
+				t.Errorf("%s: %d looks, want 2 at most", name, n)
+			}
+			if took := time.Since(begin); took != trip {
+				t.Errorf("%s: the last one had its answer after %v, want one round trip", name, took)
+			}
+		}
+		if n := f.db.queries("k"); n != 1 {
+			t.Errorf("%d loads, want one", n)
+		}
+	})
+}
+
+// A crowd that comes again and again shares one look each time, after the first.
+func TestCrowdThatComesAgainLooksOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet()
+		there, _ := f.process(t)
+		here, wire := f.process(t, slowPoll)
+		f.db.do(t, there.With(context.Background()), "k")
+		between()
+		wire.Inject(tiertest.Fault{Ops: []tiertest.Op{tiertest.OpGetMulti}, Match: "t:v:k", Delay: trip})
+		before := wire.Calls(tiertest.OpGetMulti)
+		var crowd sync.WaitGroup
+		for range 32 {
+			crowd.Go(func() {
+				for range 10 {
+					f.db.do(t, here.With(context.Background()), "k", memo.SharedOnly())
+					time.Sleep(trip / 2)
+				}
+			})
+		}
+		crowd.Wait()
+		if n := wire.Calls(tiertest.OpGetMulti) - before; n != 11 {
+			t.Errorf("%d looks of a crowd that came ten times, want 11", n)
+		}
+	})
+}
+
+// Who comes while another one looks goes on, whatever becomes of that look.
+func TestNobodyWaitsForTheLookOfAnother(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet()
+		there, _ := f.process(t)
+		here, wire := f.process(t, slowPoll, func(cfg *memo.Config) { cfg.ReadTimeout = time.Minute })
+		f.db.do(t, there.With(context.Background()), "k")
+		wire.Inject(tiertest.Fault{Ops: []tiertest.Op{tiertest.OpGetMulti}, Match: "t:v:k", Times: 1, Hang: true})
+		hangs := later(t, func() (int, error) {
+			ctx, cancel := context.WithTimeout(here.With(context.Background()), time.Second)
+			defer cancel()
+			if _, err := memo.Do(ctx, "k", func(context.Context) (int, error) { return 0, nil }); !errors.Is(err, context.DeadlineExceeded) {
+				return 0, fmt.Errorf("%w, want the end of its ctx", err)
+			}
+			return 0, nil
+		})
+		synctest.Wait()
+		begin := time.Now()
+		if f.db.do(t, here.With(context.Background()), "k"); time.Since(begin) > 0 {
+			t.Errorf("it waited for %v", time.Since(begin))
+		}
+		hangs()
+		if took := time.Since(begin); took != time.Second {
+			t.Errorf("who looked left after %v, want a second", took)
+		}
+	})
+}
+
+// 1. the shared tier takes 20 ms to answer, and the callers of a key have 10 ms each
+// 2. each of them looks, leaves, and nothing is loaded
+// 3. no caller ever gets a value
+func TestCallersWhoHaveNoTimeToLookGetAValueAllTheSame(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet()
+		c, wire := f.process(t, slowPoll)
+		wire.Inject(tiertest.Fault{Ops: []tiertest.Op{tiertest.OpGetMulti}, Match: "t:v:k", Delay: 20 * time.Millisecond})
+		for turn := range 20 {
+			begin := time.Now()
+			ctx, cancel := context.WithTimeout(c.With(context.Background()), 10*time.Millisecond)
+			_, err := memo.Do(ctx, "k", func(context.Context) (int, error) { return f.db.read("k"), nil })
+			cancel()
+			if took := time.Since(begin); took > 10*time.Millisecond {
+				t.Errorf("caller %d left after %v", turn, took)
+			}
+			if err == nil {
+				return
+			}
+		}
+		t.Error("20 callers left, and nobody loads what they asked for")
+	})
+}
+
+// The load that follows a look without patience does not do without the shared tier: others
+// may wait for it.
+func TestLoadDoesNotTakeAlongThatItsCallerHadNoPatience(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet()
+		c, wire := f.process(t, slowPoll)
+		_, _ = memo.Do(hurried(c, wire), "a", func(context.Context) (int, error) { return f.db.read("a"), nil })
+		synctest.Wait()
+		if !f.item(t, "t:v:a").Found() {
+			t.Error("what was loaded is not in the shared tier")
+		}
+		if n := c.Snapshot().Nodes[0]; !n.Up || n.Errors != 0 {
+			t.Errorf("up is %t after a caller without patience, with %d errors", n.Up, n.Errors)
+		}
+	})
+}
+
+// A server that hangs is waited for once: the load does not ask it again.
+func TestG07_ReadWaitsOnceForAServerThatHangs(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet()
+		c, wire := f.process(t, slowPoll)
+		wire.Inject(tiertest.Fault{Hang: true})
+		begin := time.Now()
+		if f.db.do(t, c.With(context.Background()), "k"); time.Since(begin) != 100*time.Millisecond {
+			t.Errorf("it waited for %v, want one ReadTimeout", time.Since(begin))
+		}
+	})
+}
+
+// sluggish is a type with a method that does not return until it may.
+type sluggish struct{ N int }
+
+var stuck = make(chan chan struct{}, 1) // what a sluggish waits for
+
+func (s *sluggish) UnmarshalJSON(data []byte) error {
+	wait := <-stuck
+	stuck <- wait
+	<-wait
+	return json.Unmarshal(data, &s.N)
+}
+func (s sluggish) MarshalJSON() ([]byte, error) { return json.Marshal(s.N) }
+
+// undecided is a Codec that does the same.
+type undecided struct{ codec.JSON }
+
+func (h undecided) Unmarshal(data []byte, v any) error {
+	var s sluggish
+	return errors.Join(s.UnmarshalJSON([]byte("1")), h.JSON.Unmarshal(data, v))
+}
+
+// Nobody has to wait for code of the application that decodes a value, in a method of the
+// type or in a Codec: it runs in a load, which every caller can leave.
+func TestG08_CallerLeavesADecoderThatHangs(t *testing.T) {
+	for name, test := range map[string]struct {
+		codec codec.Codec
+		read  func(ctx context.Context) error
+	}{
+		"a method": {codec.JSON{}, func(ctx context.Context) error {
+			_, err := memo.Do(ctx, "k", func(context.Context) (sluggish, error) { return sluggish{7}, nil })
+			return err
+		}},
+		"a method of a part": {codec.JSON{}, func(ctx context.Context) error {
+			_, err := memo.Do(ctx, "k", func(context.Context) (map[string][]*sluggish, error) {
+				return map[string][]*sluggish{"a": {{7}}}, nil
+			})
+			return err
+		}},
+		"a Codec": {undecided{}, func(ctx context.Context) error {
+			_, err := memo.Do(ctx, "k", func(context.Context) (int, error) { return 7, nil })
+			return err
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFleet()
+				there, _ := f.process(t, func(cfg *memo.Config) { cfg.Codec = test.codec })
+				here, _ := f.process(t, func(cfg *memo.Config) { cfg.Codec = test.codec })
+				must(t, test.read(there.With(context.Background())))
+				wait := make(chan struct{})
+				stuck <- wait
+				defer func() { <-stuck }()
+				time.AfterFunc(time.Minute, func() { close(wait) })
+				ctx, cancel := context.WithTimeout(here.With(context.Background()), time.Second)
+				defer cancel()
+				begin := time.Now()
+				if err := test.read(ctx); !errors.Is(err, context.DeadlineExceeded) || time.Since(begin) != time.Second {
+					t.Errorf("left after %v with %v, want after a second with the end of its ctx", time.Since(begin), err)
+				}
+				time.Sleep(2 * time.Minute)
+			})
+		})
+	}
+}
+
+// What a tier of the user's panics with reaches the caller who looks as it reaches one who
+// leads a load, and is counted; and nobody watches the key any more.
+func TestTierThatPanicsWhileACallerLooks(t *testing.T) {
+	t.Parallel()
+	for name, fail := range map[string]func(){"panic": func() { panic("the tier's own") }, "Goexit": runtime.Goexit} {
+		synctest.Test(t, func(t *testing.T) {
+			f := newFleet()
+			there, _ := f.process(t)
+			f.db.do(t, there.With(context.Background()), "k")
+			c, wire := f.process(t, slowPoll)
+			wire.Inject(tiertest.Fault{Ops: []tiertest.Op{tiertest.OpGetMulti}, Match: "t:v:k", Times: 1, Before: func(context.Context, tiertest.Op, []string) { fail() }})
+			before := c.Snapshot().Total.Calls
+			var caller sync.WaitGroup
+			caller.Add(1)
+			go func() {
+				defer caller.Done()
+				defer func() {
+					if p := recover(); name == "panic" && p != "the tier's own" {
+						t.Errorf("the caller panics with %v", p)
+					}
+				}()
+				_, _ = memo.Do(c.With(context.Background()), "k", loadNumber)
+				t.Errorf("%s: the call returned", name)
+			}()
+			caller.Wait()
+			if c.Busy("k") {
+				t.Errorf("%s: the key is watched for ever", name)
+			}
+			if n := c.Snapshot().Total.Calls - before; name == "panic" && n != 1 {
+				t.Errorf("%d calls counted, want 1", n)
+			}
+		})
+	}
+}
+
+// The same of the process tier, in which the value is put.
+func TestLocalThatPanicsWhenACallerHasLooked(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet()
+		there, _ := f.process(t)
+		f.db.do(t, there.With(context.Background()), "k")
+		c, _ := f.process(t, func(cfg *memo.Config) { cfg.Local = refusing{lru.New(10)} })
+		func() {
+			defer func() {
+				if p := recover(); p != "the tier's own" {
+					t.Errorf("the caller panics with %v", p)
+				}
+			}()
+			_, _ = memo.Do(c.With(context.Background()), "k", loadNumber)
+		}()
+		if c.Busy("k") {
+			t.Error("the key is watched for ever")
+		}
+	})
+}
+
+// refusing is a process tier that panics when it is to keep k.
+type refusing struct{ *lru.Cache }
+
+func (l refusing) Set(key string, e *tier.Entry) {
+	if key == "k" {
+		panic("the tier's own")
+	}
+	l.Cache.Set(key, e)
+}
+
+// 1. each look finds a tag more than the one before
+// 2. the last of them finds one that was invalidated, which nobody has looked for
+// 3. the load takes along what was seen, with the tags that were found, and uses it
+func TestReadUsesNothingWhoseMarkersItHasNotSeen(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const turns = 16
+		f := newFleet()
+		there, _ := f.process(t)
+		here, wire := f.process(t, slowPoll)
+		var tags []string
+		wire.Inject(tiertest.Fault{Ops: []tiertest.Op{tiertest.OpGetMulti}, Match: "t:v:a", Times: turns, Before: func(context.Context, tiertest.Op, []string) {
+			tags = append(tags, fmt.Sprint("tag", len(tags)))
+			must(t, memo.Set(there.With(context.Background()), "a", 0, memo.Tags(tags...)))
+			if len(tags) == turns {
+				f.db.write("a")
+				must(t, there.InvalidateTags(context.Background(), tags[turns-1]))
+			}
+		}})
+		if v := f.db.do(t, here.With(context.Background()), "a"); v != 1 {
+			t.Errorf("version %d, whose tag was invalidated before it was looked at", v)
+		}
+	})
+}
+
+// Of 1,000 values that are near their end by half of what it takes to load them, each
+// throws its dice once, as those of a batch do.
+func TestReadThatLooksRefreshesEarlyAsOftenAsALoadDoes(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const n, half = 1000, 693 * time.Millisecond // a second times ln 2
+		f := newFleet()
+		there, _ := f.process(t)
+		here, _ := f.process(t)
+		keys := keysOf("user", n)
+		opts := []memo.Option{memo.TTL(time.Minute), memo.EarlyRefresh(1), memo.SharedOnly()}
+		all := func(c *memo.Cache) {
+			var calls sync.WaitGroup
+			for _, key := range keys {
+				calls.Go(func() {
+					_, err := memo.Do(c.With(context.Background()), key, f.db.slow(key, time.Second), opts...)
+					must(t, err)
+				})
+			}
+			calls.Wait()
+		}
+		all(there)
+		time.Sleep(time.Minute - half)
+		all(here)
+		time.Sleep(2 * time.Second)
+		refreshed := 0
+		for _, key := range keys {
+			refreshed += f.db.queries(key) - 1
+		}
+		if refreshed < 375 || refreshed > 625 {
+			t.Errorf("%d of %d values were refreshed, want half of them", refreshed, n)
+		}
+	})
+}
+
+// A Close waits for who looks, as it does for loads, and the caller has his value.
+func TestCloseWaitsForTheLookOfARead(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet()
+		there, _ := f.process(t)
+		f.db.do(t, there.With(context.Background()), "k")
+		c, wire := f.process(t)
+		wire.Inject(tiertest.Fault{Ops: []tiertest.Op{tiertest.OpGetMulti}, Match: "t:v:k", Delay: 50 * time.Millisecond})
+		got := later(t, func() (int, error) { return f.db.do(t, c.With(context.Background()), "k"), nil })
+		synctest.Wait()
+		begin := time.Now()
+		if err := c.Close(context.Background()); err != nil || time.Since(begin) < 50*time.Millisecond {
+			t.Errorf("Close: %v after %v", err, time.Since(begin))
+		}
+		if got(); f.db.queries("k") != 1 {
+			t.Error("the caller loads what it was about to find")
+		}
+	})
+}
+
+// Refresh loads, also where the value that others have stored is fresh.
+func TestRefreshDoesNotLookAheadOfItsLoad(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet()
+		there, _ := f.process(t)
+		here, _ := f.process(t)
+		f.db.do(t, there.With(context.Background()), "k")
+		want := f.db.write("k")
+		if v, err := f.db.refresh(here.With(context.Background()), "k"); v != want || err != nil {
+			t.Errorf("version %d, %v, want %d", v, err, want)
+		}
+	})
+}
+
+// Calls that travel together look together, and none of them by itself.
+func TestCallsOfAWindowLookOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f, fn := newFleet(), &counter{}
+		there, _ := f.process(t)
+		here, wire := f.process(t, slowPoll)
+		fn.at(t, there.With(context.Background()), 20)
+		ctx, end := here.Begin(context.Background())
+		defer end()
+		before := wire.Calls(tiertest.OpGetMulti)
+		if calls := fn.at(t, ctx, 20, memo.BatchWindow(window)); calls != 0 {
+			t.Errorf("%d calls of the loader for what others have stored", calls)
+		}
+		if n := wire.Calls(tiertest.OpGetMulti) - before; n > 2 { // the second is for the tags that the first has found
+			t.Errorf("%d looks, want 2", n)
+		}
+	})
+}
+
+// Whose ctx has ended before does not even look, and begins no load that he leaves.
+func TestCallerWhoHasLeftBeginsNothing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet()
+		here, wire := f.process(t)
+		between()
+		looks := wire.Calls(tiertest.OpGetMulti)
+		ctx, leave := context.WithCancel(here.With(context.Background()))
+		leave()
+		if _, err := memo.Do(ctx, "a", f.db.slow("a", time.Second)); !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+		synctest.Wait()
+		if n := f.db.queries("a"); n != 0 || wire.Calls(tiertest.OpGetMulti) != looks {
+			t.Errorf("%d queries and %d looks of nobody", n, wire.Calls(tiertest.OpGetMulti)-looks)
+		}
+	})
+}
+
+// 1. a caller looks; Close begins, and waits for him
+// 2. his ctx ends, and so does his look. No load begins any more
+// 3. closed, the cache is passed by: fn runs for somebody who has left
+func TestCallerWhoLeavesWhileTheCacheIsClosedRunsNothing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet()
+		wire := tiertest.NewFaulty(f.store)
+		here, err := memo.New(memo.Config{Prefix: "t", Shared: wire, Logger: quiet})
+		must(t, err)
+		between()
+		ctx, leave := context.WithCancel(here.With(context.Background()))
+		var closing sync.WaitGroup
+		atLook(wire, "t:v:a", func() {
+			closing.Go(func() { must(t, here.Close(context.Background())) })
+			time.Sleep(time.Millisecond)
+			leave()
+		})
+		if _, err := memo.Do(ctx, "a", f.db.slow("a", time.Second)); !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+		closing.Wait()
+		if n := f.db.queries("a"); n != 0 {
+			t.Errorf("%d queries of nobody", n)
+		}
+	})
+}
