@@ -14,8 +14,8 @@ import (
 // the caller's own key: no list of names is made, none is copied for who would keep it, and
 // nothing is put on the heap. By invalidate.go it took four times as long.
 
-// forgets is Invalidate of key in the cache of n, the node of ctx. It reports false, and has done nothing,
-// where that is not c, or, for a nil c, where there is none; and where more has to be done:
+// forgets is Invalidate of key in the cache of n, the node of ctx. It reports false, and
+// has done nothing, where that is not c, or, for a nil c, where there is none; and where more has to be done:
 // the key is another one to the tiers, or none at all, or somebody has to be told, be it the
 // Tx of ctx. t is where it counts; nil: where key says. It keeps nothing of key.
 func forgets(ctx context.Context, n *node, c *Cache, key string, t *tally) (done bool, err error) {

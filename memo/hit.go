@@ -96,7 +96,7 @@ func (f *Func[K, V]) Do(ctx context.Context, k K, opts ...Option) (v V, err erro
 			}
 		}
 		if f.form.IsText(unsafe.Pointer(&k)) && n.plain(opts) {
-			// By the words of its key, which are not written anywhere: 1.1 times as fast, 1.4 times where something is escaped.
+			// By the words of its key, which are not written anywhere: 1.2 times as fast.
 			if e, from := n.byWords(f.form.Words(unsafe.Pointer(&k))); e != nil {
 				if v, ok := e.Value.(V); ok {
 					m.tally.count(from)

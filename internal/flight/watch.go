@@ -13,7 +13,7 @@ type Glance[V any] struct {
 // Glance begins a look at key, which l is until its End; false: something goes on.
 func (g *Group[V]) Glance(l *Glance[V], key string) bool { return g.glance(l, key, false) }
 
-// crowded is how many loads have one caller before those of their shard are lonely again.
+// crowded is how many loads of a shard have one caller before somebody looks alone there again.
 const crowded = 8
 
 // GlanceAlone is Glance, and false too where callers meet: where, in the shard of key, one came
@@ -44,8 +44,8 @@ func (g *Group[V]) glance(l *Glance[V], key string, alone bool) bool {
 }
 
 // End ends the look. It runs store, if there is one, unless an invalidation came since
-// its begin, or a load of the key landed, and reports whether none did. It is one step against Invalidate, as Keep
-// is.
+// its begin, or a load of the key landed, and reports whether neither did. It is one
+// step against Invalidate, as Keep is.
 func (l *Glance[V]) End(store func()) bool {
 	s := l.shard
 	s.mu.Lock()
