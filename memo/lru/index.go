@@ -84,7 +84,7 @@ func (t *table) findWords(hash uint64, w keys.Words) *tier.Entry {
 		other := b.prints.Load() ^ like
 		same := (other - ones) &^ other & taken
 		for ; same != 0; same &= same - 1 {
-			if e := b.cells[bits.TrailingZeros64(same)/8].Load(); e != nil && are(w, e) {
+			if e := b.cells[bits.TrailingZeros64(same)/8].Load(); e != nil && w.Are(e.Key) {
 				return e
 			}
 		}
