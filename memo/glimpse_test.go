@@ -502,6 +502,31 @@ func TestCallsOfAWindowLookOnce(t *testing.T) {
 	})
 }
 
+// What no codec can keep is never in the shared tier: to look there would be a round trip for nothing.
+func TestTypeThatStaysInTheProcessIsNotLookedFor(t *testing.T) {
+	t.Parallel()
+	type lossy struct{ Public, private int }
+	load := func(context.Context) (lossy, error) { return lossy{1, 2}, nil }
+	for name, call := range map[string]func(ctx context.Context) error{
+		"Do": func(ctx context.Context) error { _, err := memo.Do(ctx, "k", load); return err },
+		"DoMany": func(ctx context.Context) error {
+			_, err := memo.DoMany(ctx, []string{"k", "l"}, func(ctx context.Context, missing []string) (map[string]lossy, error) {
+				return map[string]lossy{"k": {1, 2}, "l": {3, 4}}, nil
+			})
+			return err
+		},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			here, wire := newFleet().process(t)
+			between()
+			wire.Inject(tiertest.Fault{Ops: []tiertest.Op{tiertest.OpGetMulti}, Match: ":v:", Before: func(_ context.Context, _ tiertest.Op, keys []string) {
+				t.Errorf("%s looks for %q", name, keys)
+			}})
+			must(t, call(here.With(context.Background())))
+		})
+	}
+}
+
 // Whose ctx has ended before does not even look, and begins no load that he leaves.
 func TestCallerWhoHasLeftBeginsNothing(t *testing.T) {
 	t.Parallel()
