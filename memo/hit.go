@@ -66,7 +66,7 @@ func (f *Func[K, V]) Do(ctx context.Context, k K, opts ...Option) (v V, err erro
 		n = find(ctx)
 	}
 	if m := f.known.Load(); n != nil && f.quick && m.of(n.cache) {
-		// By the number, without the text of a key: 2.2 times as fast in L2, 1.6 times in L1.
+		// By the number, without the text of a key: 2.4 times as fast in L2, 2.1 times in L1.
 		if number, ok := f.form.Number(unsafe.Pointer(&k)); ok && m.numbers != nil && n.plain(opts) {
 			if n.table == nil && n.load == nil { // inside of a load not all that L2 has will do: need.go. Two calls less than inProcess: 1.1 times as fast
 				if e := m.numbers.Get(number); e != nil && n.cache.usable(e) {

@@ -6,8 +6,8 @@ import (
 	"strconv"
 )
 
-// This file writes the numbers of a key, which are most of what a hit of a Func has to
-// write. strconv makes one digit pair after the other somewhere else, and copies them.
+// This file writes the numbers of a key. strconv makes one digit pair after the other
+// somewhere else, and copies them.
 
 func appendInt(b []byte, i int64) []byte {
 	if i < 0 {

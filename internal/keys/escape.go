@@ -46,7 +46,7 @@ func plain(s string) bool {
 }
 
 // appendText writes s with everything escaped that the grammar of keys needs. It looks at eight bytes
-// at once: a hit of a Func of a UUID takes 45 ns with that, and 82 without.
+// at once: a hit of a Func of a UUID takes 44 ns with that, and 78 without.
 func appendText(b []byte, s string) []byte {
 	if usual(s) {
 		return append(b, s...)

@@ -24,8 +24,8 @@ type Form struct {
 	steps []step // nil: only reflection knows
 	tail  string
 
-	led  reflect.Kind // all it writes is the text of lead and a Uint64 or a String; else Invalid; see words.go
-	lead lead
+	led  reflect.Kind // all it writes is lead and a Uint64 or a String; else Invalid; see words.go
+	lead built
 }
 
 // A step writes text, and then what is at offset.
@@ -72,12 +72,6 @@ func (f *Form) Quick() bool { return f.steps != nil }
 // Append appends the key of the value at p, which is of the Form's type. It keeps
 // neither, and allocates nothing if dst has room. Only if f is Quick.
 func (f *Form) Append(dst []byte, p unsafe.Pointer) []byte {
-	if f.led == reflect.Uint64 && cap(dst)-len(dst) >= mostLead && *(*uint64)(p) < 1e8 {
-		// The most frequent form without a loop, and with a copy whose size the compiler knows: 11 % of a hit.
-		n := uint(len(dst))
-		*(*[mostLead]byte)(dst[n : n+mostLead]) = f.lead.text
-		return appendUint(dst[:n+f.lead.size], *(*uint64)(p))
-	}
 	for i := range f.steps {
 		s := &f.steps[i]
 		dst = append(dst, s.text...)

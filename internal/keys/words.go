@@ -27,37 +27,31 @@ const (
 	mostLead = 16
 )
 
-// lead is what stands in a key before the value.
-type lead struct {
-	text        [mostLead]byte
-	size        uint
-	first, then uint64 // text as words
-}
-
-// leadOf returns the lead of f, if that and one value is all that f writes, and the kind of that: an
-// integer of 8 bytes, which is Uint64, or a String.
-func (f *Form) leadOf() (l lead, of reflect.Kind) {
+// leadOf returns what stands before the value, if that and one value is all that f writes, and the kind
+// of that: an integer of 8 bytes, which is Uint64, or a String.
+func (f *Form) leadOf() (lead built, of reflect.Kind) {
 	if len(f.steps) != 1 || f.tail != "" || len(f.steps[0].text) > mostLead || Odd(f.steps[0].text) {
-		return l, reflect.Invalid
+		return lead, reflect.Invalid
 	}
 	s := f.steps[0]
 	switch s.kind {
 	case reflect.String:
 		if s.offset != 0 { // behind a field that has no name
-			return l, reflect.Invalid
+			return lead, reflect.Invalid
 		}
 		of = reflect.String
 	case reflect.Int, reflect.Uint, reflect.Int64, reflect.Uint64:
 		if f.of.Size() != 8 {
-			return l, reflect.Invalid
+			return lead, reflect.Invalid
 		}
 		of = reflect.Uint64
 	default:
-		return l, reflect.Invalid
+		return lead, reflect.Invalid
 	}
-	l.size = uint(copy(l.text[:], s.text))
-	l.first, l.then = binary.LittleEndian.Uint64(l.text[:]), binary.LittleEndian.Uint64(l.text[8:])
-	return l, of
+	var text [mostLead]byte
+	lead.size = uint(copy(text[:], s.text))
+	lead.first, lead.second = binary.LittleEndian.Uint64(text[:]), binary.LittleEndian.Uint64(text[8:])
+	return lead, of
 }
 
 // HasNumbers reports whether some values of the Form's type have a Number.
@@ -82,15 +76,14 @@ func (f *Form) Number(p unsafe.Pointer) (number uint64, ok bool) {
 // Words returns the Words of the key of the value at p, which is of the Form's type. There
 // are none of one that is neither a Number nor a short text of ASCII.
 func (f *Form) Words(p unsafe.Pointer) Words {
-	b := built{f.lead.first, f.lead.then, 0, f.lead.size}
 	switch f.led {
 	case reflect.Uint64:
 		if u := *(*uint64)(p); u < 1e8 {
-			return b.plus(written(spread(u))).done()
+			return f.lead.plus(written(spread(u))).done()
 		}
 	case reflect.String:
 		if s := *(*string)(p); len(s) <= most {
-			return b.plusString(s).done()
+			return f.lead.plusString(s).done()
 		}
 	}
 	return Words{}

@@ -39,6 +39,7 @@ type Cache struct {
 		mu    sync.Mutex
 		all   []*Numbers
 		slots atomic.Int64 // of all of them; changed under mu
+		most  atomic.Int64 // of one; changed under mu
 	}
 }
 

@@ -141,27 +141,64 @@ func (n *Numbers) Forget(e *tier.Entry) {
 
 // grow makes four times as many slots as s has, or the first ones, when there have been enough
 // tries. What was in s is found anew. All Numbers of a Cache have two slots for each entry that
-// there is room for, and no more: who may have none beyond s does not count its tries, or each hit
-// without a slot would write to a line that all processors share, for as long as the Cache lives.
+// there is room for, and no more. Where they are all given away, whoever has the most gives up half
+// of his, if that is as many as the other one is to have: else the function that is called first
+// would have them for good. He cannot take them back, as the room that he has left is less. Who may
+// have none does not count its tries, or each hit without a slot would write to a line that all
+// processors share, for as long as the Cache lives.
 func (n *Numbers) grow(s *slots) {
 	have, want := 0, firstSlots
 	if s != nil {
 		have = len(*s)
 		want = min(4*have, 1<<bits.Len(uint(n.cache.size))) // so many that each entry has room for itself
 	}
-	c, more := n.cache, int64(want-have)
-	if more <= 0 || c.numbered.slots.Load()+more > 2*int64(c.size) || n.tries.Add(1) < int64(max(have/4, firstSlots)) {
+	c := n.cache
+	if want <= have || !c.spares(want, have) || n.tries.Add(1) < int64(max(have/4, firstSlots)) {
 		return
 	}
 	n.tries.Store(0)
 	c.numbered.mu.Lock()
 	defer c.numbered.mu.Unlock()
-	if n.slots.Load() != s || c.numbered.slots.Load()+more > 2*int64(c.size) {
+	if n.slots.Load() != s || !c.spares(want, have) {
 		return
 	}
-	c.numbered.slots.Add(more)
-	next := make(slots, want)
+	if !c.free(want - have) {
+		c.halveMost()
+	}
+	c.resize(n, want)
+}
+
+// spares reports whether who has that many slots may have as many as he wants.
+func (c *Cache) spares(want, have int) bool {
+	return c.free(want-have) || c.numbered.most.Load() >= int64(2*want)
+}
+
+func (c *Cache) free(more int) bool {
+	return c.numbered.slots.Load()+int64(more) <= 2*int64(c.size)
+}
+
+// halveMost halves the slots of whoever has the most. numbered.mu is held.
+func (c *Cache) halveMost() {
+	for _, n := range c.numbered.all {
+		if s := n.slots.Load(); s != nil && int64(len(*s)) == c.numbered.most.Load() {
+			c.resize(n, len(*s)/2)
+			return
+		}
+	}
+}
+
+// resize gives n so many slots, all of them empty. numbered.mu is held.
+func (c *Cache) resize(n *Numbers, size int) {
+	next := make(slots, size)
 	n.slots.Store(&next)
+	all, most := 0, 0
+	for _, n := range c.numbered.all {
+		if s := n.slots.Load(); s != nil {
+			all, most = all+len(*s), max(most, len(*s))
+		}
+	}
+	c.numbered.slots.Store(int64(all))
+	c.numbered.most.Store(int64(most))
 }
 
 // clearNumbers drops all slots.
@@ -172,4 +209,5 @@ func (c *Cache) clearNumbers() {
 		n.slots.Store(nil)
 	}
 	c.numbered.slots.Store(0)
+	c.numbered.most.Store(0)
 }

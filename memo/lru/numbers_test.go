@@ -1,6 +1,7 @@
 package lru_test
 
 import (
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -312,6 +313,39 @@ func TestSlotsAreBounded(t *testing.T) {
 	}
 }
 
+// TestFunctionsThatComeLateHaveSlots: twenty that are asked for as many numbers have about as many slots,
+// though the first one had been given all of them. And they keep them.
+func TestFunctionsThatComeLateHaveSlots(t *testing.T) {
+	t.Parallel()
+	const size, functions = 10_000, 20
+	c := lru.New(size)
+	var all []*lru.Numbers
+	for range functions {
+		f := newFamily(c)
+		f.numbers.Open()
+		all = append(all, f.numbers)
+	}
+	count := func() (sizes []int, sum int) {
+		for _, n := range all {
+			sizes = append(sizes, n.Slots())
+			sum += n.Slots()
+		}
+		return sizes, sum
+	}
+	before, sum := count()
+	if least, most := slices.Min(before), slices.Max(before); least < size/functions/2 || most > 4*least || sum > 2*size {
+		t.Errorf("slots for %d entries: %v", size, before)
+	}
+	for range 3 {
+		for _, n := range all {
+			n.Open()
+		}
+	}
+	if after, _ := count(); !slices.Equal(before, after) {
+		t.Errorf("they take them from each other: %v, then %v", before, after)
+	}
+}
+
 // TestNumbersBesideWriters has values that count up: a look finds none that was replaced before it
 // began, and none that is yet to come.
 func TestNumbersBesideWriters(t *testing.T) {
@@ -390,8 +424,9 @@ func TestAHitThatCanHaveNoSlotWritesNothing(t *testing.T) {
 	t.Parallel()
 	c := lru.New(100)
 	first, then := newFamily(c), newFamily(c)
-	first.numbers.Open()
-	then.numbers.Open()
+	for _, f := range []family{first, then, newFamily(c)} { // the third halves those of the first
+		f.numbers.Open()
+	}
 	late := newFamily(c)
 	late.set(7)
 	for name, f := range map[string]family{"meets another": then, "comes late": late} {
