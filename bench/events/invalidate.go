@@ -5,6 +5,8 @@ package events
 import (
 	"context"
 	"errors"
+	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/bradfitz/gomemcache/memcache"
@@ -18,11 +20,12 @@ import (
 // Events of this file.
 const (
 	InvalidateGroup = "Invalidation"
-	InvalidateKey   = "invalidate a key, in the process"
+	InvalidateKey   = "invalidate a key that is there, in the process"
 	InvalidateTag   = "invalidate a tag of 10 entries and load them again, in the process"
-	InvalidateFar   = "invalidate a key, in the shared tier, all processes told"
-	InvalidateFarT  = "invalidate a tag, in the shared tier, all processes told"
+	InvalidateFar   = "invalidate a key that is there, in the shared tier, all processes told"
+	InvalidateFarT  = "invalidate a tag of one entry, in the shared tier, all processes told"
 	invalidated     = 10_000
+	farKeys         = 128
 	ofTag           = 10
 )
 
@@ -33,23 +36,64 @@ func invalidations() []lab.Event {
 			continue // the same again, or none
 		}
 		p.Against = ""
-		key.Contenders = append(key.Contenders, contender(p, func(env lab.Env) (lab.Bench, error) {
-			c, err := p.New(stringOptions(smalls, invalidated))
-			if err != nil {
-				return lab.Bench{}, err
-			}
-			ks, at := data.Texts(numbers(env.Stream(1<<14))), 0
-			look(c, ks, 0, env.N(invalidated))
-			return lab.Bench{Loop: func(n int) {
-				ctx := c.Context()
-				for range n {
-					_ = c.Delete(ctx, ks[at&(len(ks)-1)])
-					at++
-				}
-			}, Close: closing(c)}, nil
-		}))
+		key.Contenders = append(key.Contenders, deleting(p, invalidated))
 	}
 	return []lab.Event{key, invalidateTag(), invalidateFar(), invalidateFarTag()}
+}
+
+// deleting deletes so many keys, each of which is there: all are loaded again, untimed, before
+// each pass over them.
+func deleting(p peer.Named[string, data.Small], keys int) lab.Contender {
+	return contender(p, func(env lab.Env) (lab.Bench, error) {
+		o, loads := stringOptions(smalls, keys), new(atomic.Int64)
+		if p.Needs == "redis" {
+			o.Redis = env.Redis
+		}
+		load := o.Load
+		o.Load = func(ctx context.Context, key string) (data.Small, error) {
+			loads.Add(1)
+			return load(ctx, key)
+		}
+		c, err := p.New(o)
+		if err != nil {
+			return lab.Bench{}, err
+		}
+		ctx, ks := c.Context(), data.Texts(numbers(env.N(keys)))
+		var failed error
+		return lab.Bench{
+			Block: len(ks),
+			Ready: func() error { return allThere(c, ks, loads) },
+			Loop: func(n int) {
+				for _, k := range ks[:n] {
+					if err := c.Delete(ctx, k); err != nil {
+						failed = err
+					}
+				}
+			},
+			Check: func() error { return failed },
+			Close: closing(c),
+		}, nil
+	})
+}
+
+// allThere asks for all keys until each was loaded, which says that the last pass over them has
+// deleted it, and none is loaded any more: some peers store what they have loaded a moment later,
+// or hear of a deletion then.
+func allThere(c peer.Cache[string, data.Small], ks []string, loads *atomic.Int64) error {
+	first := loads.Load()
+	for range 10 {
+		before := loads.Load()
+		for _, k := range ks {
+			if _, err := c.Get(c.Context(), k); err != nil {
+				return err
+			}
+		}
+		if n := loads.Load(); n == before && n-first >= int64(len(ks)) {
+			return nil
+		}
+		time.Sleep(time.Millisecond)
+	}
+	return fmt.Errorf("%d loads of %d keys: some were not deleted, or do not stay", loads.Load()-first, len(ks))
 }
 
 func invalidateTag() lab.Event {
@@ -100,22 +144,42 @@ func invalidateTag() lab.Event {
 	}}
 }
 
-// far makes a contender of ours that invalidates through the shared tier.
-func far(name string, do func(ctx context.Context, key string) error) lab.Contender {
+// far makes a contender of ours that invalidates through the shared tier what is there: each
+// key was set, untimed, with a tag of its own.
+func far(name string, do func(ctx context.Context, key, tag string) error) lab.Contender {
 	return lab.Contender{Name: name, Needs: "memcached", New: func(env lab.Env) (lab.Bench, error) {
 		c, err := peer.NewShared(env.Memcached, space(), 1000)
 		if err != nil {
 			return lab.Bench{}, err
 		}
-		ctx, ks, at := c.With(context.Background()), data.Texts(numbers(64)), 0
+		ctx, ks, tags := c.With(context.Background()), data.Texts(numbers(farKeys)), make([]string, farKeys)
+		for i := range tags {
+			tags[i] = fmt.Sprintf("team:%d", i)
+		}
+		var loads atomic.Int64
+		f := memo.NewFunc(c, "warm", func(_ context.Context, id int) (data.Small, error) {
+			loads.Add(1)
+			return data.NewSmall(id), nil
+		}, memo.SharedOnly())
+		if err := warm(f, &loads); err != nil {
+			return lab.Bench{}, err
+		}
 		var failed error
 		return lab.Bench{
+			Block: farKeys,
+			Ready: func() error {
+				for i, k := range ks {
+					if err := memo.Set(ctx, k, data.NewSmall(i), memo.Tags(tags[i])); err != nil {
+						return err
+					}
+				}
+				return nil
+			},
 			Loop: func(n int) {
-				for range n {
-					if err := do(ctx, ks[at&63]); err != nil && !errors.Is(err, memo.ErrDeferred) {
+				for i, k := range ks[:n] {
+					if err := do(ctx, k, tags[i]); err != nil && !errors.Is(err, memo.ErrDeferred) {
 						failed = err
 					}
-					at++
 				}
 			},
 			Check: func() error { return failed },
@@ -126,42 +190,42 @@ func far(name string, do func(ctx context.Context, key string) error) lab.Conten
 
 func invalidateFar() lab.Event {
 	return lab.Event{Group: InvalidateGroup, Name: InvalidateFar, Contenders: []lab.Contender{
-		far("tiermemo Invalidate", func(ctx context.Context, key string) error { return memo.Invalidate(ctx, key) }),
+		far("tiermemo Invalidate", func(ctx context.Context, key, _ string) error { return memo.Invalidate(ctx, key) }),
 		{Name: "gomemcache Delete, which nobody is told of", Floor: true, Needs: "memcached", New: func(env lab.Env) (lab.Bench, error) {
-			c, key := peer.NewGomemcache(env.Memcached), space()
-			return lab.Bench{Loop: func(n int) {
-				for range n {
-					if err := c.Delete(key); err != nil && !errors.Is(err, memcache.ErrCacheMiss) {
-						panic(err)
+			c, ks, value := peer.NewGomemcache(env.Memcached), make([]string, farKeys), payload(100)
+			prefix := space()
+			for i := range ks {
+				ks[i] = fmt.Sprintf("%s:user:%d", prefix, i)
+			}
+			var failed error
+			return lab.Bench{
+				Block: farKeys,
+				Ready: func() error {
+					for _, k := range ks {
+						if err := c.Set(&memcache.Item{Key: k, Value: value}); err != nil {
+							return err
+						}
 					}
-				}
-			}, Close: func() { _ = c.Close() }}, nil
+					return nil
+				},
+				Loop: func(n int) {
+					for _, k := range ks[:n] {
+						if err := c.Delete(k); err != nil { // a key that is not there, too
+							failed = err
+						}
+					}
+				},
+				Check: func() error { return failed },
+				Close: func() { _ = c.Close() },
+			}, nil
 		}},
-		{Name: "go-redis/cache Delete, which no other process is told of", Needs: "redis", New: func(env lab.Env) (lab.Bench, error) {
-			o := stringOptions(smalls, 1000)
-			o.Redis = env.Redis
-			c, err := peer.NewGoRedisCache(o)
-			return lab.Bench{Loop: func(n int) { deleteAll(c, n) }, Close: closing(c)}, err
-		}},
-		{Name: "rueidis DEL, clients that have read it told", Needs: "redis", New: func(env lab.Env) (lab.Bench, error) {
-			o := stringOptions(smalls, 1000)
-			o.Redis, o.TTL = env.Redis, time.Hour
-			c, err := peer.NewRueidis(o)
-			return lab.Bench{Loop: func(n int) { deleteAll(c, n) }, Close: closing(c)}, err
-		}},
+		deleting(peer.Named[string, data.Small]{Name: "go-redis/cache Delete, which no other process is told of", New: peer.NewGoRedisCache[data.Small], Needs: "redis"}, farKeys),
+		deleting(peer.Named[string, data.Small]{Name: "rueidis DEL, clients that have read it told", New: peer.NewRueidis[data.Small], Needs: "redis"}, farKeys),
 	}}
-}
-
-func deleteAll(c peer.Cache[string, data.Small], n int) {
-	for range n {
-		if err := c.Delete(c.Context(), "user:7"); err != nil {
-			panic(err)
-		}
-	}
 }
 
 func invalidateFarTag() lab.Event {
 	return lab.Event{Group: InvalidateGroup, Name: InvalidateFarT, Contenders: []lab.Contender{
-		far("tiermemo InvalidateTags", func(ctx context.Context, tag string) error { return memo.InvalidateTags(ctx, tag) }),
+		far("tiermemo InvalidateTags", func(ctx context.Context, _, tag string) error { return memo.InvalidateTags(ctx, tag) }),
 	}}
 }

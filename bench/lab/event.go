@@ -70,6 +70,8 @@ func (e Env) Stream(n int) int {
 // A Bench is a contender that is ready. It has a Loop or a Trial.
 type Bench struct {
 	Loop  func(n int)            // does the work n times
+	Block int                    // when not 0: the Loop is run for so many at a time,
+	Ready func() error           // and this before each of them, which is not measured
 	Trial func() (Sample, error) // measures by itself
 	Check func() error           // whether it does what it should, after a round; may be nil
 	Close func()                 // may be nil

@@ -45,7 +45,9 @@ func Measure(e Event, env Env, rounds int) ([]Measured, error) {
 		results[i] = Measured{Name: c.Name, Against: c.Against, Floor: c.Floor, Rounds: map[string][]float64{}}
 	}
 	for i := range runners {
-		runners[i].calibrate(env)
+		if err := runners[i].calibrate(env); err != nil {
+			return nil, fmt.Errorf("%s: %s: %w", e.Name, e.Contenders[i].Name, err)
+		}
 	}
 	for round := range rounds {
 		if e.Heavy {
@@ -69,14 +71,17 @@ func Measure(e Event, env Env, rounds int) ([]Measured, error) {
 }
 
 // calibrate finds how often the Loop runs in a round.
-func (r *runner) calibrate(env Env) {
+func (r *runner) calibrate(env Env) error {
 	if r.Loop == nil {
-		return
+		return nil
 	}
 	r.n = 1
 	if env.Tiny {
 		r.n = 3
-		return
+		return nil
+	}
+	if r.Block > 0 {
+		return r.calibrateBlocks(env)
 	}
 	for {
 		took := time.Hour
@@ -87,14 +92,18 @@ func (r *runner) calibrate(env Env) {
 		}
 		if took >= env.Time/4 || r.n >= 1<<30 {
 			r.n = max(1, int(float64(r.n)*float64(env.Time)/float64(max(took, 1))))
-			return
+			return nil
 		}
 		r.n *= 4
 	}
 }
 
 func (r *runner) round() (s Sample, err error) {
-	if r.Loop != nil {
+	if r.Block > 0 {
+		if s, err = r.blocks(); err != nil {
+			return nil, err
+		}
+	} else if r.Loop != nil {
 		s = Timed(r.n, r.Loop)
 	} else if s, err = r.Trial(); err != nil {
 		return nil, err
