@@ -23,6 +23,7 @@ const (
 	BatchOwn     = "tiermemo Func.AppendMany, new slice"
 	BatchMap     = "tiermemo Func.DoMany"
 	BatchStrings = "tiermemo Func.DoMany, string keys"
+	BatchOtter   = "otter BulkGet, int keys"
 	RawBatch     = "gomemcache GetMulti of the same keys"
 	Sequential   = "gomemcache Get, one after the other"
 	batch        = 100
@@ -59,10 +60,11 @@ func batchHit() lab.Event {
 			_, _ = f.DoMany(ctx, ks)
 			return nil
 		}),
-		many(peer.Named[string, data.Small]{Name: BatchStrings, New: peer.NewBatchFunc[string, data.Small]}),
-		many(peer.Named[string, data.Small]{Name: peer.ByHand, Against: BatchOwn, New: peer.NewByHand[string, data.Small]}),
-		many(peer.Named[string, data.Small]{Name: "otter BulkGet", Against: BatchMap, New: peer.NewOtter[string, data.Small]}),
-		many(peer.Named[string, data.Small]{Name: "sturdyc GetOrFetchBatch", Against: BatchMap, New: peer.NewSturdyc[data.Small]}),
+		manyTexts(peer.Named[string, data.Small]{Name: BatchStrings, New: peer.NewBatchFunc[string, data.Small]}),
+		manyTexts(peer.Named[string, data.Small]{Name: peer.ByHand, Against: BatchOwn, New: peer.NewByHand[string, data.Small]}),
+		manyTexts(peer.Named[string, data.Small]{Name: "otter BulkGet", Against: BatchMap, New: peer.NewOtter[string, data.Small]}),
+		many(peer.Named[int, data.Small]{Name: BatchOtter, Against: BatchMap, New: peer.NewOtter[int, data.Small]}, intOptions(smalls, batchKeys), numbers),
+		manyTexts(peer.Named[string, data.Small]{Name: "sturdyc GetOrFetchBatch", Against: BatchMap, New: peer.NewSturdyc[data.Small]}),
 		perRequest("graph-gophers/dataloader, remembered", func(o peer.Options[int, data.Small]) func(context.Context, []int) {
 			l := peer.NewDataloader(o)
 			return func(ctx context.Context, ks []int) { _, _ = l.LoadMany(ctx, ks)() }
@@ -90,20 +92,24 @@ func oursMany(name string, do func(context.Context, *memo.Func[int, data.Small],
 	}}
 }
 
-func many(p peer.Named[string, data.Small]) lab.Contender {
+func manyTexts(p peer.Named[string, data.Small]) lab.Contender {
+	return many(p, stringOptions(smalls, batchKeys), func(n int) []string { return data.Texts(numbers(n)) })
+}
+
+func many[K comparable](p peer.Named[K, data.Small], o peer.Options[K, data.Small], keys func(n int) []K) lab.Contender {
 	return contender(p, func(env lab.Env) (lab.Bench, error) {
-		made, err := p.New(stringOptions(smalls, batchKeys))
+		made, err := p.New(o)
 		if err != nil {
 			return lab.Bench{}, err
 		}
-		c, ks := made.(peer.Batcher[string, data.Small]), data.Texts(numbers(env.N(batchKeys)))
-		loop := in100(ks, func(ks []string) {
+		c, ks := made.(peer.Batcher[K, data.Small]), keys(env.N(batchKeys))
+		loop := in100(ks, func(ks []K) {
 			if _, err := c.GetMany(c.Context(), ks); err != nil {
 				panic(err) // the loaders do not fail
 			}
 		})
 		loop(len(ks) / batch)
-		return lab.Bench{Loop: loop, Close: closing[string, data.Small](c)}, nil
+		return lab.Bench{Loop: loop, Close: closing[K, data.Small](c)}, nil
 	})
 }
 

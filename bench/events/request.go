@@ -23,6 +23,7 @@ const (
 	MapCapturing   = "context map + mutex, capturing loader"
 	MapSprintf     = "context map + mutex, Sprintf key"
 	OutsideOtter   = "otter, closure (no request tier)"
+	OutsideNumbers = "otter, int keys (no request tier)"
 	OutsideGoRedis = "go-redis/cache, local (no request tier)"
 )
 
@@ -163,10 +164,14 @@ func requestHit(keys, deep int) lab.Event {
 		batchLoader("dataloadgen", keys, func() func(context.Context, int) (data.Small, error) {
 			return peer.NewDataloadgen(peer.Options[int, data.Small]{LoadMany: intOptions(smalls, keys).LoadMany}).Load
 		}),
-		outside(OutsideOtter, keys, func() (peer.Cache[string, data.Small], error) {
+		outside(OutsideOtter, DoCapturing, texts, func() (peer.Cache[string, data.Small], error) {
 			return peer.NewOtterClosure(stringOptions(smalls, 10_000))
 		}),
-		outside(OutsideGoRedis, keys, func() (peer.Cache[string, data.Small], error) {
+		// As much as the Func has: a loader that was built once, and no key to make.
+		outside(OutsideNumbers, peer.Func, numbers(keys), func() (peer.Cache[int, data.Small], error) {
+			return peer.NewOtter(intOptions(smalls, 10_000))
+		}),
+		outside(OutsideGoRedis, DoCapturing, texts, func() (peer.Cache[string, data.Small], error) {
 			return peer.NewGoRedisCache(stringOptions(smalls, 10_000))
 		}),
 	}}
@@ -182,16 +187,15 @@ func batchLoader(name string, keys int, make func() func(context.Context, int) (
 
 // outside is what the same call costs with a cache that has nothing nearer than the
 // process.
-func outside(name string, keys int, make func() (peer.Cache[string, data.Small], error)) lab.Contender {
-	return lab.Contender{Name: name, Against: DoCapturing, New: func(lab.Env) (lab.Bench, error) {
+func outside[K comparable](name, against string, ks []K, make func() (peer.Cache[K, data.Small], error)) lab.Contender {
+	return lab.Contender{Name: name, Against: against, New: func(lab.Env) (lab.Bench, error) {
 		c, err := make()
 		if err != nil {
 			return lab.Bench{}, err
 		}
-		texts := data.Texts(numbers(keys))
 		return lab.Bench{Loop: func(n int) {
 			ctx := c.Context()
-			turns(n, keys, func(i int) { _, _ = c.Get(ctx, texts[i]) })
+			turns(n, len(ks), func(i int) { _, _ = c.Get(ctx, ks[i]) })
 		}, Close: closing(c)}, nil
 	}}
 }
