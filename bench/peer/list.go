@@ -45,7 +45,8 @@ func OnRedis[V any]() []Named[string, V] {
 
 // Everybody of Matrix and Others, and those who take part there only.
 func Everybody[V any]() []Named[string, V] {
-	return append(append(Matrix[V](), Others[V]()...), OnRedis[V]()...)
+	all := append(append(Matrix[V](), Others[V]()...), OnRedis[V]()...)
+	return append(all, Named[string, V]{Name: "tiermemo Do, a TTL at each call", New: NewDoTTL[V], Closure: true})
 }
 
 // ByCapacity are those whose policy is compared, by how much of a trace they answer.

@@ -2,6 +2,7 @@ package peer
 
 import (
 	"context"
+	"time"
 
 	"github.com/tiermemo/tiermemo/memo"
 	"github.com/tiermemo/tiermemo/memo/lru"
@@ -21,22 +22,22 @@ type declared[K comparable, V any] struct {
 	ctx   context.Context
 }
 
-func newCache[K comparable, V any](o Options[K, V]) (*memo.Cache, []memo.Option, error) {
-	c, err := memo.New(memo.Config{Local: lru.New(o.Size)})
+// newCache gives the TTL to the cache, as the peers' options do.
+func newCache[K comparable, V any](o Options[K, V]) (*memo.Cache, error) {
 	opts := []memo.Option{memo.TTL(o.TTL)}
 	if o.Refresh != 0 {
 		opts = []memo.Option{memo.TTL(o.Refresh), memo.Stale(o.TTL)}
 	}
-	return c, opts, err
+	return memo.New(memo.Config{Local: lru.New(o.Size)}, opts...)
 }
 
 // NewFunc is a function with a cache, declared once.
 func NewFunc[K comparable, V any](o Options[K, V]) (Cache[K, V], error) {
-	c, opts, err := newCache(o)
+	c, err := newCache(o)
 	if err != nil {
 		return nil, err
 	}
-	return &declared[K, V]{c, memo.NewFunc(nil, "user", o.Load, opts...), c.With(context.Background())}, nil
+	return &declared[K, V]{c, memo.NewFunc(nil, "user", o.Load), c.With(context.Background())}, nil
 }
 
 func (d *declared[K, V]) Context() context.Context                { return d.ctx }
@@ -49,11 +50,11 @@ type declaredMany[K comparable, V any] struct{ declared[K, V] }
 
 // NewBatchFunc is a function of many keys with a cache, declared once.
 func NewBatchFunc[K comparable, V any](o Options[K, V]) (Cache[K, V], error) {
-	c, opts, err := newCache(o)
+	c, err := newCache(o)
 	if err != nil {
 		return nil, err
 	}
-	f := memo.NewBatchFunc(nil, "user", o.LoadMany, opts...)
+	f := memo.NewBatchFunc(nil, "user", o.LoadMany)
 	return &declaredMany[K, V]{declared[K, V]{c, f, c.With(context.Background())}}, nil
 }
 
@@ -67,39 +68,56 @@ type called[K comparable, V any] struct {
 	cache *memo.Cache
 	ctx   context.Context
 	key   func(K) string
-	opts  []memo.Option
 	load  func(context.Context, K) (V, error)
 }
 
 // NewDo is the call with a key and a function, for string keys.
 func NewDo[V any](o Options[string, V]) (Cache[string, V], error) {
-	c, opts, err := newCache(o)
+	c, err := newCache(o)
 	if err != nil {
 		return nil, err
 	}
-	return &called[string, V]{c, c.With(context.Background()), func(k string) string { return k }, opts, o.Load}, nil
+	return &called[string, V]{c, c.With(context.Background()), func(k string) string { return k }, o.Load}, nil
 }
 
-// NewDoKey is the same with a key made by memo.Key.
+// NewDoTTL is the same with a TTL at each call.
+func NewDoTTL[V any](o Options[string, V]) (Cache[string, V], error) {
+	c, err := NewDo(o)
+	if err != nil {
+		return nil, err
+	}
+	return &calledTTL[V]{c.(*called[string, V]), o.TTL}, nil
+}
+
+type calledTTL[V any] struct {
+	*called[string, V]
+	ttl time.Duration
+}
+
+func (d *calledTTL[V]) Get(ctx context.Context, k string) (V, error) {
+	return memo.Do(ctx, k, func(ctx context.Context) (V, error) { return d.load(ctx, k) }, memo.TTL(d.ttl))
+}
+
+// NewDoKey is NewDo with a key made by memo.Key.
 func NewDoKey[V any](o Options[int, V]) (Cache[int, V], error) {
-	c, opts, err := newCache(o)
+	c, err := newCache(o)
 	if err != nil {
 		return nil, err
 	}
 	key := func(k int) string { return memo.Key("user", k) }
-	return &keyed[V]{called[int, V]{c, c.With(context.Background()), key, opts, o.Load}}, nil
+	return &keyed[V]{called[int, V]{c, c.With(context.Background()), key, o.Load}}, nil
 }
 
 // keyed makes the key where it is used, as an application does.
 type keyed[V any] struct{ called[int, V] }
 
 func (d *keyed[V]) Get(ctx context.Context, k int) (V, error) {
-	return memo.Do(ctx, memo.Key("user", k), func(ctx context.Context) (V, error) { return d.load(ctx, k) }, d.opts...)
+	return memo.Do(ctx, memo.Key("user", k), func(ctx context.Context) (V, error) { return d.load(ctx, k) })
 }
 
 func (d *called[K, V]) Context() context.Context              { return d.ctx }
 func (d *called[K, V]) Delete(ctx context.Context, k K) error { return memo.Invalidate(ctx, d.key(k)) }
 func (d *called[K, V]) Close() error                          { return d.cache.Close(context.Background()) }
 func (d *called[K, V]) Get(ctx context.Context, k K) (V, error) {
-	return memo.Do(ctx, d.key(k), func(ctx context.Context) (V, error) { return d.load(ctx, k) }, d.opts...)
+	return memo.Do(ctx, d.key(k), func(ctx context.Context) (V, error) { return d.load(ctx, k) })
 }
