@@ -60,7 +60,7 @@ func targets(w io.Writer, verdicts []Verdict) {
 		}
 	}
 	fmt.Fprint(w, ". Nanoseconds were set on a machine without neighbours. Their yardstick is what a user writes by hand, measured there and here: "+
-		"the limit *by the yardstick* grows with it.\n\n| | target | measured | |\n|---|---|---|---|\n")
+		"the limit *by the yardstick* grows with it, and never shrinks: where the yardstick is faster here than there, the target's own limit stays.\n\n| | target | measured | |\n|---|---|---|---|\n")
 	for _, v := range verdicts {
 		limit := v.Limit
 		if v.Yard != "" {

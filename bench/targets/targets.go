@@ -31,7 +31,8 @@ type Target struct {
 	Within float64 // Who there, less Who here, at most
 
 	// AtMost and Within were set on a machine where the contender Yard of Event took There.
-	// Where it takes twice that, they are twice as much, and what meets that is said to.
+	// Where it takes twice that, they are twice as much, and what meets that is said to. Where
+	// it takes less they stay as they are.
 	Yard  string
 	There float64
 
@@ -51,7 +52,7 @@ func (t Target) judge(f report.File) (v report.Verdict) {
 	v.Row, v.Why = t.Row, t.Why
 	ours := f.Find(t.Event, t.Who)
 	slower := t.slower(f)
-	if slower > 0 {
+	if slower > 1 {
 		v.Yard = fmt.Sprintf("%s by the yardstick: %s takes %.2f× as long here", plain((t.AtMost+t.Within)*slower), t.Yard, slower)
 	}
 	switch {

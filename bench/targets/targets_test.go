@@ -107,6 +107,10 @@ func TestYardstick(t *testing.T) {
 			t.Errorf("10 ns where the yardstick takes 2 times as long, and %v were to be met: %+v", limit, v)
 		}
 	}
+	g.AtMost, g.There = 12, 60
+	if v := targets.Judge(f, []targets.Target{g})[0]; !v.Met || v.Yard != "" {
+		t.Errorf("a yardstick that takes half as long tightens nothing: %+v", v)
+	}
 	g.Yard = "another"
 	if v := targets.Judge(f, []targets.Target{g})[0]; v.ByYard || v.Yard != "" {
 		t.Errorf("a yardstick that was not measured: %+v", v)
