@@ -96,6 +96,7 @@ func (c choice) measure(f *report.File) error {
 	defer redis.Close()
 	env.Memcached, env.Redis = memcached.Addr(), redis.Addr()
 
+	begin := time.Now()
 	command := "go run . " + strings.Join(os.Args[1:], " ")
 	var failed error
 	for _, e := range events.All() {
@@ -110,6 +111,10 @@ func (c choice) measure(f *report.File) error {
 			continue
 		}
 		f.Put(report.Event{Group: e.Group, Name: e.Name, Columns: slices.Clone(e.Units()), When: report.Today(), Command: strings.TrimSpace(command), Contenders: ms})
+	}
+	f.Took = ""
+	if !c.merge && c.pattern.String() == "" {
+		f.Took = time.Since(begin).Round(time.Second).String()
 	}
 	return failed
 }

@@ -23,7 +23,7 @@ const churned = 100_000
 // churn is how a cache that is full, and misses always, keeps the collector busy. Each
 // cache is alone in the heap while it is measured.
 func churn() lab.Event {
-	e := lab.Event{Group: MemoryGroup, Name: Churn, Columns: []string{lab.Time, GCShare, Pause, lab.Bytes}, Rounds: 4, Heavy: true}
+	e := lab.Event{Group: MemoryGroup, Name: Churn, Columns: []string{lab.Time, GCShare, Pause, lab.Bytes}, Rounds: 6, Heavy: true}
 	for _, p := range append(peer.Matrix[data.Small](), peer.Others[data.Small]()...) {
 		if p.Closure && p.Name != "sturdyc" || p.Name == "eko/gocache" || p.Name == "groupcache" {
 			continue // the same again, or another kind of bound

@@ -15,7 +15,9 @@ import (
 // HitRatioGroup is the section.
 const HitRatioGroup = "Hit ratio"
 
-const traceLength = 400_000
+// seeds are how many traces of a kind are played, one a round: some caches choose at random what
+// goes, by a seed that is another in each process.
+const traceLength, seeds = 400_000, 5
 
 // HitRatio is the name of a trace with room for so many in a hundred of its keys.
 func HitRatio(trace string, percent int) string {
@@ -23,13 +25,16 @@ func HitRatio(trace string, percent int) string {
 }
 
 func hitRatios() (all []lab.Event) {
-	for i, t := range data.Traces(1) {
+	for _, t := range data.Traces() {
 		for _, percent := range []int{1, 5, 20} {
-			e := lab.Event{Group: HitRatioGroup, Name: HitRatio(t.Name, percent), Columns: []string{lab.Hits}, Rounds: 1}
+			e := lab.Event{Group: HitRatioGroup, Name: HitRatio(t.Name, percent), Columns: []string{lab.Hits}, Rounds: seeds}
 			for _, p := range peer.ByCapacity[int]() {
 				e.Contenders = append(e.Contenders, contender(p, func(env lab.Env) (lab.Bench, error) {
+					seed := uint64(0) // the same for all in a round
 					return lab.Bench{Trial: func() (lab.Sample, error) {
-						return play(p, data.Traces(env.N(traceLength))[i].Keys, max(100, data.Universe()*percent/100))
+						ks := t.Keys(env.N(traceLength), seed)
+						seed++
+						return play(p, ks, max(100, data.Universe()*percent/100))
 					}}, nil
 				}))
 			}

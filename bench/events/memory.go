@@ -33,9 +33,9 @@ var payloads = aKind[payload81]{name: "64 bytes", make: func(i int) payload81 { 
 
 func memories() (all []lab.Event) {
 	for _, entries := range []int{100_000, 1_000_000} {
-		e := lab.Event{Group: MemoryGroup, Name: PerEntryOf(entries), Columns: []string{PerEntry}, Rounds: 2, Heavy: true}
+		e := lab.Event{Group: MemoryGroup, Name: PerEntryOf(entries), Columns: []string{PerEntry}, Rounds: 3, Heavy: true}
 		if entries > 100_000 {
-			e.Rounds = 1
+			e.Rounds = 1 // one takes half a minute
 		}
 		for _, p := range append(peer.Matrix[payload81](), peer.Others[payload81]()...) {
 			if p.Closure && p.Name != "sturdyc" || p.Name == "groupcache" || p.Name == "eko/gocache" && entries > 100_000 {

@@ -25,7 +25,7 @@ type Notes []string
 // Write writes RESULTS.md.
 func Write(w io.Writer, f File, verdicts []Verdict, notes Notes) {
 	fmt.Fprint(w, "# Results\n\n")
-	fmt.Fprintf(w, "Written by %s. %s, %d cores, %s, %s; %s.\n\n", commands(f), f.Machine.CPU, f.Machine.Cores, f.Machine.System, f.Machine.Go, f.Machine.Versions)
+	fmt.Fprintf(w, "Written by %s%s. %s, %d cores, %s, %s; %s.\n\n", commands(f), took(f), f.Machine.CPU, f.Machine.Cores, f.Machine.System, f.Machine.Go, f.Machine.Versions)
 	fmt.Fprint(w, "Medians of interleaved rounds. *Against ours* is the median of the ratios within a round: above 1× ours is better by so much. "+
 		"Compare the ratios: nanoseconds are this machine's, and move with what else it does. What is *slanted* is no cache, but what the work costs without one.\n")
 	for _, n := range notes {
@@ -45,6 +45,13 @@ func commands(f File) string {
 		}
 	}
 	return strings.Join(all, ", and ")
+}
+
+func took(f File) string {
+	if f.Took == "" {
+		return ""
+	}
+	return ", which took " + f.Took
 }
 
 func targets(w io.Writer, verdicts []Verdict) {

@@ -71,9 +71,23 @@ func TestPeerThatWinsIsNamedAndAFloorIsNot(t *testing.T) {
 	}
 }
 
+func TestWholeRunSaysWhatItTook(t *testing.T) {
+	t.Parallel()
+	f := file()
+	for _, took := range []string{"", "28m3s"} {
+		var text strings.Builder
+		f.Took = took
+		report.Write(&text, f, nil, nil)
+		if got := strings.Contains(text.String(), ", which took 28m3s. "); got != (took != "") {
+			t.Errorf("took %q, and the head says so: %v", took, got)
+		}
+	}
+}
+
 func TestFileIsReadAsItWasSavedAndMerged(t *testing.T) {
 	t.Parallel()
 	f, path := file(), filepath.Join(t.TempDir(), "r.json")
+	f.Took = "28m3s"
 	if err := f.Save(path); err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ package report
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"slices"
@@ -15,6 +16,7 @@ import (
 // an event be measured anew without the others.
 type File struct {
 	Machine Machine `json:"machine"`
+	Took    string  `json:"took,omitempty"` // by all events together, if they were measured in one run
 	Events  []Event `json:"events"`
 }
 
@@ -55,6 +57,9 @@ func (f File) text() ([]byte, error) {
 		return nil, err
 	}
 	out = append([]byte("{\n\"machine\": "), out...)
+	if f.Took != "" {
+		out = fmt.Appendf(out, ",\n\"took\": %q", f.Took)
+	}
 	out = append(out, ",\n\"events\": ["...)
 	for i, e := range f.Events {
 		if i > 0 {
