@@ -20,6 +20,11 @@ const (
 	PerEntry    = "heap B per entry"
 )
 
+// FoundByNumber is ours with keys that are numbers, after two passes of hits: only what is read
+// has a slot by its number, and the slots have grown to as many as there will be by the second.
+// Key and value have 72 B there.
+const FoundByNumber = "tiermemo Func, int keys, each read twice more"
+
 // PerEntryOf is the name of the heap of so many entries.
 func PerEntryOf(entries int) string {
 	return fmt.Sprintf("heap for each of %s entries, of which 81 B are the key and the value", short(entries))
@@ -43,27 +48,37 @@ func memories() (all []lab.Event) {
 			}
 			p.Against = ""
 			e.Contenders = append(e.Contenders, contender(p, func(env lab.Env) (lab.Bench, error) {
-				return lab.Bench{Trial: func() (lab.Sample, error) { return weigh(p, env.N(entries)) }}, nil
+				return lab.Bench{Trial: func() (lab.Sample, error) {
+					return weigh(p, stringOptions(payloads, env.N(entries)), env.N(entries), key17, 1)
+				}}, nil
 			}))
 		}
+		numbered := peer.Named[int, payload81]{Name: FoundByNumber, New: peer.NewFunc[int, payload81]}
+		e.Contenders = append(e.Contenders, contender(numbered, func(env lab.Env) (lab.Bench, error) {
+			return lab.Bench{Trial: func() (lab.Sample, error) {
+				return weigh(numbered, intOptions(payloads, env.N(entries)), env.N(entries), func(i int) int { return i }, 3)
+			}}, nil
+		}))
 		all = append(all, e)
 	}
 	return append(all, churn())
 }
 
-// weigh fills a cache, and returns what the heap has grown by.
-func weigh(p peer.Named[string, payload81], entries int) (lab.Sample, error) {
+// weigh fills a cache, asks for all of it again in each further pass, and returns what the heap
+// has grown by.
+func weigh[K comparable](p peer.Named[K, payload81], o peer.Options[K, payload81], entries int, key func(int) K, passes int) (lab.Sample, error) {
 	before := live()
-	o := stringOptions(payloads, entries)
-	o.Load = func(context.Context, string) (payload81, error) { return payload81{}, nil }
+	o.Load = func(context.Context, K) (payload81, error) { return payload81{}, nil }
 	c, err := p.New(o)
 	if err != nil {
 		return nil, err
 	}
 	ctx := c.Context()
-	for i := range entries {
-		if _, err := c.Get(ctx, key17(i)); err != nil {
-			return nil, err
+	for range passes {
+		for i := range entries {
+			if _, err := c.Get(ctx, key(i)); err != nil {
+				return nil, err
+			}
 		}
 	}
 	grown := live() - before
