@@ -11,7 +11,7 @@ import (
 
 // requestKeys is how many keys a request has: as many as its memory looks through in
 // order. processKeys are those that the process has.
-const requestKeys, processKeys = 8, 1024
+const requestKeys, processKeys = 4, 1024
 
 func goroutines(ctx context.Context, s *setting) ([]Figure, error) {
 	c, err := process(processKeys)
