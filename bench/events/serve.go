@@ -48,7 +48,9 @@ const (
 	HundredByHand = "by hand: a context map, 100 calls"
 )
 
-// answer is the handler of examples/hello, with a route and a line of text.
+// answer is a handler behind a route, as that of examples/hello is, which answers a line of text.
+// It differs: what it calls has one key and a loader of its own, whatever the id of the request,
+// and does not decide what is answered, so that all modes answer the same bytes.
 func answer(calls int, do func(context.Context)) http.Handler {
 	mux := http.NewServeMux()
 	inner := handler(calls, do)

@@ -8,7 +8,9 @@ import (
 
 // maypok86/otter v2: https://github.com/maypok86/otter README, "API Usage Example", and
 // the Options of https://pkg.go.dev/github.com/maypok86/otter/v2: MaximumSize with
-// ExpiryWriting, and RefreshWriting where entries are refreshed.
+// ExpiryWriting, and RefreshWriting where entries are refreshed. The README has ExpiryAccessing.
+// ExpiryWriting is taken on purpose: it is the cheaper one, as a hit prolongs nothing, and ours
+// counts from the writing, too.
 
 type otterCache[K comparable, V any] struct {
 	plain
