@@ -99,7 +99,7 @@ func hits() (all []lab.Event) {
 			}
 		}
 	}
-	return all
+	return append(all, functionHit())
 }
 
 // smallPeers adds those who take part in one cell of the matrix, serial and parallel.
