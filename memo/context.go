@@ -78,6 +78,12 @@ func find(ctx context.Context) *node {
 	if n, ok := ctx.(*node); ok {
 		return n
 	}
+	return wrapped(ctx)
+}
+
+// wrapped is find for a ctx that is no node itself, as a hit has seen: to see it again takes 8 %
+// of one.
+func wrapped(ctx context.Context) *node {
 	if ctx == nil {
 		return nil
 	}

@@ -36,7 +36,7 @@ import (
 func Do[T any](ctx context.Context, key string, fn func(context.Context) (T, error), opts ...Option) (T, error) {
 	n, ok := ctx.(*node)
 	if !ok {
-		n = find(ctx)
+		n = wrapped(ctx)
 	}
 	if n != nil && fn != nil {
 		// L1 from here and not from answer: a call less makes such a hit 1.28 times as fast.
@@ -63,7 +63,7 @@ func Do[T any](ctx context.Context, key string, fn func(context.Context) (T, err
 func (f *Func[K, V]) Do(ctx context.Context, k K, opts ...Option) (v V, err error) {
 	n, ok := ctx.(*node)
 	if !ok {
-		n = find(ctx)
+		n = wrapped(ctx)
 	}
 	if m := f.known.Load(); n != nil && f.quick && m.of(n.cache) {
 		// By the number, without the text of a key: 2.4 times as fast in L2, 2.1 times in L1.
