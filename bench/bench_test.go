@@ -14,6 +14,7 @@ import (
 // TestMain is a child of the events that need one, as main is.
 func TestMain(m *testing.M) {
 	events.ServeIfAsked()
+	answerIfAsked()
 	os.Exit(m.Run())
 }
 

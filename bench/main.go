@@ -32,6 +32,7 @@ import (
 
 func main() {
 	events.ServeIfAsked() // as a child of itself
+	answerIfAsked()
 	if err := run(); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
@@ -104,7 +105,7 @@ func (c choice) measure(f *report.File) error {
 			continue
 		}
 		start := time.Now()
-		ms, err := lab.Measure(e, env, c.rounds)
+		ms, err := measureAlone(e, env, c.rounds)
 		fmt.Fprintf(os.Stderr, "%6.1fs %s: %s\n", time.Since(start).Seconds(), e.Group, e.Name)
 		if err != nil {
 			failed = errors.Join(failed, err)

@@ -1,7 +1,7 @@
 package events
 
-// functions.go has the hits of one function among many of a cache. The slots by which a number is
-// found, two for each entry that there is room for, go to the functions that come first.
+// functions.go has the hits of one function among many of a cache: of the slots by which a number is
+// found there are two for each entry that there is room for, and the first function has the most.
 
 import (
 	"context"
@@ -20,7 +20,7 @@ const (
 	TwentiethFunc = "tiermemo Func, the twentieth"
 	functionsMade = 20
 	functionReads = 10_000
-	functionHits  = 200 // numbers of each function: with 256 slots for each, the twelfth is the last to have some
+	functionHits  = 200 // numbers of each function
 )
 
 func functionHit() lab.Event {
