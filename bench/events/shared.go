@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"sync/atomic"
 	"time"
 
@@ -52,10 +53,10 @@ func sharedHits() (all []lab.Event) {
 	return append(all, decodedHit(1), decodedHit(32))
 }
 
-// spaces parts what events keep on one server.
+// spaces parts what events keep on one server, each in a process of its own.
 var spaces atomic.Int64
 
-func space() string { return fmt.Sprintf("bench%d", spaces.Add(1)) }
+func space() string { return fmt.Sprintf("bench%d.%d", os.Getpid(), spaces.Add(1)) }
 
 // payload is printable and has no pattern, the same in each run: go-redis/cache compresses what
 // has more than 64 bytes, and would send less of a word that repeats.

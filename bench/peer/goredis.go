@@ -3,6 +3,7 @@ package peer
 import (
 	"context"
 	"fmt"
+	"os"
 	"sync/atomic"
 	"time"
 
@@ -24,8 +25,10 @@ type redisCache[V any] struct {
 	load   func(context.Context, string) (V, error)
 }
 
-// redisSpaces parts the caches that share a server.
+// redisSpaces parts the caches that share a server, also those of other processes.
 var redisSpaces atomic.Int64
+
+func redisSpace() string { return fmt.Sprintf("%d.%d:", os.Getpid(), redisSpaces.Add(1)) }
 
 // NewGoRedisCache is a Cache of go-redis/cache with a local part, on o.Redis if there is one.
 func NewGoRedisCache[V any](o Options[string, V]) (Cache[string, V], error) {
@@ -33,7 +36,7 @@ func NewGoRedisCache[V any](o Options[string, V]) (Cache[string, V], error) {
 	options := &cache.Options{LocalCache: cache.NewTinyLFU(o.Size, o.TTL)}
 	if o.Redis != "" {
 		c.client = redis.NewClient(&redis.Options{Addr: o.Redis})
-		c.prefix = fmt.Sprintf("%d:", redisSpaces.Add(1))
+		c.prefix = redisSpace()
 		options.Redis = c.client
 	}
 	c.cache = cache.New(options)

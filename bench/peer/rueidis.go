@@ -2,7 +2,6 @@ package peer
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -25,7 +24,7 @@ type rueidisCache[V any] struct {
 // NewRueidis is a rueidis.Client with its client-side cache.
 func NewRueidis[V any](o Options[string, V]) (Cache[string, V], error) {
 	client, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{o.Redis}, CacheSizeEachConn: max(rueidis.DefaultCacheBytes, o.Size*2*entryBytes)})
-	return &rueidisCache[V]{client: client, o: o, prefix: fmt.Sprintf("%d:", redisSpaces.Add(1))}, err
+	return &rueidisCache[V]{client: client, o: o, prefix: redisSpace()}, err
 }
 
 func (c *rueidisCache[V]) Get(ctx context.Context, k string) (v V, err error) {
