@@ -151,12 +151,16 @@ func TestG06_ReadThatOutlivesTheBatchThatItMet(t *testing.T) {
 		f := newFleet()
 		there, _ := f.process(t)
 		here, wire := f.process(t, slowPoll)
-		opts := []memo.Option{memo.SharedOnly()} // else the batch would keep what the Get asks for
-		f.db.do(t, there.With(context.Background()), "a")
-		f.db.do(t, there.With(context.Background()), "b")
+		batch := []string{"a"} // and so many more that the next batch could have their room
+		for i := range 40 {
+			batch = append(batch, fmt.Sprint("b", i))
+		}
+		for _, key := range batch {
+			f.db.do(t, there.With(context.Background()), key)
+		}
 		seen, goOn := make(chan struct{}), make(chan struct{})
 		var reads sync.WaitGroup
-		f.overLook(t, here, wire, func() {
+		wire.Inject(tiertest.Fault{Ops: []tiertest.Op{tiertest.OpGetMulti}, Match: "t:v:a", Times: 1, After: func(context.Context, tiertest.Op, []string) {
 			wire.Inject(tiertest.Fault{Ops: []tiertest.Op{tiertest.OpGetMulti}, Match: "t:v:a", Times: 1, After: func(context.Context, tiertest.Op, []string) {
 				close(seen)
 				<-goOn
@@ -167,7 +171,9 @@ func TestG06_ReadThatOutlivesTheBatchThatItMet(t *testing.T) {
 				}
 			})
 			<-seen
-		}, opts...)
+		}})
+		_, err := memo.DoMany(here.With(context.Background()), batch, f.db.readAll, memo.SharedOnly()) // else the batch would keep what the Get asks for
+		must(t, err)
 		f.db.write("a")
 		must(t, here.Invalidate(context.Background(), "a"))
 		close(goOn)
