@@ -21,11 +21,15 @@ import (
 // The look that a batch takes in the shared tier before it loads anything.
 
 // overLook is a batch for a and b in a process that has them not, and what happens when
-// its look has its answer and it does not know it yet.
+// its look has its answer and it does not know it yet. A load takes so long that one which
+// goes on behind the batch has not landed when the test reads next.
 func (f *fleet) overLook(t *testing.T, c *memo.Cache, wire *tiertest.Faulty, happens func(), opts ...memo.Option) {
 	t.Helper()
 	wire.Inject(tiertest.Fault{Ops: []tiertest.Op{tiertest.OpGetMulti}, Match: "t:v:a", Times: 1, After: func(context.Context, tiertest.Op, []string) { happens() }})
-	_, err := memo.DoMany(c.With(context.Background()), []string{"a", "b"}, f.db.readAll, opts...)
+	_, err := memo.DoMany(c.With(context.Background()), []string{"a", "b"}, func(ctx context.Context, missing []string) (map[string]int, error) {
+		time.Sleep(loading)
+		return f.db.readAll(ctx, missing)
+	}, opts...)
 	must(t, err)
 }
 
