@@ -141,7 +141,7 @@ sheet: ## the same, calculated for a thousand processes and fifty servers: docs/
 # That the table of rules fits the code is a part of `make test`.
 RUNS ?= 10
 .PHONY: mutate
-mutate: ## take the rules of the protocol out, one by one: their tests must go red, RUNS=10 times (5 minutes): docs/proof.md
+mutate: ## take the rules of the protocol out, one by one: their tests must go red, RUNS=10 times (20 minutes): docs/proof.md
 	cd prove && $(GO) run ./cmd/mutate -n $(RUNS)
 
 .PHONY: leak

@@ -76,7 +76,7 @@ func run() error {
 	}
 	f.Sort(events.All())
 	var text bytes.Buffer
-	report.Write(&text, f, targets.Judge(f, targets.All()), events.Notes())
+	report.Write(&text, f, targets.Judge(f, targets.All()), events.Notes(), targets.Behind)
 	return errors.Join(failed, f.Save(c.json), os.WriteFile(c.out, text.Bytes(), 0o644))
 }
 

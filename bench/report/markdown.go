@@ -22,8 +22,8 @@ type Verdict struct {
 // Notes are said above the tables.
 type Notes []string
 
-// Write writes RESULTS.md.
-func Write(w io.Writer, f File, verdicts []Verdict, notes Notes) {
+// Write writes RESULTS.md. because is what is said of the sections in which a peer wins.
+func Write(w io.Writer, f File, verdicts []Verdict, notes Notes, because map[string]string) {
 	fmt.Fprint(w, "# Results\n\n")
 	fmt.Fprintf(w, "Written by %s%s. %s, %d cores, %s, %s; %s.\n\n", commands(f), took(f), f.Machine.CPU, f.Machine.Cores, f.Machine.System, f.Machine.Go, f.Machine.Versions)
 	fmt.Fprint(w, "Medians of interleaved rounds. *Against ours* is the median of the ratios within a round: above 1× ours is better by so much. "+
@@ -32,7 +32,7 @@ func Write(w io.Writer, f File, verdicts []Verdict, notes Notes) {
 		fmt.Fprintf(w, "- %s\n", n)
 	}
 	targets(w, verdicts)
-	wins(w, f)
+	wins(w, f, because)
 	sections(w, f)
 }
 
@@ -125,23 +125,38 @@ func whys(w io.Writer, verdicts []Verdict) {
 	}
 }
 
-// wins says where a peer is better than ours. Floors are no peers.
-func wins(w io.Writer, f File) {
-	fmt.Fprint(w, "\n## Where a peer wins\n\n")
-	found := false
+// Wins are the sections in which a peer is better than ours, and what is said of it. Floors are
+// no peers, and what would be written as 1.00× is no win.
+func Wins(f File) (sections []string, said map[string][]string) {
+	said = map[string][]string{}
 	for _, e := range f.Events {
 		for _, c := range e.Contenders {
 			ours := e.against(c)
 			ratio, ok := Ratio(ours, &c, e.Columns[0])
-			if c.Floor || !ok || ratio >= 1 {
+			if c.Floor || !ok || ratio >= 0.995 {
 				continue
 			}
-			found = true
-			fmt.Fprintf(w, "- %s: **%s** has %s %s, %s %s (%.2f×)\n", e.Name, c.Name, figure(c.Rounds[e.Columns[0]]), e.Columns[0],
-				ours.Name, figure(ours.Rounds[e.Columns[0]]), ratio)
+			if said[e.Group] == nil {
+				sections = append(sections, e.Group)
+			}
+			said[e.Group] = append(said[e.Group], fmt.Sprintf("%s: **%s** has %s %s, %s %s (%.2f×)", e.Name, c.Name, figure(c.Rounds[e.Columns[0]]), e.Columns[0],
+				ours.Name, figure(ours.Rounds[e.Columns[0]]), ratio))
 		}
 	}
-	if !found {
-		fmt.Fprintln(w, "Nowhere in what was measured.")
+	return sections, said
+}
+
+// wins says where a peer is better than ours, and of each section why.
+func wins(w io.Writer, f File, because map[string]string) {
+	fmt.Fprint(w, "\n## Where a peer wins\n")
+	sections, said := Wins(f)
+	for _, section := range sections {
+		fmt.Fprintf(w, "\n**%s.** %s\n\n", section, because[section])
+		for _, line := range said[section] {
+			fmt.Fprintf(w, "- %s\n", line)
+		}
+	}
+	if len(sections) == 0 {
+		fmt.Fprint(w, "\nNowhere in what was measured.\n")
 	}
 }

@@ -57,9 +57,9 @@ func TestPeerThatWinsIsNamedAndAFloorIsNot(t *testing.T) {
 	t.Parallel()
 	var text strings.Builder
 	report.Write(&text, file(), []report.Verdict{{Row: "1", Limit: "≤ 5 ns/op", Measured: "20 ns/op"}, {Row: "2"},
-		{Row: "3", Limit: "≤ 5 ns/op", Yard: "21 by the yardstick", ByYard: true, Measured: "20 ns/op"}, {Row: "4", Measured: "6", Why: "the light is slow"}}, nil)
+		{Row: "3", Limit: "≤ 5 ns/op", Yard: "21 by the yardstick", ByYard: true, Measured: "20 ns/op"}, {Row: "4", Measured: "6", Why: "the light is slow"}}, nil, map[string]string{"G": "otter knows better"})
 	for _, want := range []string{
-		"- lost: **otter** has 5 ns/op, tiermemo Func 10 (0.50×)", "0 of 4 met, 1 met by the yardstick, 1 not measured", "| 3 | ≤ 5 ns/op (21 by the yardstick) | 20 ns/op | met by the yardstick |", "- *4*: the light is slow", "| 1 | ≤ 5 ns/op | 20 ns/op | **not met** |",
+		"**G.** otter knows better\n\n- lost: **otter** has 5 ns/op, tiermemo Func 10 (0.50×)", "0 of 4 met, 1 met by the yardstick, 1 not measured", "| 3 | ≤ 5 ns/op (21 by the yardstick) | 20 ns/op | met by the yardstick |", "- *4*: the light is slow", "| 1 | ≤ 5 ns/op | 20 ns/op | **not met** |",
 		"| slow | tiermemo Func | 20 (10 to 40) |", "| otter | 40 (30 to 60) | 2.00× |", "| *bare* | 1 (1 to 1) | 0.05× |",
 	} {
 		if !strings.Contains(text.String(), want) {
@@ -77,7 +77,7 @@ func TestWholeRunSaysWhatItTook(t *testing.T) {
 	for _, took := range []string{"", "28m3s"} {
 		var text strings.Builder
 		f.Took = took
-		report.Write(&text, f, nil, nil)
+		report.Write(&text, f, nil, nil, nil)
 		if got := strings.Contains(text.String(), ", which took 28m3s. "); got != (took != "") {
 			t.Errorf("took %q, and the head says so: %v", took, got)
 		}

@@ -130,3 +130,17 @@ func TestWhatIsMissedHasItsReason(t *testing.T) {
 		}
 	}
 }
+
+func TestWhereAPeerWinsIsSaidWhy(t *testing.T) {
+	t.Parallel()
+	f, err := report.Load("../RESULTS.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	behind, _ := report.Wins(f)
+	for _, section := range behind {
+		if targets.Behind[section] == "" {
+			t.Errorf("a peer wins in %q, and no reason in why.go", section)
+		}
+	}
+}
