@@ -106,7 +106,7 @@ bench: ## compare with other caches: bench/RESULTS.md (25 minutes; RUN=regexp fo
 # -most 100000: without the large ones; -draw: the plots again, and nothing measured.
 CURVES ?=
 .PHONY: curves
-curves: tools ## how cost grows with goroutines, entries, tags, processes, bytes and keys (ten minutes, 6 GB): docs/performance.md
+curves: tools ## how cost grows with goroutines, entries, tags, processes, bytes and keys (five minutes, 6 GB): docs/performance.md
 	cd bench && $(GO) run ./scale $(CURVES)
 
 # Two and a half seconds of a scenario of each kind are a part of `make test`.
