@@ -98,7 +98,13 @@ func (c choice) measure(f *report.File) error {
 	env.Memcached, env.Redis = memcached.Addr(), redis.Addr()
 
 	begin := time.Now()
-	command := "go run . " + strings.Join(os.Args[1:], " ")
+	command := "cd bench && GOWORK=off go run ."
+	for _, arg := range os.Args[1:] {
+		if strings.ContainsAny(arg, "|^$*()[] ") {
+			arg = "'" + arg + "'"
+		}
+		command += " " + arg
+	}
 	var failed error
 	for _, e := range events.All() {
 		if !c.pattern.MatchString(e.Group + ": " + e.Name) {
@@ -111,7 +117,7 @@ func (c choice) measure(f *report.File) error {
 			failed = errors.Join(failed, err)
 			continue
 		}
-		f.Put(report.Event{Group: e.Group, Name: e.Name, Columns: slices.Clone(e.Units()), When: report.Today(), Command: strings.TrimSpace(command), Contenders: ms})
+		f.Put(report.Event{Group: e.Group, Name: e.Name, Columns: slices.Clone(e.Units()), When: report.Today(), Command: command, Contenders: ms})
 	}
 	f.Took = ""
 	if !c.merge && c.pattern.String() == "" {

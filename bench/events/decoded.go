@@ -21,7 +21,7 @@ func decodedHit(callers int) lab.Event {
 			_, err := data.DecodeRow(text)
 			return err
 		}),
-		{Name: "gomemcache Get, JSON decoded", Floor: true, Needs: "memcached", New: func(env lab.Env) (lab.Bench, error) {
+		{Name: "gomemcache Get, JSON decoded", Needs: "memcached", New: func(env lab.Env) (lab.Bench, error) {
 			c := peer.NewGomemcache(env.Memcached)
 			names, err := sameKeys(c, encoded)
 			if err != nil {

@@ -132,7 +132,7 @@ func mixed(percent int) lab.Event {
 			if err != nil {
 				return lab.Bench{}, err
 			}
-			ks, every := data.Texts(data.Numbers(data.Zipf, mixedKeys, env.Stream(lookups))), 100/percent
+			ks, every := data.Texts(data.Numbers(data.Zipf, mixedKeys, env.Stream(lookups(mixedKeys)))), 100/percent
 			mask, at := len(ks)-1, 0
 			run := func(n int) {
 				ctx := c.Context()

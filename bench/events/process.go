@@ -16,9 +16,14 @@ import (
 	"github.com/tiermemo/tiermemo/bench/peer"
 )
 
-// lookups are how many a loop has before it begins anew: no more keys than that are asked
-// for in one round.
-const lookups = 1 << 16
+// lookups is how many keys a loop draws before it begins anew: enough that the processor does
+// not remember them.
+func lookups(entries int) int {
+	if entries > 100_000 {
+		return 1 << 20
+	}
+	return 1 << 16
+}
 
 // HitGroup is the matrix.
 const HitGroup = "Process-tier hit"
@@ -114,19 +119,20 @@ func stringHit[V any](k aKind[V], peers []peer.Named[string, V], entries int, or
 	return hit(HitName("string", k.name, entries, order, parallel), peers, entries, parallel,
 		func(env lab.Env) peer.Options[string, V] { return stringOptions(k, env.N(entries)) },
 		func(env lab.Env) []string {
-			return data.Texts(data.Numbers(order, env.N(entries), env.Stream(lookups)))
+			return data.Texts(data.Numbers(order, env.N(entries), env.Stream(lookups(entries))))
 		}, data.Text)
 }
 
 func intHit[V any](k aKind[V], peers []peer.Named[int, V], entries int, order data.Order, parallel bool) lab.Event {
 	return hit(HitName("int", k.name, entries, order, parallel), peers, entries, parallel,
 		func(env lab.Env) peer.Options[int, V] { return intOptions(k, env.N(entries)) },
-		func(env lab.Env) []int { return data.Numbers(order, env.N(entries), env.Stream(lookups)) }, func(i int) int { return i })
+		func(env lab.Env) []int { return data.Numbers(order, env.N(entries), env.Stream(lookups(entries))) }, func(i int) int { return i })
 }
 
 func hit[K comparable, V any](name string, peers []peer.Named[K, V], entries int, parallel bool,
 	options func(lab.Env) peer.Options[K, V], keys func(lab.Env) []K, key func(int) K) lab.Event {
 	e := lab.Event{Group: HitGroup, Name: name, Heavy: entries > 100_000}
+	keys = once(keys)
 	for _, p := range peers {
 		e.Contenders = append(e.Contenders, contender(p, func(env lab.Env) (lab.Bench, error) {
 			o := options(env)
@@ -137,13 +143,16 @@ func hit[K comparable, V any](name string, peers []peer.Named[K, V], entries int
 			if err != nil {
 				return lab.Bench{}, err
 			}
-			for i := range env.N(entries) {
-				if _, err := c.Get(c.Context(), key(i)); err != nil {
-					return lab.Bench{}, err
+			for range 3 { // to load them; and what a cache learns by the first hits of an entry it is to know
+				for i := range env.N(entries) {
+					if _, err := c.Get(c.Context(), key(i)); err != nil {
+						return lab.Bench{}, err
+					}
 				}
 			}
 			ks := keys(env)
-			loop := func(n int) { look(c, ks, 0, n) }
+			at := 0
+			loop := func(n int) { look(c, ks, at, n); at += n }
 			if parallel {
 				loop = func(n int) {
 					lab.Parallel(runtime.GOMAXPROCS(0), n, func(_, n int) { look(c, ks, rand.IntN(len(ks)), n) })
@@ -158,6 +167,18 @@ func hit[K comparable, V any](name string, peers []peer.Named[K, V], entries int
 	return e
 }
 
+// once has the contenders of an event share what is drawn: a million texts for each of them would
+// be marked by every collection.
+func once[K any](keys func(lab.Env) []K) func(lab.Env) []K {
+	var drawn []K
+	return func(env lab.Env) []K {
+		if drawn == nil {
+			drawn = keys(env)
+		}
+		return drawn
+	}
+}
+
 // PlainMap is a Go map without a lock, a bound, a deadline or a loader.
 const PlainMap = "a plain Go map, no lock"
 
@@ -168,12 +189,14 @@ func plainMap[K comparable, V any](entries int, keys func(lab.Env) []K, key func
 			m[key(i)], _ = o.Load(context.Background(), key(i))
 		}
 		out := new(V) // the value is copied, as a cache does that returns it
+		at := 0
 		return lab.Bench{Loop: func(n int) {
-			for i := range n {
+			for i := at; i < at+n; i++ {
 				if v, ok := m[ks[i&(len(ks)-1)]]; ok {
 					*out = v
 				}
 			}
+			at += n
 		}}, nil
 	}}
 }

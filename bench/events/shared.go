@@ -186,7 +186,7 @@ func sharedHit(size, callers int) lab.Event {
 	return lab.Event{Group: SharedGroup, Name: SharedHit(size, callers), Contenders: []lab.Contender{
 		ofShared(callers, func(int) []byte { return value }),
 		rawMulti(RawMulti, callers, func(int) []byte { return value }, unread),
-		{Name: "gomemcache Get", Floor: true, Needs: "memcached", New: func(env lab.Env) (lab.Bench, error) {
+		{Name: "gomemcache Get", Needs: "memcached", New: func(env lab.Env) (lab.Bench, error) {
 			c := peer.NewGomemcache(env.Memcached)
 			names, err := sameKeys(c, func(int) []byte { return value })
 			if err != nil {
@@ -205,14 +205,14 @@ func sharedHit(size, callers int) lab.Event {
 				return c.Get(context.Background(), key, &got)
 			}, func() { _ = client.Close() })
 		}},
-		{Name: "go-redis Get", Floor: true, Needs: "redis", New: func(env lab.Env) (lab.Bench, error) {
+		{Name: "go-redis Get", Needs: "redis", New: func(env lab.Env) (lab.Bench, error) {
 			client, key := peer.NewGoRedis(env.Redis), space()
 			if err := client.Set(context.Background(), key, value, time.Hour).Err(); err != nil {
 				return lab.Bench{}, err
 			}
 			return asked(callers, func(int) error { return client.Get(context.Background(), key).Err() }, func() { _ = client.Close() })
 		}},
-		{Name: "rueidis Do", Floor: true, Needs: "redis", New: func(env lab.Env) (lab.Bench, error) {
+		{Name: "rueidis Do", Needs: "redis", New: func(env lab.Env) (lab.Bench, error) {
 			client, err := peer.NewRueidisClient(env.Redis)
 			if err != nil {
 				return lab.Bench{}, err

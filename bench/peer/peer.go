@@ -3,7 +3,7 @@
 // recommends; the file says where that stands.
 //
 // Where the documentation leaves a choice, the one that is faster here is taken: no
-// peer keeps statistics, though ours always does.
+// peer keeps statistics that can do without, though ours always does.
 package peer
 
 import (

@@ -9,8 +9,8 @@ import (
 
 // jellydator/ttlcache v3: https://github.com/jellydator/ttlcache README, "Usage": WithTTL,
 // WithCapacity, WithLoader and `go cache.Start()`, with the SuppressedLoader of
-// https://pkg.go.dev/github.com/jellydator/ttlcache/v3 for one load at a time. That a Get
-// prolongs the TTL is its default.
+// https://pkg.go.dev/github.com/jellydator/ttlcache/v3 for one load at a time, and
+// with WithDisableTouchOnHit: else each Get would write to a queue, to prolong the TTL.
 
 type ttlCache[K comparable, V any] struct {
 	plain
@@ -27,7 +27,7 @@ func NewTTLCache[K comparable, V any](o Options[K, V]) (Cache[K, V], error) {
 		return c.Set(k, v, ttlcache.DefaultTTL)
 	})
 	c := ttlcache.New(ttlcache.WithTTL[K, V](o.TTL), ttlcache.WithCapacity[K, V](uint64(o.Size)),
-		ttlcache.WithLoader[K, V](ttlcache.NewSuppressedLoader[K, V](load, nil)))
+		ttlcache.WithDisableTouchOnHit[K, V](), ttlcache.WithLoader[K, V](ttlcache.NewSuppressedLoader[K, V](load, nil)))
 	go c.Start()
 	return &ttlCache[K, V]{cache: c}, nil
 }

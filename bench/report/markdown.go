@@ -66,7 +66,7 @@ func targets(w io.Writer, verdicts []Verdict) {
 			fmt.Fprintf(w, ", %d %s", n, state)
 		}
 	}
-	fmt.Fprint(w, ". Nanoseconds were set on a machine without neighbours. Their yardstick is what a user writes by hand, measured there and here: "+
+	fmt.Fprint(w, ". Nanoseconds were set on a machine without neighbours. Their yardstick is another contender, mostly what a user writes by hand, measured there and here: "+
 		"the limit *by the yardstick* grows with it, and never shrinks: where the yardstick is faster here than there, the target's own limit stays.\n\n| | target | measured | |\n|---|---|---|---|\n")
 	for _, v := range verdicts {
 		limit := v.Limit
@@ -125,22 +125,22 @@ func whys(w io.Writer, verdicts []Verdict) {
 	}
 }
 
-// Wins are the sections in which a peer is better than ours, and what is said of it. Floors are
-// no peers, and what would be written as 1.00× is no win.
+// Wins are the sections in which a peer is better than ours, by the first column of the table, and
+// what is said of it. Floors are no peers.
 func Wins(f File) (sections []string, said map[string][]string) {
 	said = map[string][]string{}
 	for _, e := range f.Events {
 		for _, c := range e.Contenders {
 			ours := e.against(c)
-			ratio, ok := Ratio(ours, &c, e.Columns[0])
-			if c.Floor || !ok || ratio >= 0.995 {
+			by, is := ahead(ours, &c, e.Columns[0])
+			if c.Floor || !is {
 				continue
 			}
 			if said[e.Group] == nil {
 				sections = append(sections, e.Group)
 			}
-			said[e.Group] = append(said[e.Group], fmt.Sprintf("%s: **%s** has %s %s, %s %s (%.2f×)", e.Name, c.Name, figure(c.Rounds[e.Columns[0]]), e.Columns[0],
-				ours.Name, figure(ours.Rounds[e.Columns[0]]), ratio))
+			said[e.Group] = append(said[e.Group], fmt.Sprintf("%s: **%s** has %s %s, %s %s (%s)", e.Name, c.Name, figure(c.Rounds[e.Columns[0]]), e.Columns[0],
+				ours.Name, figure(ours.Rounds[e.Columns[0]]), by))
 		}
 	}
 	return sections, said
@@ -148,7 +148,7 @@ func Wins(f File) (sections []string, said map[string][]string) {
 
 // wins says where a peer is better than ours, and of each section why.
 func wins(w io.Writer, f File, because map[string]string) {
-	fmt.Fprint(w, "\n## Where a peer wins\n")
+	fmt.Fprint(w, "\n## Where a peer wins\n\nBy the first column of its table.\n")
 	sections, said := Wins(f)
 	for _, section := range sections {
 		fmt.Fprintf(w, "\n**%s.** %s\n\n", section, because[section])

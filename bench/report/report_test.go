@@ -53,6 +53,20 @@ func TestMoreHitsAreBetter(t *testing.T) {
 	}
 }
 
+func TestPeerWithHitsWhereOursHasNoneWins(t *testing.T) {
+	t.Parallel()
+	f := file()
+	f.Events = []report.Event{{Group: "G", Name: "loop", Columns: []string{lab.Hits}, Contenders: []lab.Measured{
+		{Name: "tiermemo Func", Rounds: map[string][]float64{lab.Hits: {0, 0}}},
+		{Name: "otter", Rounds: map[string][]float64{lab.Hits: {20, 21}}},
+		{Name: "theine", Rounds: map[string][]float64{lab.Hits: {0, 0}}},
+	}}}
+	sections, said := report.Wins(f)
+	if len(sections) != 1 || len(said["G"]) != 1 || !strings.HasPrefix(said["G"][0], "loop: **otter** has 20.5") {
+		t.Errorf("%q", said)
+	}
+}
+
 func TestPeerThatWinsIsNamedAndAFloorIsNot(t *testing.T) {
 	t.Parallel()
 	var text strings.Builder

@@ -1,11 +1,22 @@
 package report
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/tiermemo/tiermemo/bench/lab"
 )
+
+// ahead reports whether theirs is better than ours in unit, and by how much it is written. A peer
+// that has hits where ours has none is ahead by no factor. What would be written as 1.00× is not
+// ahead.
+func ahead(ours, theirs *lab.Measured, unit string) (by string, is bool) {
+	if ratio, ok := Ratio(ours, theirs, unit); ok {
+		return fmt.Sprintf("%.2f×", ratio), ratio < 0.995
+	}
+	return "0×", lab.MoreIsBetter(unit) && ours != nil && Median(ours.Rounds[unit]) == 0 && Median(theirs.Rounds[unit]) > 0
+}
 
 // Ours reports whether a contender is this library.
 func Ours(name string) bool { return strings.HasPrefix(name, "tiermemo") }

@@ -28,7 +28,7 @@ type slots []atomic.Pointer[tier.Entry]
 
 const (
 	firstSlots = 64  // as many as there have to be tries before there are any
-	mostNumber = 1e9 // which has room in Local
+	mostNumber = 1e9 // which has room in Local; package memo has none above 10⁸ (keys/words.go)
 	numberMask = 1<<placeOffset - 1<<numberOffset
 )
 
