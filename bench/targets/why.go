@@ -27,7 +27,7 @@ var reasons = []struct{ row, over, why string }{
 	{"1 request hit, string key, loader built once", "", countsExactly + " And the map by hand takes less here than where the ratio was set (18.6 ns)."},
 	{"1 request hit, string key, capturing loader", "", "the loader may outlive its caller (G8), so the closure is on the heap, and that is its caller's: two thirds of this hit, as the one with the loader built once shows, and *a capturing closure alone* among the process hits. " +
 		"A Func has none. And go-redis/cache and otter are faster here than where the ratios were set (772 and 145 ns)."},
-	{"2 request hit, Func, int key", "otter", "the ratio was set for an otter with a loader that captures (145 ns); here it has a loader built once, and the numbers themselves for keys."},
+	{"2 request hit, Func, int key", "otter, int keys (no request tier)", "the ratio was set for an otter with a loader that captures (145 ns); here it has a loader built once, and the numbers themselves for keys."},
 	{"2 request hit, Func, int key", "", countsExactly},
 	{"3 process hit, Do, capturing loader", "", "*a capturing closure alone* is a fifth to a third of it. The rest waits for lines of memory, one after the other: the bucket of the table, the entry, what its value points to. " +
 		"A Func of a number has neither closure nor key, and takes a fifth."},
@@ -43,6 +43,7 @@ var reasons = []struct{ row, over, why string }{
 	{"9 batch of 100, in the shared tier", "gomemcache Get, one after the other", "how long a hundred round trips take depends on whether the two cores are awake: *gomemcache GetMulti of the same keys* beside them says how much of that a batch can spare."},
 	{"10 middleware, unused, of a server's processor time", "", "the middleware takes some hundred nanoseconds of the many thousand that the server spends on a request, as the rows of both have it: less than the spread of the rounds, which the table has too."},
 	{"10 middleware, unused", "", "*a request with a context of that size, alone* is nearly all of it, and more than the target: it is http.Request.WithContext, which copies 320 bytes, and 144 of the context. A smaller context, that made its memory when it is used, would cost the first call of a request one more allocation (docs/adr/0023-a-request-in-one-allocation.md)."},
+	{"11 middleware, 10 calls", "", "the same by hand, beside it, takes half as long again, which is more than its target asks: what is missed are the nanoseconds of a machine without neighbours."},
 	{"12 stampede of 10,000, a request each", "", "each of the 10,000 makes the memory of a request before it waits, which the channel alone does not: without requests the same stampede meets its target."},
 	{"13 stampede", "", "10,000 goroutines run for the first time, each with a stack that no cache of the processor holds; the gate alone, which they all wait at before, is half of it."},
 	{"15 hit ratio, points over golang-lru", "", "with room for 20 % of the keys nobody has much to gain over golang-lru: otter has no more above it than this."},
