@@ -29,7 +29,8 @@ type Sample struct {
 func (c *commands) Sample(collected bool, s *Sample) error {
 	if collected {
 		// Thrice: a sync.Pool gives up what it holds at the second collection. After one, the
-		// buffers of as many reads as there were at once counted as growth, 32 KB each.
+		// buffers of as many reads as there were at once counted as growth, 32 KB each; so does
+		// that of a poll which runs meanwhile (see scenario's sample).
 		runtime.GC()
 		runtime.GC()
 		debug.FreeOSMemory()
