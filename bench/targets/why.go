@@ -25,7 +25,7 @@ const countsExactly = "each hit is counted exactly, by a locked add (2.3 ns alon
 var reasons = []struct{ row, over, why string }{
 	{"1 request hit, string key, loader built once, 100 keys", "", "from the fifth key on a request has a hash table. A hit waits for its cell, its Item and its key, which for a hundred keys are three hundred lines of memory, with the entries four hundred, 25 of the 32 KB that are nearest to a core here. Alone, without other contenders in turn, it is less: go test -run '^$' -bench HitOfSeveral -cpu 1 ./memo."},
 	{"1 request hit, string key, loader built once", "", countsExactly + " And the map by hand takes less here than where the ratio was set (18.6 ns)."},
-	{"1 request hit, string key, capturing loader", "", "the loader may outlive its caller (G8), so the closure is on the heap, and that is its caller's: two thirds of this hit, as the one with the loader built once shows, and *a capturing closure alone* among the process hits. " +
+	{"1 request hit, string key, capturing loader", "", "the loader may outlive its caller (G8), so the closure is on the heap, and that is its caller's: more than half of this hit, as the one with the loader built once shows, and *a capturing closure alone* among the process hits. " +
 		"A Func has none. And go-redis/cache and otter are faster here than where the ratios were set (772 and 145 ns)."},
 	{"2 request hit, Func, int key", "otter, int keys (no request tier)", "the ratio was set for an otter with a loader that captures (145 ns); here it has a loader built once, and the numbers themselves for keys."},
 	{"2 request hit, Func, int key", "", countsExactly},
@@ -46,7 +46,7 @@ var reasons = []struct{ row, over, why string }{
 	{"10 middleware, unused", "", "*a request with a context of that size, alone* is nearly all of it, and more than the target: it is http.Request.WithContext, which copies 320 bytes, and 144 of the context. A smaller context, that made its memory when it is used, would cost the first call of a request one more allocation (docs/adr/0023-a-request-in-one-allocation.md)."},
 	{"11 middleware, 10 calls", "", "the same by hand, beside it, takes half as long again, which is more than its target asks: what is missed are the nanoseconds of a machine without neighbours."},
 	{"12 stampede of 10,000, a request each", "", "each of the 10,000 makes the memory of a request before it waits, which the channel alone does not: without requests the same stampede meets its target."},
-	{"13 stampede", "", "10,000 goroutines run for the first time, each with a stack that no cache of the processor holds; the gate alone, which they all wait at before, is half of it."},
+	{"13 stampede", "", "10,000 goroutines run for the first time, each with a stack that no cache of the processor holds; the gate alone, which they all wait at before, is most of it."},
 	{"15 hit ratio, points over golang-lru", "", "with room for 20 % of the keys nobody has much to gain over golang-lru: otter has no more above it than this."},
 }
 
