@@ -43,8 +43,8 @@
 //	do.go       a hit in L1 or L2 ends here
 //	request.go  L1: one run a request, its goroutines wait for one another
 //	local.go    L2: which entries of the process tier may be used
-//	glimpse.go  who is alone with his key looks in L3 himself
 //	load.go     one load a process (internal/flight): lead it, or join it
+//	glimpse.go  who leads looks in L3 himself, before the load has a goroutine
 //	lead.go     the leader looks again
 //	shared.go   L3: look, else lease (lease.go), fn, fill (fill.go)
 //	run.go      fn, on a goroutine and a ctx of its own

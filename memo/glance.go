@@ -37,11 +37,12 @@ type ahead struct {
 //  3. the load of the key begins, and keeps the v1 that was seen
 //
 // The watch is marked in 2. It is asked when the load is in flight, and is marked itself.
+// Who has looked when it was needs no watch: see glimpse.go.
 func (a *ahead) take() bool {
 	if a.over.Swap(true) {
 		return false
 	}
-	return a.watch.End(nil)
+	return !a.looks || a.watch.End(nil)
 }
 
 // drop ends the watch of who will not load with what was seen.

@@ -81,38 +81,42 @@ func TestG06_LoadTakesNothingAlongThatItsCallerSawBeforeAnInvalidation(t *testin
 	})
 }
 
-// 1. a caller looks, and finds version 0
-// 2. another process writes version 1; its record is not read here yet
-// 3. a load here, which began beside the look, finds version 1, and keeps it
-// 4. the look keeps version 0, and who has read version 1 reads version 0 again
-func TestReadThatLooksPutsNothingOverWhatALoadHasKeptMeanwhile(t *testing.T) {
+// 1. a caller looks, and has his answer, which he does not know yet
+// 2. another one comes, misses L2, and there is no load that he could join
+// 3. he leads one, which looks again: two questions for two who ask for the same at once
+func TestG02_WhoComesWhileAnotherLooksSharesHisLook(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		f := newFleet()
-		there, _ := f.process(t)
-		here, wire := f.process(t, slowPoll)
-		ctx := here.With(context.Background())
-		f.db.do(t, there.With(context.Background()), "a")
-		atLook(wire, "t:v:a", func() {
-			must(t, memo.Set(there.With(context.Background()), "a", f.db.write("a")))
-			var beside sync.WaitGroup
-			beside.Go(func() {
-				if v := f.db.do(t, ctx, "a"); v != 1 {
-					t.Errorf("version %d by the load beside the look", v)
-				}
+	for name, opts := range map[string][]memo.Option{"kept": nil, "not kept": {memo.SharedOnly()}} {
+		synctest.Test(t, func(t *testing.T) {
+			f := newFleet()
+			there, _ := f.process(t)
+			here, wire := f.process(t, slowPoll)
+			f.db.do(t, there.With(context.Background()), "k")
+			between()
+			var beside func() int
+			before := wire.Calls(tiertest.OpGetMulti)
+			atLook(wire, "t:v:k", func() {
+				beside = later(t, func() (int, error) {
+					return f.db.do(t, here.With(context.Background()), "k", opts...), nil
+				})
+				synctest.Wait()
 			})
-			beside.Wait()
+			f.db.do(t, here.With(context.Background()), "k", opts...)
+			if v := beside(); v != 0 {
+				t.Errorf("%s: version %d", name, v)
+			}
+			if n := wire.Calls(tiertest.OpGetMulti) - before; n != 1 {
+				t.Errorf("%s: %d looks for two who met, want one", name, n)
+			}
+			if n := f.db.queries("k"); n != 1 {
+				t.Errorf("%s: %d loads, want one", name, n)
+			}
 		})
-		f.db.do(t, ctx, "a")
-		if v := f.db.do(t, ctx, "a"); v != 1 {
-			t.Errorf("version %d, and version 1 was read before", v)
-		}
-	})
+	}
 }
 
-// Of a thousand who miss L2 at once one looks by himself, and one leads a load for all
-// others, who wait for nobody else.
-func TestG02_CrowdLooksTwice(t *testing.T) {
+// Of a thousand who miss L2 at once one looks, and all others wait for him, and for nobody else.
+func TestG02_CrowdLooksOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := newFleet()
@@ -128,8 +132,8 @@ func TestG02_CrowdLooksTwice(t *testing.T) {
 				crowd.Go(func() { f.db.do(t, here.With(context.Background()), "k", opts...) })
 			}
 			crowd.Wait()
-			if n := wire.Calls(tiertest.OpGetMulti) - before; n > 2 {
-				t.Errorf("%s: %d looks, want 2 at most", name, n)
+			if n := wire.Calls(tiertest.OpGetMulti) - before; n != 1 {
+				t.Errorf("%s: %d looks, want one", name, n)
 			}
 			if took := time.Since(begin); took != trip {
 				t.Errorf("%s: the last one had its answer after %v, want one round trip", name, took)
@@ -141,35 +145,10 @@ func TestG02_CrowdLooksTwice(t *testing.T) {
 	})
 }
 
-// A crowd that comes again and again shares one look each time, after the first.
-func TestCrowdThatComesAgainLooksOnce(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		f := newFleet()
-		there, _ := f.process(t)
-		here, wire := f.process(t, slowPoll)
-		f.db.do(t, there.With(context.Background()), "k")
-		between()
-		wire.Inject(tiertest.Fault{Ops: []tiertest.Op{tiertest.OpGetMulti}, Match: "t:v:k", Delay: trip})
-		before := wire.Calls(tiertest.OpGetMulti)
-		var crowd sync.WaitGroup
-		for range 32 {
-			crowd.Go(func() {
-				for range 10 {
-					f.db.do(t, here.With(context.Background()), "k", memo.SharedOnly())
-					time.Sleep(trip / 2)
-				}
-			})
-		}
-		crowd.Wait()
-		if n := wire.Calls(tiertest.OpGetMulti) - before; n != 11 {
-			t.Errorf("%d looks of a crowd that came ten times, want 11", n)
-		}
-	})
-}
-
-// Who comes while another one looks goes on, whatever becomes of that look.
-func TestNobodyWaitsForTheLookOfAnother(t *testing.T) {
+// 1. a caller who has a second looks; the server hangs
+// 2. another one, who has a minute, waits for that look
+// 3. the first one leaves: his look is over, and with it what the second one waits for
+func TestG08_WhoSharesALookIsNotBoundByTheCtxOfWhoLooks(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := newFleet()
@@ -177,23 +156,27 @@ func TestNobodyWaitsForTheLookOfAnother(t *testing.T) {
 		here, wire := f.process(t, slowPoll, func(cfg *memo.Config) { cfg.ReadTimeout = time.Minute })
 		f.db.do(t, there.With(context.Background()), "k")
 		wire.Inject(tiertest.Fault{Ops: []tiertest.Op{tiertest.OpGetMulti}, Match: "t:v:k", Times: 1, Hang: true})
-		hangs := later(t, func() (int, error) {
-			ctx, cancel := context.WithTimeout(here.With(context.Background()), time.Second)
-			defer cancel()
-			if _, err := memo.Do(ctx, "k", func(context.Context) (int, error) { return 0, nil }); !errors.Is(err, context.DeadlineExceeded) {
-				return 0, fmt.Errorf("%w, want the end of its ctx", err)
-			}
-			return 0, nil
-		})
+		leaves := func(after time.Duration) func() int {
+			return later(t, func() (int, error) {
+				ctx, cancel := context.WithTimeout(here.With(context.Background()), after)
+				defer cancel()
+				begin := time.Now()
+				_, err := memo.Do(ctx, "k", func(context.Context) (int, error) { return 9, nil })
+				if took := time.Since(begin); !errors.Is(err, context.DeadlineExceeded) || took != after {
+					return 0, fmt.Errorf("left after %v with %w, want after %v with the end of its ctx", took, err, after)
+				}
+				return 0, nil
+			})
+		}
+		looks := leaves(time.Second)
 		synctest.Wait()
+		joins := leaves(time.Second / 2)
 		begin := time.Now()
-		if f.db.do(t, here.With(context.Background()), "k"); time.Since(begin) > 0 {
-			t.Errorf("it waited for %v", time.Since(begin))
+		if v := f.db.do(t, here.With(context.Background()), "k"); v != 0 || time.Since(begin) != time.Second {
+			t.Errorf("version %d after %v, want what is stored when the one who looks has left", v, time.Since(begin))
 		}
-		hangs()
-		if took := time.Since(begin); took != time.Second {
-			t.Errorf("who looked left after %v, want a second", took)
-		}
+		looks()
+		joins()
 	})
 }
 

@@ -34,7 +34,7 @@ type load struct {
 	typ     *typeInfo
 	tagger  func(v any) []string // of TagsFrom; nil: none
 	fn      body                 // nil: seat has a loader of many keys
-	ahead   *ahead               // what its batch, or its caller, has seen for it; nil: nothing
+	ahead   *ahead               // what its batch, or its leader, has seen for it; nil: nothing
 	seat    *seat                // in the batch that it travels with; nil: none
 	own     *flown               // where l lies; nil: it leads no flight
 	started int64                // on the cache's clock; before anything was read
@@ -128,7 +128,7 @@ func (c *Cache) process(ctx context.Context, n *node, l *load) (*tier.Entry, out
 		if land := l.besideRefresh(ctx); land.entry != nil {
 			return land.entry, land.from, nil
 		}
-		land, err := l.below(ctx)
+		land, err := l.cache.fly(ctx, l)
 		if err != nil {
 			if e := l.instead(ctx, err); e != nil {
 				return e, outcomeStale, nil
@@ -184,11 +184,9 @@ func (c *Cache) fly(ctx context.Context, l *load) (landing, error) {
 	if err != nil {
 		return landing{}, err
 	}
-	return l.lands(ctx, f)
-}
-
-// lands waits for f, which l leads or has joined.
-func (l *load) lands(ctx context.Context, f *call) (landing, error) {
+	if l.led && f.Here() {
+		f.Job().(*load).glimpse(ctx, f)
+	}
 	land, err := f.Wait(ctx, l.parent.flight(), l.led, l.seat.waits)
 	if !l.led && land.from == outcomeLoad {
 		land.from = outcomeJoined
@@ -202,7 +200,7 @@ func (l *load) lead(ctx context.Context) (f *call, err error) {
 		l.begins()
 	}
 	own := l.flown()
-	f, l.led, err = l.cache.flights.Lead(l.base(ctx), l.parent.flight(), own.key, &own.call, &own.load)
+	f, l.led, err = l.cache.flights.Lead(l.base(ctx), l.parent.flight(), own.key, &own.call, &own.load, l.glimpses())
 	return f, err
 }
 

@@ -7,7 +7,7 @@ import "context"
 func (g *Group[V]) Do(ctx, base context.Context, parent *Call[V], key string, job Job[V]) (v V, led bool, err error) {
 	c, err := g.Join(ctx, parent, key, job.Joinable)
 	if c == nil && err == nil {
-		c, led, err = g.Lead(base, parent, key, new(Call[V]), job)
+		c, led, err = g.Lead(base, parent, key, new(Call[V]), job, false)
 	}
 	if err != nil {
 		return v, led, err
@@ -94,5 +94,3 @@ func Waits[V any](c *Call[V]) int {
 	}
 	return len(t.waits)
 }
-
-const Crowded = crowded

@@ -3,7 +3,8 @@
 // It stands between the process tier and the shared tier. A [Group] decides who
 // leads and who waits; the load runs on a goroutine of its own, so that every
 // caller, the leader too, leaves when its own ctx ends. The load goes on while
-// anyone waits, and for a grace when nobody does; then its ctx is cancelled.
+// anyone waits, and for a grace when nobody does; then its ctx is cancelled. Who
+// leads may begin it himself, up to where it needs that goroutine: see here.go.
 //
 // It is what golang.org/x/sync/singleflight is, with what that does not have:
 // callers who may leave, a ctx that belongs to all of them and to none, panics and
@@ -69,7 +70,6 @@ type shard[V any] struct {
 	mu    sync.Mutex
 	keys  map[string]*slot[V]
 	spare *slot[V] // nil, or one that nobody uses
-	crowd int      // how many loads are to have one caller before somebody looks alone, see GlanceAlone
 
 	loads  *Call[V] // that run
 	limits limits
@@ -125,9 +125,9 @@ func (g *Group[V]) Join(ctx context.Context, parent *Call[V], key string, joinab
 
 // Lead is the second half: it makes c, which is new, the load of key by job, and returns
 // it; or it boards another's, who came first. The load's ctx is base with a cancellation
-// of its own. Who has a Call, from Join or from Lead, is to
-// Wait for it.
-func (g *Group[V]) Lead(base context.Context, parent *Call[V], key string, c *Call[V], job Job[V]) (boarded *Call[V], led bool, err error) {
+// of its own. Who has a Call, from Join or from Lead, is to Wait for it; if it is Here, he
+// is to begin it before.
+func (g *Group[V]) Lead(base context.Context, parent *Call[V], key string, c *Call[V], job Job[V], here bool) (boarded *Call[V], led bool, err error) {
 	s := g.shard(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -148,7 +148,9 @@ func (g *Group[V]) Lead(base context.Context, parent *Call[V], key string, c *Ca
 	c.opens(s, key, base, job)
 	c.waiters, c.bell = 1, s.takeBell()
 	c.parent.Store(parent)
-	if k.runs < MaxRuns {
+	if c.here = here && k.runs < MaxRuns; c.here {
+		g.begin(k, c)
+	} else if k.runs < MaxRuns {
 		g.start(k, c)
 	} else {
 		c.queue(job.Timeout())

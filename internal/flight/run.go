@@ -16,15 +16,24 @@ import (
 // its owner just forgets would leave it behind; and in a bubble of testing/synctest, whose
 // clock stands still once its test has returned, no timer of ours could have it leave.
 func (g *Group[V]) start(k *slot[V], c *Call[V]) {
+	g.begin(k, c)
+	c.goes()
+}
+
+// begin is all of start but the goroutine. The shard is locked.
+func (g *Group[V]) begin(k *slot[V], c *Call[V]) {
 	c.bound(c.job.Timeout())
 	c.running = true
 	c.shard.enter(c)
 	k.runs++
 	g.flying.Add(1)
 	c.job.Starts()
+}
+
+func (c *Call[V]) goes() {
 	go func() {
 		room(false) // here, where there is one frame to move, and that is small: 8 % of a flight
-		g.run(c)
+		c.group.run(c)
 	}()
 }
 
@@ -86,11 +95,6 @@ func (g *Group[V]) settle(c *Call[V], out result[V]) {
 		return
 	}
 	c.settled, c.result = true, out
-	if s := c.shard; c.done != nil { // somebody has joined it
-		s.crowd = crowded
-	} else if s.crowd > 0 {
-		s.crowd--
-	}
 	if k := c.shard.keys[c.key]; k.current == c {
 		g.vacate(k)
 	}

@@ -11,30 +11,11 @@ type Glance[V any] struct {
 }
 
 // Glance begins a look at key, which l is until its End; false: something goes on.
-func (g *Group[V]) Glance(l *Glance[V], key string) bool { return g.glance(l, key, false) }
-
-// crowded is how many loads of a shard have one caller before somebody looks alone there again.
-const crowded = 8
-
-// GlanceAlone is Glance, and false too where callers meet: where, in the shard of key, one came
-// while another looked, or joined a load. They are to share loads; with a look by one of them each
-// time that a load has landed there would be twice as many looks as are needed:
-//
-//  1. two requests ask for the same keys, one after the other; the first looks, the second loads
-//  2. both have their answer, and ask for the next key: the same again
-func (g *Group[V]) GlanceAlone(l *Glance[V], key string) bool { return g.glance(l, key, true) }
-
-func (g *Group[V]) glance(l *Glance[V], key string, alone bool) bool {
+func (g *Group[V]) Glance(l *Glance[V], key string) bool {
 	s := g.shard(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if k := s.keys[key]; k != nil {
-		if alone && k.glances {
-			s.crowd = crowded
-		}
-		return false
-	}
-	if alone && s.crowd > 0 || g.closed.Load() {
+	if s.keys[key] != nil || g.closed.Load() {
 		return false
 	}
 	g.flying.Add(1) // Drain waits for it

@@ -2,7 +2,6 @@ package flight_test
 
 import (
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/tiermemo/tiermemo/internal/flight"
@@ -100,46 +99,5 @@ func TestDrainWaitsForAGlance(t *testing.T) {
 		time.AfterFunc(time.Second, func() { look.End(nil) })
 		mustEqual(t, "error", g.Drain(t.Context()), nil)
 		mustEqual(t, "took", time.Since(begin), time.Second)
-	})
-}
-
-// Callers have met where one comes while another looks, or joins a load, until loads have
-// had one caller for a while.
-func TestCallersWhoMeetDoNotLookAlone(t *testing.T) {
-	bubble(t, func(t *testing.T, g *flight.Group[int]) {
-		alone := func() bool {
-			var look flight.Glance[int]
-			looks := g.GlanceAlone(&look, "k")
-			if looks {
-				look.End(nil)
-			}
-			return looks
-		}
-		load := func(callers int) {
-			over := make(chan struct{})
-			for range callers {
-				defer ask(t.Context(), g, "k", waiting(over, new(int)))()
-				synctest.Wait()
-			}
-			mustEqual(t, "lonely beside a load", alone(), false)
-			close(over)
-		}
-		var look flight.Glance[int]
-		for how, meet := range map[string]func(){
-			"at a look": func() {
-				g.Glance(&look, "k")
-				mustEqual(t, "lonely beside a look", alone(), false)
-				look.End(nil)
-			},
-			"at a load": func() { load(2) },
-		} {
-			mustEqual(t, "lonely before they met "+how, alone(), true)
-			meet()
-			for range flight.Crowded {
-				mustEqual(t, "lonely after they met "+how, alone(), false)
-				load(1)
-			}
-			mustEqual(t, "lonely a while after they met "+how, alone(), true)
-		}
 	})
 }

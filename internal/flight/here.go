@@ -1,0 +1,44 @@
+package flight
+
+import (
+	"context"
+
+	"github.com/tiermemo/tiermemo/internal/ended"
+)
+
+// Between Lead and the goroutine of a load: who leads may begin it himself. Where he finds
+// at once what it is to end with, the goroutine, which grows its stack and is waited for,
+// would take longer than all else. To the others it is a load as any: they join it, each
+// leaves with his own ctx, and an invalidation marks it.
+
+// Here reports whether c is begun by who leads it: Lead was told so, and it does not queue.
+// He is to End it, or have it GoOn, whatever happens to him, and to Wait for it then.
+func (c *Call[V]) Here() bool { return c.here }
+
+// End ends c, which is Here, with what its leader has found.
+func (c *Call[V]) End(v V, err error) {
+	c.group.land(c, outcome[V]{result: result[V]{v, err}})
+	c.cancel()
+}
+
+// GoOn has c, which is Here, go on with its Load, on a goroutine of its own: others may wait for
+// it, or be about to, when its leader, whose ctx is ctx, leaves. It ends where its Timeout
+// is over, and where nobody would be there for a load that begins now, see Drain.
+func (c *Call[V]) GoOn(ctx context.Context) {
+	if c.forsaken(ctx) {
+		c.group.land(c, outcome[V]{})
+		c.cancel()
+		return
+	}
+	c.goes()
+}
+
+// forsaken reports whether c has its result, and gives it one if it is of no use to anybody.
+func (c *Call[V]) forsaken(ctx context.Context) bool {
+	c.shard.mu.Lock()
+	defer c.shard.mu.Unlock()
+	if c.waiters == 1 && c.group.closed.Load() && ctx.Err() != nil {
+		c.group.settle(c, result[V]{err: ended.Err(ctx)})
+	}
+	return c.settled
+}
