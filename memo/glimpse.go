@@ -32,14 +32,15 @@ func (l *load) glimpses() bool {
 }
 
 // glimpse is how l, which leads f, begins: it ends f with what the shared tier has, if that
-// is fresh; else f goes on. It does so too where ctx has ended while l looked:
+// is fresh; else f goes on, and has not ended. It does so too where ctx has, while l looked:
 //
 //  1. the shared tier takes 20 ms to answer, and the callers of a key have 10 ms each
 //  2. each of them looks, leaves, and nothing is loaded
 //  3. no caller ever gets a value; the grace of a load would have stored one
-func (l *load) glimpse(ctx context.Context, f *call) {
+func (l *load) glimpse(ctx context.Context, f *call) (ended bool) {
 	var e *tier.Entry
 	returned := false
+	ended = true
 	defer func() {
 		switch {
 		case !returned: // a panic of a user's tier, which all get who wait for f; or a Goexit
@@ -47,11 +48,12 @@ func (l *load) glimpse(ctx context.Context, f *call) {
 		case e != nil:
 			f.End(landing{e, outcomeL3}, nil)
 		default:
-			f.GoOn(ctx)
+			ended = !f.GoOn(ctx)
 		}
 	}()
 	e = l.glimpsed(ctx, f)
 	returned = true
+	return ended
 }
 
 func (l *load) glimpsed(ctx context.Context, f *call) *tier.Entry {

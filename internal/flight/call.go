@@ -17,7 +17,7 @@ type Call[V any] struct {
 	parent atomic.Pointer[Call[V]] // the load that its leader is a part of; nil once settled
 
 	// Guarded by the shard's lock.
-	bell    *bell         // of the caller who leads; nil: it has left, or there is none
+	bell    *bell         // of the caller who leads; nil: it has left or begins it, or there is none
 	done    chan struct{} // of all others; nil: there is none
 	waiters int32
 	over    atomic.Bool // it has ended; changed under the lock

@@ -125,8 +125,8 @@ func (g *Group[V]) Join(ctx context.Context, parent *Call[V], key string, joinab
 
 // Lead is the second half: it makes c, which is new, the load of key by job, and returns
 // it; or it boards another's, who came first. The load's ctx is base with a cancellation
-// of its own. Who has a Call, from Join or from Lead, is to Wait for it; if it is Here, he
-// is to begin it before.
+// of its own. Who has a Call, from Join or from Lead, is to Wait for it; if it is Here, who
+// leads is to begin it before.
 func (g *Group[V]) Lead(base context.Context, parent *Call[V], key string, c *Call[V], job Job[V], here bool) (boarded *Call[V], led bool, err error) {
 	s := g.shard(key)
 	s.mu.Lock()
@@ -146,13 +146,17 @@ func (g *Group[V]) Lead(base context.Context, parent *Call[V], key string, c *Ca
 		g.outdate(k)
 	}
 	c.opens(s, key, base, job)
-	c.waiters, c.bell = 1, s.takeBell()
+	c.waiters = 1
 	c.parent.Store(parent)
-	if c.here = here && k.runs < MaxRuns; c.here {
+	switch room := k.runs < MaxRuns; {
+	case room && here:
+		c.here = true
 		g.begin(k, c)
-	} else if k.runs < MaxRuns {
+	case room:
+		c.bell = s.takeBell()
 		g.start(k, c)
-	} else {
+	default:
+		c.bell = s.takeBell()
 		c.queue(job.Timeout())
 	}
 	// Registered last: if base or job is nil, the above panics and the key is free.

@@ -25,9 +25,18 @@ func begun(t *testing.T, g *flight.Group[int], l load) *flight.Call[int] {
 	return c
 }
 
-// waits is what the leader of c gets, and when.
-func waits(ctx context.Context, c *flight.Call[int]) (a answer) {
+// ended is what c has ended with.
+func ended(c *flight.Call[int]) (a answer) {
+	a.value, a.err = c.Result()
+	return a
+}
+
+// goesOn is what the leader of c gets, who has not found it, and when.
+func goesOn(ctx context.Context, c *flight.Call[int]) (a answer) {
 	begin := time.Now()
+	if !c.GoOn(ctx) {
+		return ended(c)
+	}
 	a.value, a.err = c.Wait(ctx, nil, true, nothing)
 	a.took = time.Since(begin)
 	return a
@@ -36,7 +45,7 @@ func waits(ctx context.Context, c *flight.Call[int]) (a answer) {
 func TestOthersShareWhatTheLeaderFinds(t *testing.T) {
 	bubble(t, func(t *testing.T, g *flight.Group[int]) {
 		var loads atomic.Int64
-		for range 2 { // the second with the bell of the first
+		for range 2 {
 			c, tier := begun(t, g, gives(1, &loads)), 0
 			heard := ask(t.Context(), g, "k", gives(2, &loads))
 			left := ask(impatient(t, ms), g, "k", gives(3, &loads))
@@ -44,7 +53,7 @@ func TestOthersShareWhatTheLeaderFinds(t *testing.T) {
 			mustEqual(t, "loads in flight", g.InFlight(), 1)
 			mustEqual(t, "kept", c.Keep(func() { tier = 7 }), true)
 			c.End(7, nil)
-			waits(t.Context(), c).mustBe(t, 7)
+			ended(c).mustBe(t, 7)
 			heard().mustBe(t, 7)
 			mustEqual(t, "tier", tier, 7)
 		}
@@ -57,7 +66,7 @@ func TestOthersGetTheErrorThatTheLeaderFinds(t *testing.T) {
 		c := begun(t, g, load{})
 		heard := ask(t.Context(), g, "k", load{})
 		c.End(0, errFound)
-		waits(t.Context(), c).mustFail(t, errFound)
+		ended(c).mustFail(t, errFound)
 		heard().mustFail(t, errFound)
 	})
 }
@@ -67,8 +76,7 @@ func TestWhatTheLeaderDoesNotFindIsLoadedForAll(t *testing.T) {
 		var loads atomic.Int64
 		c := begun(t, g, lasts(400*ms, 7, &loads))
 		heard := ask(t.Context(), g, "k", lasts(400*ms, 8, &loads))
-		c.GoOn(t.Context())
-		waits(t.Context(), c).mustBe(t, 7)
+		goesOn(t.Context(), c).mustBe(t, 7)
 		heard().mustBe(t, 7)
 		mustEqual(t, "loads", loads.Load(), 1)
 	})
@@ -91,8 +99,7 @@ func TestLeaderLeavesWhileHeBegins(t *testing.T) {
 				heard = append(heard, ask(t.Context(), g, "k", gives(8, &loads)))
 			}
 			leave()
-			c.GoOn(ctx)
-			gone := waits(ctx, c)
+			gone := goesOn(ctx, c)
 			gone.mustFail(t, context.Canceled)
 			mustEqual(t, "the leader left after", gone.took, 0)
 			for _, h := range heard {
@@ -112,7 +119,7 @@ func TestInvalidationWhileTheLeaderBegins(t *testing.T) {
 		later := ask(t.Context(), g, "k", gives(8, &loads))
 		mustEqual(t, "kept what was read before the invalidation", c.Keep(nothing), false)
 		c.End(7, nil)
-		waits(t.Context(), c).mustBe(t, 7)
+		ended(c).mustBe(t, 7)
 		later().mustBe(t, 8)
 		mustEqual(t, "loads", loads.Load(), 1)
 	})
@@ -121,9 +128,9 @@ func TestInvalidationWhileTheLeaderBegins(t *testing.T) {
 // The time of a load is that of its leader's look, too: a tier that does not heed its ctx
 // keeps him, and nobody else.
 func TestLeaderWhoBeginsForTooLong(t *testing.T) {
-	for name, end := range map[string]func(t *testing.T, c *flight.Call[int]){
-		"and finds something": func(_ *testing.T, c *flight.Call[int]) { c.End(7, nil) },
-		"and finds nothing":   func(t *testing.T, c *flight.Call[int]) { c.GoOn(t.Context()) },
+	for name, end := range map[string]func(ctx context.Context, c *flight.Call[int]) answer{
+		"and finds something": func(_ context.Context, c *flight.Call[int]) answer { c.End(7, nil); return ended(c) },
+		"and finds nothing":   goesOn,
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, g *flight.Group[int]) {
@@ -135,8 +142,7 @@ func TestLeaderWhoBeginsForTooLong(t *testing.T) {
 				other.mustFail(t, context.DeadlineExceeded)
 				mustEqual(t, "the other one has its answer after", other.took, time.Second)
 				call(t.Context(), g, "k", gives(8, &loads)).mustBe(t, 8)
-				end(t, c)
-				waits(t.Context(), c).mustFail(t, context.DeadlineExceeded)
+				end(t.Context(), c).mustFail(t, context.DeadlineExceeded)
 				mustEqual(t, "loads", loads.Load(), 1)
 			})
 		})
@@ -153,7 +159,8 @@ func TestLoadThatQueuesIsBegunByNobody(t *testing.T) {
 			t.Fatalf("led is %t, %v, and its leader is to begin a load that queues", led, err)
 		}
 		close(over)
-		waits(t.Context(), c).mustBe(t, 8)
+		v, err := c.Wait(t.Context(), nil, true, nothing)
+		answer{value: v, err: err}.mustBe(t, 8)
 		for _, h := range old {
 			h().mustBe(t, 7)
 		}
@@ -188,8 +195,7 @@ func TestDrainWhileALeaderBegins(t *testing.T) {
 				if test.leaves {
 					leave()
 				}
-				c.GoOn(ctx)
-				switch a := waits(ctx, c); {
+				switch a := goesOn(ctx, c); {
 				case !test.leaves:
 					a.mustBe(t, 7)
 				case !test.joined:

@@ -84,8 +84,8 @@ func loads() []Mutation {
 		Name:    "a look ends with the ctx of who looks",
 		Rule:    "Who shares the look of another one is not bound by his ctx.",
 		File:    "memo/glimpse.go",
-		Old:     "		default:\n			f.GoOn(ctx)\n",
-		New:     "		case ctx.Err() != nil:\n			f.End(landing{}, ctx.Err())\n		default:\n			f.GoOn(ctx)\n",
+		Old:     "		default:\n			ended = !f.GoOn(ctx)\n",
+		New:     "		case ctx.Err() != nil:\n			f.End(landing{}, ctx.Err())\n		default:\n			ended = !f.GoOn(ctx)\n",
 		Package: "memo",
 		Tests:   []string{"TestG08_WhoSharesALookIsNotBoundByTheCtxOfWhoLooks"},
 	}, {
