@@ -18,7 +18,8 @@ import (
 // there goes on as a load of its own, and takes along what was seen of it, so that it does
 // not look again.
 
-// ahead is what was seen for a load before it began, and how its key is watched since.
+// ahead is what was seen for a load before it began, or had a goroutine, and how its key is
+// watched since.
 type ahead struct {
 	looker
 	domain  *domain
@@ -37,7 +38,7 @@ type ahead struct {
 //  3. the load of the key begins, and keeps the v1 that was seen
 //
 // The watch is marked in 2. It is asked when the load is in flight, and is marked itself.
-// Who has looked when it was needs no watch: see glimpse.go.
+// A leader's look needs no watch: his load was in flight before it.
 func (a *ahead) take() bool {
 	if a.over.Swap(true) {
 		return false
@@ -55,8 +56,8 @@ func (a *ahead) drop() {
 // held reports whether what was seen may still be taken.
 func (a *ahead) held() bool { return a != nil && !a.over.Load() }
 
-// first is the look with which l begins, for the tags of what it is about: the one that a
-// batch has made for it, or its own.
+// first is the look with which l begins, for the tags of what it is about: the one that its
+// batch, or its leader, has made for it, or its own.
 func (l *load) first(ctx context.Context, d *domain, place string, tags []string) (look, []string, error) {
 	if a := l.ahead; a != nil && a.domain == d && l.replaces == nil && a.take() {
 		at := a.at()

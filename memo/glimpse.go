@@ -31,29 +31,32 @@ func (l *load) glimpses() bool {
 	return d.isAttached() && d.readable(l.key)
 }
 
-// glimpse is how l, which leads f, begins: it ends f with what the shared tier has, if that
-// is fresh; else f goes on, and has not ended. It does so too where ctx has, while l looked:
+// glimpse is how l, which leads f, begins: what the shared tier has, if that is fresh, is what
+// it ends f with, and returns. Else f goes on, and l is to wait for it as the others do,
+// unless it has ended. It goes on too where ctx has ended while l looked:
 //
 //  1. the shared tier takes 20 ms to answer, and the callers of a key have 10 ms each
 //  2. each of them looks, leaves, and nothing is loaded
 //  3. no caller ever gets a value; the grace of a load would have stored one
-func (l *load) glimpse(ctx context.Context, f *call) (ended bool) {
-	var e *tier.Entry
+func (l *load) glimpse(ctx context.Context, f *call) (land landing, err error, over bool) {
+	l.tally.inFlight.Add(1)
 	returned := false
-	ended = true
 	defer func() {
-		switch {
-		case !returned: // a panic of a user's tier, which all get who wait for f; or a Goexit
-			f.End(landing{}, &flight.Panic{Value: recover(), Stack: debug.Stack()})
-		case e != nil:
-			f.End(landing{e, outcomeL3}, nil)
-		default:
-			ended = !f.GoOn(ctx)
+		l.tally.inFlight.Add(-1)
+		if !returned { // a panic of a user's tier, which all get who wait for f; or a Goexit
+			err = &flight.Panic{Value: recover(), Stack: debug.Stack()}
+		}
+		if over = land.entry != nil || err != nil; over {
+			f.End(land, err)
+		} else if over = !f.GoOn(ctx); over {
+			land, err = f.Result()
 		}
 	}()
-	e = l.glimpsed(ctx, f)
+	if e := l.glimpsed(ctx, f); e != nil {
+		land = landing{e, outcomeL3}
+	}
 	returned = true
-	return ended
+	return land, nil, false
 }
 
 func (l *load) glimpsed(ctx context.Context, f *call) *tier.Entry {
@@ -65,7 +68,7 @@ func (l *load) glimpsed(ctx context.Context, f *call) *tier.Entry {
 	for range mostTurns {
 		at, err := d.look(ctx, place, d.marks(l.key, tags)...)
 		if err != nil {
-			if !impatient(ctx) { // others wait for f, or may, who have more time
+			if !impatient(ctx) { // else f looks again, for others who have more time
 				l.saw(look{}, tags, err)
 			}
 			return nil

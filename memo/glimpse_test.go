@@ -223,6 +223,69 @@ func TestLoadDoesNotTakeAlongThatItsCallerHadNoPatience(t *testing.T) {
 	})
 }
 
+// A server takes longer than a load may: the time of a load is not that of its look, and a
+// value that has come is not thrown away for it.
+func TestG07_LookThatTakesLongerThanALoadMayIsNoError(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		fault tiertest.Fault
+		took  time.Duration
+		loads int
+	}{
+		"it hangs":   {tiertest.Fault{Hang: true}, 100 * time.Millisecond, 2},
+		"it is slow": {tiertest.Fault{Delay: 90 * time.Millisecond}, 90 * time.Millisecond, 1},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			f := newFleet()
+			there, _ := f.process(t)
+			f.db.do(t, there.With(context.Background()), "k")
+			c, wire := f.process(t, slowPoll)
+			test.fault.Ops, test.fault.Match = []tiertest.Op{tiertest.OpGetMulti}, "t:v:k"
+			wire.Inject(test.fault)
+			begin := time.Now()
+			if f.db.do(t, c.With(context.Background()), "k", memo.LoadTimeout(20*time.Millisecond)); time.Since(begin) != test.took {
+				t.Errorf("%s: it took %v, want %v", name, time.Since(begin), test.took)
+			}
+			if n := f.db.queries("k"); n != test.loads {
+				t.Errorf("%s: %d loads, want %d", name, n, test.loads)
+			}
+		})
+	}
+}
+
+// A tier that is deaf to its ctx keeps who looks there, and nobody else: the others have their
+// answer when the load has had its time, and the key is free.
+func TestTierThatIsDeafKeepsOnlyWhoLooks(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet()
+		there, _ := f.process(t)
+		f.db.do(t, there.With(context.Background()), "k")
+		c, wire := f.process(t, slowPoll)
+		wire.Inject(tiertest.Fault{Ops: []tiertest.Op{tiertest.OpGetMulti}, Match: "t:v:k", Times: 1, Before: func(context.Context, tiertest.Op, []string) { time.Sleep(time.Minute) }})
+		limit := memo.LoadTimeout(time.Second)
+		ends := func(after time.Duration) (int, error) {
+			begin := time.Now()
+			_, err := memo.Do(c.With(context.Background()), "k", loadNumber, limit)
+			if took := time.Since(begin); !errors.Is(err, context.DeadlineExceeded) || took != after {
+				return 0, fmt.Errorf("%v after %v, want the end of the load after %v", err, took, after)
+			}
+			return 0, nil
+		}
+		looks := later(t, func() (int, error) { return ends(time.Minute) })
+		synctest.Wait()
+		if n := c.Snapshot().Total.InFlight; n != 1 {
+			t.Errorf("%d in flight while somebody looks, want 1", n)
+		}
+		_, err := ends(2*time.Second + 100*time.Millisecond) // a load's, twice, and a look's
+		must(t, err)
+		if f.db.do(t, c.With(context.Background()), "k", limit); f.db.queries("k") != 1 {
+			t.Error("the value that is stored was loaded again")
+		}
+		looks()
+	})
+}
+
 // A server that hangs is waited for once: the load does not ask it again.
 func TestG07_ReadWaitsOnceForAServerThatHangs(t *testing.T) {
 	t.Parallel()
@@ -312,12 +375,15 @@ func TestTierThatPanicsWhileACallerLooks(t *testing.T) {
 			there, _ := f.process(t)
 			f.db.do(t, there.With(context.Background()), "k")
 			c, wire := f.process(t, slowPoll)
-			wire.Inject(tiertest.Fault{Ops: []tiertest.Op{tiertest.OpGetMulti}, Match: "t:v:k", Times: 1, Before: func(context.Context, tiertest.Op, []string) { fail() }})
-			before := c.Snapshot().Total.Calls
-			var caller sync.WaitGroup
-			caller.Add(1)
+			wire.Inject(tiertest.Fault{Ops: []tiertest.Op{tiertest.OpGetMulti}, Match: "t:v:k", Times: 1, Before: func(context.Context, tiertest.Op, []string) {
+				time.Sleep(time.Second)
+				fail()
+			}})
+			before := c.Snapshot().Total
+			var callers sync.WaitGroup
+			callers.Add(1)
 			go func() {
-				defer caller.Done()
+				defer callers.Done()
 				defer func() {
 					if p := recover(); name == "panic" && p != "the tier's own" {
 						t.Errorf("the caller panics with %v", p)
@@ -326,12 +392,23 @@ func TestTierThatPanicsWhileACallerLooks(t *testing.T) {
 				_, _ = memo.Do(c.With(context.Background()), "k", loadNumber)
 				t.Errorf("%s: the call returned", name)
 			}()
-			caller.Wait()
+			synctest.Wait()
+			callers.Go(func() {
+				var p *memo.PanicError
+				if _, err := memo.Do(c.With(context.Background()), "k", loadNumber); !errors.As(err, &p) || (p.Value == nil) == (name == "panic") {
+					t.Errorf("%s: who shares the look gets %v, want a PanicError", name, err)
+				}
+			})
+			callers.Wait()
 			if c.Busy("k") {
 				t.Errorf("%s: the key is watched for ever", name)
 			}
-			if n := c.Snapshot().Total.Calls - before; name == "panic" && n != 1 {
-				t.Errorf("%d calls counted, want 1", n)
+			after := c.Snapshot().Total
+			if n := after.Calls - before.Calls; name == "panic" && n != 2 {
+				t.Errorf("%d calls counted, want 2", n)
+			}
+			if after.InFlight != 0 {
+				t.Errorf("%s: %d in flight for ever", name, after.InFlight)
 			}
 		})
 	}

@@ -30,13 +30,14 @@ func (l *load) flown() *flown {
 	return f
 }
 
-// Timeout implements flight.Job. It bounds the wait for another process's load,
-// which may take as long as ours may; ours is given its own time in execute.
+// Timeout implements flight.Job. It bounds a look, and the wait for another process's load,
+// which may take as long as ours may; ours is given its own time in execute. Without the
+// time of a look, a server that hangs for longer than a load may take made it an error.
 func (l *load) Timeout() time.Duration {
 	if l.single() {
 		return l.policy.loadTimeout
 	}
-	return 2 * l.policy.loadTimeout
+	return l.cache.cfg.ReadTimeout + 2*l.policy.loadTimeout
 }
 
 // single reports whether l does nothing but load, and so has its time from the start: it

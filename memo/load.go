@@ -184,8 +184,10 @@ func (c *Cache) fly(ctx context.Context, l *load) (landing, error) {
 	if err != nil {
 		return landing{}, err
 	}
-	if l.led && f.Here() && f.Job().(*load).glimpse(ctx, f) {
-		return f.Result()
+	if l.led && f.Here() {
+		if land, err, over := f.Job().(*load).glimpse(ctx, f); over {
+			return land, err
+		}
 	}
 	land, err := f.Wait(ctx, l.parent.flight(), l.led, l.seat.waits)
 	if !l.led && land.from == outcomeLoad {

@@ -25,7 +25,7 @@ type Call[V any] struct {
 	settled bool      // it has its result, or was released
 	write   bool      // a Claim
 	free    bool      // it runs although nobody waits: see Launch
-	here    bool      // see Here; never changed
+	here    bool      // see Here; set once, before anybody else knows c
 	dirty   bool      // an invalidation came, or the load was given up: keep nothing
 	stamp   uint64    // see Stamp
 	grace   *alarm[V] // ends a load that nobody waits for, or the wait of one that queues

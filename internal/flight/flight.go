@@ -125,8 +125,8 @@ func (g *Group[V]) Join(ctx context.Context, parent *Call[V], key string, joinab
 
 // Lead is the second half: it makes c, which is new, the load of key by job, and returns
 // it; or it boards another's, who came first. The load's ctx is base with a cancellation
-// of its own. Who has a Call, from Join or from Lead, is to Wait for it; if it is Here, who
-// leads is to begin it before.
+// of its own. Who has a Call, from Join or from Lead, is to Wait for it; but if it is Here,
+// who leads is to begin it, and waits only if it goes on.
 func (g *Group[V]) Lead(base context.Context, parent *Call[V], key string, c *Call[V], job Job[V], here bool) (boarded *Call[V], led bool, err error) {
 	s := g.shard(key)
 	s.mu.Lock()

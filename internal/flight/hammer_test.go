@@ -3,6 +3,8 @@ package flight_test
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -47,20 +49,41 @@ func (w *world) look(key string) (int, bool) {
 	return v, ok
 }
 
-// read is the way of a call: the tier, a load, the tier once more, the source.
+// read is the way of a call: the tier, a load, which its leader begins or not, the tier once
+// more, the source.
 func (w *world) read(ctx context.Context, key string) (int, error) {
 	if v, ok := w.look(key); ok {
 		return v, nil
 	}
-	v, _, err := w.g.Do(ctx, context.Background(), nil, key, load{do: func(_ context.Context, c *flight.Call[int]) (int, error) {
+	do := func(_ context.Context, c *flight.Call[int]) (int, error) {
 		if v, ok := w.look(key); ok {
 			return v, nil
 		}
 		v := int(w.source.Load())
 		c.Keep(func() { w.set(key, v) })
 		return v, nil
-	}})
-	return v, err
+	}
+	job := load{do: do}
+	c, err := w.g.Join(ctx, nil, key, job.Joinable)
+	led := false
+	if c == nil && err == nil {
+		c, led, err = w.g.Lead(context.Background(), nil, key, new(flight.Call[int]), job, rand.N(2) == 0)
+	}
+	if err != nil {
+		return 0, err
+	}
+	if led && c.Here() {
+		runtime.Gosched() // others join it
+		if rand.N(2) == 0 {
+			v, err := do(ctx, c)
+			c.End(v, err)
+			return v, err
+		}
+		if !c.GoOn(ctx) {
+			return c.Result()
+		}
+	}
+	return c.Wait(ctx, nil, led, nothing)
 }
 
 // write makes a new version and tells one of three ways.

@@ -15,35 +15,36 @@ import (
 // He is to End it, or have it GoOn, whatever happens to him.
 func (c *Call[V]) Here() bool { return c.here }
 
-// End ends c, which is Here, with what its leader has found. Nobody has to Wait for it.
-func (c *Call[V]) End(v V, err error) {
-	c.group.land(c, outcome[V]{result: result[V]{v, err}})
-	c.cancel()
-}
+// End ends c, which is Here, with what its leader has found, who is not to Wait for it.
+// Where its Timeout was over, the others have had their answer.
+func (c *Call[V]) End(v V, err error) { c.group.land(c, outcome[V]{result: result[V]{v, err}}) }
 
 // GoOn has c, which is Here, go on with its Load on a goroutine of its own, for which its
-// leader is to Wait; others may wait for it, or be about to, when he leaves, whose ctx is
-// ctx. It reports false where c has ended instead: its time was over, or nobody would be
-// there for a load that begins now, see Drain.
+// leader is to Wait: others may wait for it, or be about to, when he leaves, whose ctx is
+// ctx. It reports false where c has ended instead, see Result: its time was over, or no
+// load is to begin any more, see Drain.
 func (c *Call[V]) GoOn(ctx context.Context) bool {
 	if c.forsaken(ctx) {
 		c.group.land(c, outcome[V]{})
-		c.cancel()
 		return false
 	}
 	c.goes()
 	return true
 }
 
-// forsaken reports whether c has its result, and gives it one if it is of no use to anybody.
-// Else it has a bell from now on.
+// forsaken reports whether c has its result, and gives it one if it has been cancelled, or
+// would begin for nobody while all others end. Else it has a bell from now on.
 func (c *Call[V]) forsaken(ctx context.Context) bool {
 	c.shard.mu.Lock()
 	defer c.shard.mu.Unlock()
-	if c.waiters == 1 && c.group.closed.Load() && ctx.Err() != nil {
+	switch {
+	case c.settled:
+		return true
+	case c.ctx.Err() != nil:
+		c.group.settle(c, result[V]{err: context.Cause(&c.ctx)})
+	case c.waiters == 1 && c.group.closed.Load() && ctx.Err() != nil:
 		c.group.settle(c, result[V]{err: ended.Err(ctx)})
-	}
-	if !c.settled {
+	default:
 		c.bell = c.shard.takeBell()
 	}
 	return c.settled

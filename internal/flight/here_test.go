@@ -210,3 +210,17 @@ func TestDrainWhileALeaderBegins(t *testing.T) {
 		})
 	}
 }
+
+// 1. Drain begins while a leader begins a load, and gives up
+// 2. his look ends, and has found nothing: a load would begin when all were cancelled
+func TestDrainThatGivesUpWhileALeaderBegins(t *testing.T) {
+	bubble(t, func(t *testing.T, g *flight.Group[int]) {
+		var loads atomic.Int64
+		c := begun(t, g, gives(7, &loads))
+		heard := ask(t.Context(), g, "k", load{})
+		mustEqual(t, "Drain", g.Drain(impatient(t, ms)), context.DeadlineExceeded)
+		goesOn(t.Context(), c).mustFail(t, context.DeadlineExceeded)
+		heard().mustFail(t, context.DeadlineExceeded)
+		mustEqual(t, "loads", loads.Load(), 0)
+	})
+}

@@ -58,7 +58,7 @@ func TestNobodyGlancesWhereSomethingGoesOn(t *testing.T) {
 	g := flight.New[int]()
 	write := g.Claim("k")
 	if g.Glance(new(flight.Glance[int]), "k") {
-		t.Error("beside a write")
+		t.Fatal("beside a write")
 	}
 	write.Release()
 	if err := g.Drain(t.Context()); err != nil || g.Glance(new(flight.Glance[int]), "k") {

@@ -84,8 +84,8 @@ func loads() []Mutation {
 		Name:    "a look ends with the ctx of who looks",
 		Rule:    "Who shares the look of another one is not bound by his ctx.",
 		File:    "memo/glimpse.go",
-		Old:     "		default:\n			ended = !f.GoOn(ctx)\n",
-		New:     "		case ctx.Err() != nil:\n			f.End(landing{}, ctx.Err())\n		default:\n			ended = !f.GoOn(ctx)\n",
+		Old:     "		if over = land.entry != nil || err != nil; over {\n",
+		New:     "		if land.entry == nil && err == nil {\n			err = ctx.Err()\n		}\n		if over = land.entry != nil || err != nil; over {\n",
 		Package: "memo",
 		Tests:   []string{"TestG08_WhoSharesALookIsNotBoundByTheCtxOfWhoLooks"},
 	}, {
