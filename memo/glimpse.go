@@ -85,7 +85,7 @@ func (l *load) glimpsed(ctx context.Context, f *call) *tier.Entry {
 		l.saw(at, tags, nil)
 		return nil
 	}
-	return nil
+	return nil // the markers of the tags that it has found last were not looked at
 }
 
 // saw keeps what l has looked at for its Load, which judges it again. It is apart, so that

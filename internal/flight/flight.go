@@ -148,16 +148,17 @@ func (g *Group[V]) Lead(base context.Context, parent *Call[V], key string, c *Ca
 	c.opens(s, key, base, job)
 	c.waiters = 1
 	c.parent.Store(parent)
-	switch room := k.runs < MaxRuns; {
-	case room && here:
-		c.here = true
-		g.begin(k, c)
-	case room:
+	queues := k.runs >= MaxRuns
+	if c.here = here && !queues; !c.here {
 		c.bell = s.takeBell()
-		g.start(k, c)
-	default:
-		c.bell = s.takeBell()
+	}
+	switch {
+	case queues:
 		c.queue(job.Timeout())
+	case c.here:
+		g.begin(k, c)
+	default:
+		g.start(k, c)
 	}
 	// Registered last: if base or job is nil, the above panics and the key is free.
 	s.current(k, c)
